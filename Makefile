@@ -1,0 +1,122 @@
+# Everything starts here: `make run` needs python3 (with venv) and make, nothing else.
+#
+# VENV and PYTHON choose the environment and the interpreter that makes it:
+#   make test PYTHON=python3.13 VENV=.venv313
+
+PYTHON ?= python3
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+PYTEST_ARGS ?= -q -n auto
+
+BIN := $(VENV)/bin
+SCENARIO := scenarios/flows/ten_steps.yaml
+PACKAGES := sim server devices scenarios reports
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PRECIOUS: %/.airbed-venv
+.PHONY: help run test check lint bench lock env dev-env clean
+
+help:
+	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
+	@echo "make test     set up $(VENV) for development; lint, types, scenario files, tests"
+	@echo "make check    the same without the tests"
+	@echo "make lint     only the linter and the formatter's opinion"
+	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
+	@echo "make lock     write requirements*.lock again from pyproject.toml"
+	@echo "make clean    remove environments, caches and run records"
+	@echo
+	@echo "PYTHON=python3.13 VENV=.venv313 uses another interpreter in an environment of its own."
+
+run: env
+	@echo "==> airbed run $(SCENARIO)"
+	@$(BIN)/airbed run $(SCENARIO)
+	@echo
+	@echo "What to try next:"
+	@echo "  $(BIN)/airbed list                               the scenarios that come with Airbed"
+	@echo "  $(BIN)/airbed run scenarios                      run them all"
+	@echo "  $(BIN)/airbed run $(SCENARIO) --seed 7   the same flow, other people, other latencies"
+	@echo "  open runs/*/timeline.html                        every hop of every message, drawn"
+	@echo "  make test                                        the project's own tests"
+
+test: check
+	@echo "==> pytest: the tests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@echo
+	@echo "All tests passed. What to try next:"
+	@echo "  make run                     the ten steps, end to end"
+	@echo "  make bench                   what the simulated world costs on this machine"
+	@echo "  $(BIN)/python -m pytest tests/sim -q    one part of the tests"
+
+check: lint
+	@echo "==> mypy: types, strict"
+	@$(BIN)/mypy
+	@echo "==> airbed check: the scenario files"
+	@$(BIN)/airbed check scenarios
+
+lint: dev-env
+	@echo "==> ruff: lint and format"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { \
+	    echo "Some files are not formatted: $(BIN)/ruff format ."; exit 1; }
+
+# The loop that we compare with, simloop, needs Python 3.12: take the first such interpreter there is.
+bench:
+	@python=$$(for p in $(PYTHON) python3.13 python3.12 $$HOME/.pyenv/versions/3.1[23]*/bin/python3; do \
+	    $$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done); \
+	if [ -n "$$python" ]; then \
+	    $(MAKE) --no-print-directory dev-env PYTHON=$$python VENV=$(BENCH_VENV) && \
+	    $(BENCH_VENV)/bin/python -m benchmarks.run; \
+	else \
+	    echo "==> No Python 3.12 or later here: simloop is left out of the comparison"; \
+	    $(MAKE) --no-print-directory dev-env && $(BIN)/python -m benchmarks.run; \
+	fi
+
+lock: dev-env
+	@echo "==> Resolving for Python 3.11 and later, on every platform"
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > .build-requires.txt
+	@$(COMPILE) pyproject.toml .build-requires.txt -o requirements.lock >/dev/null
+	@$(COMPILE) pyproject.toml .build-requires.txt --extra dev --extra bench -c requirements.lock -o requirements-dev.lock >/dev/null
+	@rm -f .build-requires.txt
+	@git --no-pager diff --stat -- requirements.lock requirements-dev.lock
+	@echo "Now: make test, then commit both lock files with pyproject.toml."
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis runs benchmarks/results
+	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- environments: stamp files make the second run instant ---------------------------------------
+
+env: $(VENV)/.airbed-env
+dev-env: $(VENV)/.airbed-dev
+
+%/.airbed-venv:
+	@$(PYTHON) -c 'pass' 2>/dev/null || { \
+	    echo "There is no '$(PYTHON)' here. On Debian or Ubuntu: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Airbed needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	    echo "Name another one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "'$(PYTHON)' cannot make virtual environments: its venv or ensurepip module is missing." >&2; \
+	    echo "On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "==> Making $* with $$($(PYTHON) --version 2>&1)"
+	@$(PYTHON) -m venv $*
+	@touch $@
+
+# Both ends of an install: the locked packages, every file checked against its hash, then this
+# tree as it is (editable, without a network and without resolving anything).
+define install
+	@echo "==> Installing $$(grep -c == $(2)) locked packages into $(1), hashes checked"
+	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $(2)
+	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+endef
+
+%/.airbed-env: %/.airbed-venv requirements.lock pyproject.toml
+	$(call install,$*,requirements.lock)
+
+%/.airbed-dev: %/.airbed-venv requirements-dev.lock pyproject.toml
+	$(call install,$*,requirements-dev.lock)
+	@touch $*/.airbed-env
