@@ -1,0 +1,1 @@
+"""The servers under test: real, deployable code that knows nothing of the simulated world."""

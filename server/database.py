@@ -1,0 +1,70 @@
+"""Access to a server's database: SQLAlchemy Core behind the event loop's executor.
+
+SQLite (a file in WAL mode) by default, PostgreSQL by URL. Every unit of work is a plain function
+that receives a connection inside one transaction; it commits when the function returns and rolls
+back when it raises. The loop never blocks on the database.
+
+SQLite allows one writer, so its executor has one thread; that also gives every transaction
+a definite place in one order.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Durability = Literal["full", "normal"]
+"""SQLite's `synchronous`: `full` survives a power cut, `normal` survives the death of the process."""
+
+
+class Database:
+    """One database, used from one event loop."""
+
+    def __init__(self, url: str, *, durability: Durability = "full", threads: int = 4) -> None:
+        self.engine: Engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            threads = 1
+            _configure_sqlite(self.engine, durability)
+        self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="database")
+
+    def create(self, metadata: MetaData) -> None:
+        """Create the tables that do not exist yet. Blocking: call it at start-up."""
+        metadata.create_all(self.engine)
+
+    async def run(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(connection, ...)` in one transaction outside the loop and return its result."""
+
+        def transaction() -> T:
+            return self.run_now(work, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, transaction)
+
+    def run_now(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same, blocking: for start-up and command-line tools."""
+        with self.engine.begin() as connection:
+            return work(connection, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Finish what runs and close all connections."""
+        self._executor.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _configure_sqlite(engine: Engine, durability: Durability) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={durability}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.close()

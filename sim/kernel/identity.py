@@ -1,0 +1,66 @@
+"""Hashes by order of creation, for objects whose default hash is their memory address.
+
+Sets of such objects are iterated in an order that differs from process to process, and that order
+decides things: which connection is closed first, which task of a group is cancelled first, what
+comes first out of the `done` set of `asyncio.wait`. Here tasks and futures get a number when they are made; classes
+of other people get one at their first hash, which comes at a moment the world decides.
+"""
+
+import asyncio
+from itertools import count
+from typing import Any
+
+_numbers = count(1)
+
+# Spreads consecutive numbers over a set's slots and keeps the result a positive machine word.
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_MASK = (1 << 61) - 2
+
+
+def restart_numbers() -> None:
+    """Begin again at 1, so that a second world in the same process equals the first."""
+    global _numbers
+    _numbers = count(1)
+
+
+def next_number() -> int:
+    """The next creation number."""
+    return next(_numbers)
+
+
+def hash_of_number(number: int) -> int:
+    """A hash that depends on the number only."""
+    return (number * _MULTIPLIER) & _MASK
+
+
+class NumberedFuture(asyncio.Future[Any]):
+    """A future whose hash is its creation number."""
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(loop=loop)
+        self.number = next(_numbers)
+
+    def __hash__(self) -> int:
+        return (self.number * _MULTIPLIER) & _MASK
+
+
+class NumberedTask(asyncio.Task[Any]):
+    """A task whose hash is its creation number. Takes what `asyncio.Task` takes."""
+
+    # A class attribute, because asyncio registers (and so hashes) a task inside its constructor.
+    number = 0
+
+    def __hash__(self) -> int:
+        number = self.number
+        if number == 0:
+            number = self.number = next(_numbers)
+        return (number * _MULTIPLIER) & _MASK
+
+
+def numbered_hash(instance: Any) -> int:
+    """A `__hash__` for classes of other people: numbers the instance at its first hash."""
+    try:
+        number: int = instance._creation_number
+    except AttributeError:
+        number = instance._creation_number = next(_numbers)
+    return (number * _MULTIPLIER) & _MASK
