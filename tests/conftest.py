@@ -1,0 +1,26 @@
+"""What every test shares: hypothesis' profile, and nothing that a test could not see.
+
+Property tests draw the same examples on every machine (derandomised, no example database), like
+everything else here. To search further: `HYPOTHESIS_PROFILE=explore pytest ...`, which draws anew
+each time and ten times as much. No profile has a deadline: speed is measured in benchmarks/.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "explore",
+    parent=settings.get_profile("repeatable"),
+    derandomize=False,
+    max_examples=1_000,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
