@@ -109,8 +109,8 @@ dev-env: $(VENV)/.airbed-dev
 # tree as it is (editable, without a network and without resolving anything).
 define install
 	@echo "==> Installing $$(grep -c == $(2)) locked packages into $(1), hashes checked"
-	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $(2)
-	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-build-isolation -e .
+	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes --no-deps -r $(2)
+	@$(1)/bin/python -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 endef
 
