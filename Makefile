@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 SCENARIO := scenarios/flows/ten_steps.yaml
 PACKAGES := sim server devices scenarios reports
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --universal \
+           --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -67,21 +68,22 @@ bench:
 	@python=$$(for p in $(PYTHON) python3.13 python3.12 $$HOME/.pyenv/versions/3.1[23]*/bin/python3; do \
 	    $$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done); \
 	if [ -n "$$python" ]; then \
-	    $(MAKE) --no-print-directory dev-env PYTHON=$$python VENV=$(BENCH_VENV) && \
+	    $(MAKE) --no-print-directory $(BENCH_VENV)/.airbed-bench PYTHON=$$python && \
 	    $(BENCH_VENV)/bin/python -m benchmarks.run; \
 	else \
 	    echo "==> No Python 3.12 or later here: simloop is left out of the comparison"; \
-	    $(MAKE) --no-print-directory dev-env && $(BIN)/python -m benchmarks.run; \
+	    $(MAKE) --no-print-directory env && $(BIN)/python -m benchmarks.run; \
 	fi
 
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > .build-requires.txt
-	@$(COMPILE) pyproject.toml .build-requires.txt -o requirements.lock >/dev/null
-	@$(COMPILE) pyproject.toml .build-requires.txt --extra dev --extra bench -c requirements.lock -o requirements-dev.lock >/dev/null
-	@rm -f .build-requires.txt
-	@git --no-pager diff --stat -- requirements.lock requirements-dev.lock
-	@echo "Now: make test, then commit both lock files with pyproject.toml."
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > build-requires.txt
+	@$(COMPILE) -o requirements.lock >/dev/null
+	@$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock >/dev/null
+	@$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock >/dev/null
+	@rm -f build-requires.txt
+	@git --no-pager diff --stat -- requirements*.lock
+	@echo "Now: make test, then commit the lock files with pyproject.toml."
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis runs benchmarks/results
@@ -120,3 +122,6 @@ endef
 %/.airbed-dev: %/.airbed-venv requirements-dev.lock pyproject.toml
 	$(call install,$*,requirements-dev.lock)
 	@touch $*/.airbed-env
+
+%/.airbed-bench: %/.airbed-venv requirements-bench.lock pyproject.toml
+	$(call install,$*,requirements-bench.lock)

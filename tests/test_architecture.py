@@ -50,6 +50,7 @@ def test_lock_files_pin_every_package_by_hash_and_name_no_index() -> None:
     assert {path.name for path in ROOT.glob("requirements*.lock")} == {
         "requirements.lock",
         "requirements-dev.lock",
+        "requirements-bench.lock",
     }
 
 
