@@ -1,0 +1,1 @@
+"""Scenario files by theme, and the engine that reads and runs them."""

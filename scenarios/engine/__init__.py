@@ -1,0 +1,1 @@
+"""The scenario engine: reads, checks and runs scenario files."""

@@ -1,0 +1,284 @@
+"""What a scenario file says, as typed models: one resolved cell of its matrix.
+
+The models hold a scenario after `$matrix` references have been replaced (see `matrix.py`); what
+is only known during the run (`$token`) is still a text in `Step.arguments` and `Step.expect`.
+Durations are seconds of virtual time, sizes bytes. Unknown keys are refused everywhere. A field
+that is None was left out: the system concerned then uses its own default.
+
+Not here: whether names exist and references are saved before they are used (`checks.py`).
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import StringConstraints as Text
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from scenarios.engine.expressions import Expression
+from scenarios.engine.flow import Step
+from scenarios.engine.quantities import Distribution, Duration, Percent, Size
+
+DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
+MAX_PHONES: Final = 1_000_000
+MAX_SEEDS: Final = 100_000
+
+Name = Annotated[str, Text(pattern=r"^[a-z][a-z0-9_]*$")]
+Tag = Annotated[str, Text(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Platform = Literal["ios", "android"]
+Readiness = Literal["new", "registered", "enabled"]
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Seeds(_Section):
+    """Consecutive seeds: `{ from: 1, count: 20 }` is 1 to 20."""
+
+    first: Count = Field(alias="from", description="The first seed.")
+    count: int = Field(ge=1, le=MAX_SEEDS, strict=True, description="How many seeds.")
+
+
+class ApnsSending(_Section):
+    """How the gateway talks to APNs."""
+
+    recovery: Literal["replay", "none"] = Field(
+        "replay",
+        description="After a rejected notification: send again what followed it, or (the gateway"
+        " of 2013) lose it.",
+    )
+
+
+class Gateway(_Section):
+    """The AirNotifier gateway."""
+
+    kind: Literal["airnotifier"]
+    app: str = Field("moodle", min_length=1, description="Name of the application it serves.")
+    apns: ApnsSending = ApnsSending()
+
+
+class Site(_Section):
+    """The Moodle site. The user `admin` is always there."""
+
+    kind: Literal["moodle"]
+    generation: Annotated[Literal["2013"], BeforeValidator(str)] = Field(
+        "2013", description="The generation of Moodle and its plugin that the site behaves as."
+    )
+    users: dict[Name, Literal["teacher", "student", "admin"]] = Field(
+        default_factory=dict, description="Users by name, and the role of each."
+    )
+    gateway_key: Literal["site", "app"] = Field(
+        "site",
+        description="The access key the site presents to the gateway: its own (may send), or by"
+        " mistake the app's (may only register).",
+    )
+
+
+class Apns(_Section):
+    """The Apple push service. What is left out is as the service documents it."""
+
+    protocol: Literal["binary"] = "binary"
+    latency: Distribution | None = Field(None, description="From acceptance to the phone.")
+    reject_delay: Distribution | None = Field(
+        None, description="From a bad notification to the error packet."
+    )
+    close_delay: Duration | None = Field(
+        None, description="From the error packet to the end of the connection."
+    )
+    payload_limit: Size | None = Field(None, description="Largest payload taken.")
+
+
+class Gcm(_Section):
+    """The Google push service. What is left out is as the service documents it."""
+
+    protocol: Literal["http"] = "http"
+    latency: Distribution | None = Field(None, description="From acceptance to the phone.")
+
+
+class Vendors(_Section):
+    """The push services."""
+
+    apns: Apns = Apns()
+    gcm: Gcm = Gcm()
+
+
+class Network(_Section):
+    """Every link of the world's network."""
+
+    latency: Duration | None = Field(None, description="One way.")
+    jitter: Duration | None = Field(None, description="At most this much more, one way.")
+
+
+class World(_Section):
+    """The world the phones live in."""
+
+    epoch: AwareDatetime = Field(DEFAULT_EPOCH, description="Calendar time at virtual time 0.")
+    gateway: Gateway
+    site: Site
+    vendors: Vendors = Vendors()
+    network: Network = Network()
+
+
+class Phone(_Section):
+    """A phone with the Moodle Mobile app, and its owner."""
+
+    platform: Platform
+    owner: Name = Field(description="The user of the site who carries it.")
+    network: Literal["wifi", "cellular"] = "wifi"
+    registration: Literal["design", "app2013"] = Field(
+        "design",
+        description="When the app registers at the gateway: at launch with its own key (the"
+        " design), or after login with the key from the site (the app of May 2013).",
+    )
+    state: Readiness = Field(
+        "new",
+        description="Where it starts: new; registered at gateway and site (steps 1 to 5 done); or"
+        " enabled (steps 1 to 6 done).",
+    )
+
+
+class Mix(_Section):
+    """Shares of the platforms in a fleet; together 100%."""
+
+    ios: Percent
+    android: Percent
+
+
+class Fleet(_Section):
+    """Many phones alike, each with an owner of its own."""
+
+    count: int = Field(ge=1, le=MAX_PHONES, strict=True)
+    platform: Platform | None = Field(None, description="One platform for all.")
+    mix: Mix | None = Field(None, description="Or a share for each.")
+    state: Readiness = Field("new", description="Where all of them start, as for a phone.")
+
+    @model_validator(mode="after")
+    def _one_of_platform_and_mix(self) -> "Fleet":
+        if (self.platform is None) is (self.mix is None):
+            raise _error("a fleet needs either 'platform' or 'mix'", "write one of the two")
+        if self.mix is not None and abs(self.mix.ios + self.mix.android - 1) > 1e-9:
+            raise _error("the shares of 'mix' are not 100% together", "correct one of them")
+        return self
+
+
+class Devices(_Section):
+    """Phones by name, and at most one fleet."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[Name, Phone] = Field(init=False)
+
+    fleet: Fleet | None = None
+
+    @property
+    def phones(self) -> dict[str, Phone]:
+        """The named phones, in the order of the file."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Selection(_Section):
+    """Which phones of a fleet."""
+
+    index: Count = Field(description="The phone's place in the fleet, from 0.")
+
+
+class Window(_Section):
+    """When a fault acts."""
+
+    start: Literal["before_dispatch"] = Field(alias="from")
+
+
+class Fault(_Section):
+    """Something that goes wrong.
+
+    `token_corrupt`: what the gateway stores as this phone's token is one that APNs never issued.
+    """
+
+    id: Name
+    target: str = Field(
+        pattern=r"^device\.[a-z][a-z0-9_]*$", description="device.fleet or device.<phone>."
+    )
+    select: Selection | None = None
+    inject: Literal["token_corrupt"]
+    window: Window
+
+
+class Fates(_Section):
+    """How many notifications must have come to each fate; those left out may be any number."""
+
+    created: Count | None = None
+    suppressed: Count | None = None
+    refused: Count | None = None
+    rejected: Count | None = None
+    expired: Count | None = None
+    collapsed: Count | None = None
+    undeliverable: Count | None = None
+    delivered: Count | None = None
+    opened: Count | None = None
+    dismissed: Count | None = None
+    unread: Count | None = None
+    pending: Count | None = None
+    lost: Count | None = None
+    duplicate: Count | None = None
+    when: Expression | None = Field(None, description="Only where this holds.")
+
+    def counts(self) -> dict[str, int]:
+        """The fates that are asked for, and how many of each."""
+        return self.model_dump(exclude={"when"}, exclude_none=True)
+
+
+class Check(_Section):
+    """A condition on what the run measured."""
+
+    that: Expression
+    when: Expression | None = Field(None, description="Only where this holds.")
+
+
+class Expect(_Section):
+    """What must be true at the end of the run."""
+
+    fates: Fates | None = None
+    invariants: list[
+        Literal["conservation", "causal_order", "no_token_leak", "bad_token_pruned"]
+    ] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+
+
+class Scenario(_Section):
+    """A scenario file: the world, its phones, what is done, what must come of it."""
+
+    format: Literal[1]
+    name: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    tags: list[Tag] = Field(default_factory=list)
+    seed: Count | None = Field(None, description="The one seed; 1 when no seed is given.")
+    seeds: Seeds | None = Field(None, description="Or several: the run is repeated with each.")
+    matrix: dict[Name, Annotated[list[bool | int | float | str], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Values to combine, each with each; `$matrix.<name>` is the cell's value.",
+    )
+    world: World
+    devices: Devices = Devices()
+    faults: list[Fault] = Field(default_factory=list)
+    flow: list[Step] = Field(min_length=1)
+    expect: Expect = Expect()
+
+    @model_validator(mode="after")
+    def _one_of_seed_and_seeds(self) -> "Scenario":
+        if self.seed is not None and self.seeds is not None:
+            raise _error("both 'seed' and 'seeds' are given", "keep one of the two")
+        return self
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds to run, one after the other."""
+        if self.seeds is not None:
+            return range(self.seeds.first, self.seeds.first + self.seeds.count)
+        first = 1 if self.seed is None else self.seed
+        return range(first, first + 1)
+
+
+def _error(message: str, help: str) -> PydanticCustomError:
+    return PydanticCustomError("conflict", "{message}", {"message": message, "help": help})

@@ -1,0 +1,98 @@
+"""References in values: `$token`, `$matrix.platform`, `$result.id`, and `$$` for a dollar sign.
+
+A value that is nothing but a reference takes the type of what it refers to; a reference inside a
+longer text is put in as text. A name may be put in braces where a letter follows: `${msg}th`.
+
+Who resolves what: `$matrix.x` when the file is loaded (one value a cell), `$result.x` when the step
+ends (only in `save`), `$name.path` when a step starts (saved by an earlier step).
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+_PATH: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*"
+_DOLLAR: Final = re.compile(rf"\$(?:(?P<escape>\$)|(?P<plain>{_PATH})|\{{(?P<braced>{_PATH})\}})?")
+
+Lookup = Callable[[tuple[str, ...]], Any]
+"""Gives the value for a path ("matrix", "platform"). Raises LookupError with a message."""
+
+
+class Reference(NamedTuple):
+    """A reference as it stands in a text; `start` and `end` are offsets."""
+
+    path: tuple[str, ...]
+    start: int
+    end: int
+
+
+class ReferenceError(ValueError):
+    """A dollar sign that starts no reference; `start` and `end` are offsets in the text."""
+
+    def __init__(self, message: str, start: int, end: int) -> None:
+        super().__init__(message)
+        self.start, self.end = start, end
+
+
+def references(text: str) -> Iterator[Reference]:
+    """The references of a text, in order. Raises ReferenceError for a stray dollar sign."""
+    for match in _DOLLAR.finditer(text):
+        name = match["plain"] or match["braced"]
+        if name:
+            yield Reference(tuple(name.split(".")), match.start(), match.end())
+        elif not match["escape"]:
+            raise ReferenceError("this '$' starts no reference", match.start(), match.start() + 1)
+
+
+def has_reference(value: object) -> bool:
+    """Whether a value is a text with at least one reference in it."""
+    return isinstance(value, str) and any(
+        match["plain"] or match["braced"] for match in _DOLLAR.finditer(value)
+    )
+
+
+def resolve(value: Any, lookup: Lookup) -> Any:
+    """A value (texts, lists and mappings to any depth) with every reference replaced.
+
+    `$$` becomes `$`. Raises what `lookup` raises.
+    """
+    if isinstance(value, dict):
+        return {key: resolve(item, lookup) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve(item, lookup) for item in value]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+    whole = _DOLLAR.fullmatch(value)
+    if whole is not None and (name := whole["plain"] or whole["braced"]):
+        return lookup(tuple(name.split(".")))
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["plain"] or match["braced"]
+        return as_text(lookup(tuple(name.split(".")))) if name else "$"
+
+    return _DOLLAR.sub(replace, value)
+
+
+def substitute(value: Any, root: str, lookup: Lookup) -> Any:
+    """A scalar with the references below `$<root>` replaced, all others and `$$` left as they are."""
+    if not isinstance(value, str) or "$" not in value:
+        return value
+    whole = _DOLLAR.fullmatch(value)
+    if whole is not None and (name := whole["plain"] or whole["braced"]):
+        path = tuple(name.split("."))
+        return lookup(path) if path[0] == root else value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["plain"] or match["braced"]
+        if not name or name.split(".")[0] != root:
+            return match[0]
+        return as_text(lookup(tuple(name.split(".")))).replace("$", "$$")
+
+    return _DOLLAR.sub(replace, value)
+
+
+def as_text(value: object) -> str:
+    """How a value reads inside a longer text: as YAML writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
