@@ -1,0 +1,42 @@
+"""The wire digest: one number for everything that was put on the network, and when.
+
+Every connection attempt, segment, FIN and RST goes in with its virtual time (nanoseconds), connection number,
+direction and bytes. Two runs with the same digest sent the same bytes at the same moments in the same order.
+
+For TLS connections the length goes in and not the ciphertext: OpenSSL's random numbers are its own and differ
+between runs. The plaintext goes in where the world sees it.
+"""
+
+import hashlib
+from struct import Struct
+
+_ENTRY = Struct("!cQIBI")
+_FLUSH_AT = 512
+
+CONNECT, SEGMENT, OPAQUE, FIN, RST, REFUSED = (b"C", b"S", b"T", b"F", b"R", b"X")
+
+
+class WireDigest:
+    """BLAKE2b over the entries in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=32)
+        self._pending: list[bytes] = []
+
+    def add(self, kind: bytes, now: float, connection: int, direction: int, data: bytes) -> None:
+        """Note `data` (or nothing) sent at `now` virtual seconds; direction 0 is from the dialling end."""
+        pending = self._pending
+        pending.append(_ENTRY.pack(kind, round(now * 1e9), connection, direction, len(data)))
+        if kind != OPAQUE:
+            pending.append(data)
+        if len(pending) > _FLUSH_AT:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._hash.update(b"".join(self._pending))
+        self._pending.clear()
+
+    def hexdigest(self) -> str:
+        """64 hex digits for everything so far."""
+        self._flush()
+        return self._hash.hexdigest()

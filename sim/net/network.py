@@ -1,0 +1,360 @@
+"""The network between all hosts of a world: names, addresses, establishing connections.
+
+Model of establishing: SYN takes the path to the other host; a host without a listener on the port answers with RST
+(`ConnectionRefusedError` after a round trip); a host that is off the network does not answer, and the SYN is repeated after 1, 3, 7, ... s
+until `TimeoutError` (ETIMEDOUT) after 127 s. The dialling end is connected after one round trip, the listening
+end accepts half a round trip later.
+
+Simplifications: names resolve at once and never change; IPv4 only; backlogs are unlimited.
+"""
+
+import asyncio
+import contextvars
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from sim.kernel.context import current_host
+from sim.kernel.environment import SimEnvironment
+from sim.kernel.errors import EscapeError
+from sim.kernel.loop import SimLoop
+from sim.net import digest
+from sim.net.digest import WireDigest
+from sim.net.listener import ANY_ADDRESS, SimServer
+from sim.net.sockets import SimSocket
+from sim.net.transport import SimTransport, connect_pair
+from sim.trace.recorder import Recorder
+
+if TYPE_CHECKING:
+    from sim.hosts import Host
+
+SYN_RETRIES = 6
+"""Repeated SYNs before a dial is given up (Linux, tcp_syn_retries): 127 s in all."""
+
+LOOPBACK = "127.0.0.1"
+
+Dialled = Callable[[SimTransport | None, OSError | None], None]
+"""Called once with the connected transport (no protocol attached yet) or with the error."""
+
+
+class Network:
+    """See the module. One per world."""
+
+    loop: SimLoop
+
+    def __init__(self, environment: SimEnvironment, rng: Random, trace: Recorder) -> None:
+        self.environment = environment
+        self.trace = trace
+        self.digest = WireDigest()
+        self._rng = rng
+        self._names: dict[str, Host] = {}
+        self._addresses: dict[str, Host] = {}
+        self._connections = 0
+
+    # -- names and addresses ----------------------------------------------------------------
+
+    def add(self, host: "Host") -> str:
+        """Give the host an address and its own name. Returns the address."""
+        number = len(self._addresses) + 1
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        self._addresses[address] = host
+        self.alias(host.name, host)
+        return address
+
+    def alias(self, name: str, host: "Host") -> None:
+        """Another name for the host. `ValueError` if the name is taken by a different one."""
+        if self._names.setdefault(name.lower(), host) is not host:
+            raise ValueError(f"the name {name!r} already belongs to {self._names[name.lower()].name}")
+
+    def resolve(
+        self, host: str | None, port: int | str | None, *, family: int = 0, type: int = 0
+    ) -> list[Any]:
+        """As `getaddrinfo`. Raises `socket.gaierror` (EAI_NONAME) for a name nobody has."""
+        if family not in (0, socket.AF_INET):
+            raise socket.gaierror(socket.EAI_ADDRFAMILY, "only IPv4 exists in this world")
+        address = self._address_of(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, int(port or 0)))]
+
+    def _address_of(self, name: str | None) -> str:
+        if name in (None, "", ANY_ADDRESS):
+            return ANY_ADDRESS
+        assert name is not None
+        if name in ("localhost", LOOPBACK) or name in self._addresses:
+            return LOOPBACK if name == "localhost" else name
+        found = self._names.get(name.lower().rstrip("."))
+        if found is None:
+            raise socket.gaierror(socket.EAI_NONAME, f"{name}: name or service not known")
+        return found.address
+
+    def delay(self, source: "Host", target: "Host") -> float:
+        """Seconds one segment takes from one host to another, drawn now."""
+        if source is target:
+            return 0.0
+        return source.link.delay(self._rng) + target.link.delay(self._rng)
+
+    def socket_of(self, transport: SimTransport) -> SimSocket:
+        """The socket under a transport."""
+        return SimSocket.of(transport)
+
+    # -- dialling ---------------------------------------------------------------------------
+
+    def dial(self, source: "Host", name: str, port: int, done: Dialled) -> None:
+        """Connect `source` to a name or address; `done` is called when it is decided.
+
+        Raises `socket.gaierror` at once for an unknown name.
+        """
+        address = self._address_of(name)
+        target = source if address in (LOOPBACK, ANY_ADDRESS) else self._addresses.get(address)
+        self._connections += 1
+        number = self._connections
+        self.digest.add(
+            digest.CONNECT, self.environment._now, number, 0, f"{address}:{port}".encode()
+        )
+        loopback = address == LOOPBACK
+        self._send_syn(_Dial(number, source, target, address, port, loopback, done), 0)
+
+    def _send_syn(self, dial: "_Dial", attempt: int) -> None:
+        now = self.environment._now
+        if attempt > SYN_RETRIES:
+            dial.done(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+            return
+        if dial.target is not None and dial.source.online and dial.target.online:
+            delay = self.delay(dial.source, dial.target)
+            self.environment.call_at(now + delay, self._arrive_syn, dial, attempt)
+        else:
+            self.environment.call_at(now + 2.0**attempt, self._send_syn, dial, attempt + 1)
+
+    def _arrive_syn(self, dial: "_Dial", attempt: int) -> None:
+        target = dial.target
+        assert target is not None
+        back = self.environment._now + self.delay(target, dial.source)
+        server = target.listener(dial.port, loopback=dial.loopback)
+        if server is None:
+            self.digest.add(digest.REFUSED, self.environment._now, dial.number, 1, b"")
+            self.environment.call_at(back, self._refused, dial)
+        else:
+            self.environment.call_at(back, self._established, dial, server)
+
+    def _refused(self, dial: "_Dial") -> None:
+        self.trace.emit(
+            "connection.refused",
+            dial.source.name,
+            connection=dial.number,
+            server=f"{dial.address}:{dial.port}",
+        )
+        error = ConnectionRefusedError(
+            errno.ECONNREFUSED, f"Connect call failed ('{dial.address}', {dial.port})"
+        )
+        dial.done(None, error)
+
+    def _established(self, dial: "_Dial", server: SimServer) -> None:
+        assert dial.target is not None
+        ours, theirs = connect_pair(
+            dial.number, dial.source, dial.source.ephemeral_port(), dial.target, dial.port
+        )
+        dial.source.connections[dial.number] = ours
+        if self.trace.wants_connections:
+            self.trace.emit(
+                "connection.opened",
+                dial.source.name,
+                connection=dial.number,
+                client=f"{dial.source.address}:{ours.local_port}",
+                server=f"{dial.address}:{dial.port}",
+                to=dial.target.name,
+            )
+        # The handshake's last segment goes the same way as the first bytes and ahead of them.
+        arrival = self.environment._now + self.delay(dial.source, dial.target)
+        ours._arrival = arrival
+        self.environment.call_at(arrival, self._accepted, theirs, server)
+        dial.done(ours, None)
+
+    def _accepted(self, transport: SimTransport, server: SimServer) -> None:
+        host = transport.host
+        host.connections[transport.number] = transport
+        if transport.host.listener(transport.local_port, loopback=True) is not server:
+            transport.abort()  # it stopped listening meanwhile
+        else:
+            server.accept(transport)
+
+    def connection_ended(self, transport: SimTransport, how: str) -> None:
+        """Bookkeeping when one end is gone."""
+        host = transport.host
+        host.connections.pop(transport.number, None)
+        if self.trace.wants_connections:
+            self.trace.emit(
+                "connection.closed", host.name, connection=transport.number, how=how
+            )
+
+    # -- the loop's network stack (see sim.kernel.loop.NetworkStack) --------------------------
+
+    async def create_connection(
+        self,
+        loop: SimLoop,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        ssl: ssl.SSLContext | bool | None = None,
+        sock: Any = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        **_socket_options: Any,
+    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+        """As `loop.create_connection`; a `sock` must have been connected by `sock_connect`."""
+        if sock is not None:
+            transport = sock.transport
+            if transport is None:
+                raise ValueError("the socket is not connected")
+            sock.detach()
+        else:
+            if host is None or port is None:
+                raise ValueError("host and port, or a connected sock, are needed")
+            transport = await self._dial_from_here(loop, host, port)
+        source: Host = transport.host
+        return await self.attach_client(
+            transport,
+            protocol_factory,
+            tls=_context_of(ssl),
+            server_hostname=server_hostname if server_hostname is not None else host,
+            context=source.context,
+            handshake_timeout=ssl_handshake_timeout,
+            shutdown_timeout=ssl_shutdown_timeout,
+        )
+
+    async def attach_client(
+        self,
+        transport: SimTransport,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        *,
+        tls: ssl.SSLContext | None,
+        server_hostname: str | None,
+        context: contextvars.Context | None,
+        handshake_timeout: float | None = None,
+        shutdown_timeout: float | None = None,
+    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+        """Put a protocol on the dialling end, with the TLS handshake done if there is a context."""
+        protocol = protocol_factory()
+        if tls is None:
+            transport.attach(protocol, context)
+            return transport, protocol
+        waiter = self.loop.create_future()
+        tls_protocol = self.loop.make_tls_transport(
+            protocol,
+            tls,
+            waiter,
+            server_hostname=server_hostname,
+            handshake_timeout=handshake_timeout,
+            shutdown_timeout=shutdown_timeout,
+        )
+        transport.attach(tls_protocol, context)
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            raise
+        app_transport: asyncio.BaseTransport = tls_protocol._app_transport
+        return app_transport, protocol
+
+    async def _dial_from_here(self, loop: SimLoop, name: str, port: int) -> SimTransport:
+        future: asyncio.Future[SimTransport] = loop.create_future()
+
+        def done(transport: SimTransport | None, error: OSError | None) -> None:
+            if future.done():  # the caller gave up meanwhile
+                if transport is not None:
+                    transport.abort()
+            elif error is not None:
+                future.set_exception(error)
+            else:
+                assert transport is not None
+                future.set_result(transport)
+
+        self.dial(_here(), name, port, done)
+        return await future
+
+    async def sock_connect(self, loop: SimLoop, sock: Any, address: Any) -> None:
+        """As `loop.sock_connect`, for a `SimSocket`."""
+        if not isinstance(sock, SimSocket):
+            raise EscapeError("a real socket was given to a simulated world")
+        sock.adopt(await self._dial_from_here(loop, address[0], address[1]))
+
+    async def create_server(
+        self,
+        loop: SimLoop,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        *,
+        host: str | Sequence[str] | None = None,
+        port: int | None = None,
+        ssl: ssl.SSLContext | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        start_serving: bool = True,
+        sock: Any = None,
+        **_socket_options: Any,
+    ) -> SimServer:
+        """As `loop.create_server`. `OSError`: EADDRINUSE for a taken port, EADDRNOTAVAIL for another host's address."""
+        if sock is not None:
+            raise EscapeError("create_server(sock=...) is not possible in a simulated world; give host and port")
+        here = _here()
+        names = [host] if host is None or isinstance(host, str) else list(host)
+        number = port or here.ephemeral_port()
+        addresses = []
+        for name in names:
+            address = self._address_of(name)
+            if address not in (ANY_ADDRESS, LOOPBACK, here.address):
+                raise OSError(
+                    errno.EADDRNOTAVAIL, f"{here.name} does not have the address {address} of {name!r}"
+                )
+            addresses.append((address, number))
+        server = SimServer(
+            here,
+            protocol_factory,
+            addresses,
+            tls=ssl,
+            handshake_timeout=ssl_handshake_timeout,
+            shutdown_timeout=ssl_shutdown_timeout,
+        )
+        server.bind()
+        if start_serving:
+            await server.start_serving()
+        return server
+
+
+class _Dial:
+    """An attempt to connect."""
+
+    __slots__ = ("address", "done", "loopback", "number", "port", "source", "target")
+
+    def __init__(
+        self,
+        number: int,
+        source: "Host",
+        target: "Host | None",
+        address: str,
+        port: int,
+        loopback: bool,
+        done: Dialled,
+    ) -> None:
+        self.number = number
+        self.source = source
+        self.target = target
+        self.address = address
+        self.port = port
+        self.loopback = loopback
+        self.done = done
+
+
+def _here() -> "Host":
+    host: Host | None = current_host.get(None)
+    if host is None:
+        raise EscapeError("this code runs on no host; start it with Host.start()")
+    return host
+
+
+def _context_of(tls: ssl.SSLContext | bool | None) -> ssl.SSLContext | None:
+    if tls is True:
+        return ssl.create_default_context()
+    return tls or None

@@ -1,0 +1,162 @@
+"""A certificate authority for one world.
+
+Keys are Ed25519 and come from the world's seed, so certificates are the same size (and the same, but for their
+dates) in every run; ECDSA signatures would vary in length and with them the sizes of packets. OpenSSL reads the real clock whatever the
+world's calendar says, so certificates are valid around the real today.
+"""
+
+import datetime
+import hashlib
+import ssl
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
+
+from sim.kernel.seeds import Seeds
+
+ApnsEnvironment = Literal["development", "production"]
+
+APNS_ENVIRONMENT_OIDS: dict[ApnsEnvironment, str] = {
+    "development": "1.2.840.113635.100.6.3.1",
+    "production": "1.2.840.113635.100.6.3.2",
+}
+"""Extensions by which Apple's push certificates name their environment."""
+
+_ASN1_NULL = b"\x05\x00"
+_VALIDITY = datetime.timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """Paths of PEM files: the certificate and its private key."""
+
+    cert_file: str
+    key_file: str
+
+
+class CertificateAuthority:
+    """Issues certificates into a temporary directory that lives as long as this object."""
+
+    def __init__(self, seeds: Seeds) -> None:
+        self._seeds = seeds
+        self._directory = tempfile.TemporaryDirectory(prefix="airbed-ca-")
+        today = datetime.datetime.now(datetime.UTC).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
+        self._not_before = today - _VALIDITY
+        self._not_after = today + _VALIDITY
+        self._issued = 0
+        self._name = _subject("Airbed test authority")
+        self._key = self._private_key("authority")
+        certificate = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, None)
+        )
+        self.ca_file = self._write("ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
+
+    def close(self) -> None:
+        """Remove the files."""
+        self._directory.cleanup()
+
+    def issue(
+        self,
+        common_name: str,
+        *,
+        names: Sequence[str] = (),
+        uid: str | None = None,
+        environments: Sequence[ApnsEnvironment] = (),
+    ) -> IssuedCertificate:
+        """A certificate for a server (`names`: its DNS names or addresses) or an APNs provider.
+
+        A provider's has the bundle identifier as `uid` in its subject and an extension for each environment.
+        """
+        self._issued += 1
+        label = f"{self._issued:03d}-{common_name}"
+        key = self._private_key(label)
+        builder = self._builder(_subject(common_name, uid), key.public_key())
+        if names:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general_name(name) for name in names]),
+                critical=False,
+            )
+        for environment in environments:
+            oid = x509.ObjectIdentifier(APNS_ENVIRONMENT_OIDS[environment])
+            builder = builder.add_extension(
+                x509.UnrecognizedExtension(oid, _ASN1_NULL), critical=False
+            )
+        certificate = builder.sign(self._key, None)
+        stem = f"{self._issued:03d}"
+        return IssuedCertificate(
+            self._write(f"{stem}.pem", certificate.public_bytes(serialization.Encoding.PEM)),
+            self._write(
+                f"{stem}.key",
+                key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                ),
+            ),
+        )
+
+    def server_context(
+        self, issued: IssuedCertificate, *, client_certificates: bool = False
+    ) -> ssl.SSLContext:
+        """For a server. With `client_certificates` it asks for one but does not insist (`CERT_OPTIONAL`)."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.cert_file, issued.key_file)
+        if client_certificates:
+            context.load_verify_locations(self.ca_file)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    def client_context(self, issued: IssuedCertificate | None = None) -> ssl.SSLContext:
+        """For a client that trusts this authority and, if given one, presents a certificate."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if issued is not None:
+            context.load_cert_chain(issued.cert_file, issued.key_file)
+        return context
+
+    def _private_key(self, label: str) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._seeds.material(f"tls/{label}"))
+
+    def _builder(self, subject: x509.Name, public_key: object) -> x509.CertificateBuilder:
+        # Serial numbers of one length: DER integers grow and shrink with their value.
+        digest = hashlib.blake2b(f"serial/{self._issued}".encode(), digest_size=8).digest()
+        serial = int.from_bytes(digest, "big") >> 2 | 1 << 62
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(public_key)  # type: ignore[arg-type]
+            .serial_number(serial)
+            .not_valid_before(self._not_before)
+            .not_valid_after(self._not_after)
+        )
+
+    def _write(self, name: str, content: bytes) -> str:
+        path = Path(self._directory.name) / name
+        path.write_bytes(content)
+        return str(path)
+
+
+def _subject(common_name: str, uid: str | None = None) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if uid is not None:
+        attributes.insert(0, x509.NameAttribute(NameOID.USER_ID, uid))
+    return x509.Name(attributes)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,1 @@
+"""What happened in a world: the recorder of events."""

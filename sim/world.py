@@ -1,0 +1,142 @@
+"""A world assembled: time, loop, network, randomness, certificates, recorder, and the guard around them.
+
+    with World(seed=42) as world:
+        site = world.host("site")
+        site.start(serve)
+        world.run(client)
+
+Inside the `with` block the process's clock and randomness are the world's. At its end everything that still runs is cancelled, in the
+order in which it was started, and errors that nobody handled are raised.
+"""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import Any
+
+import simpy
+
+from sim.hosts import Host
+from sim.kernel.bridge import as_future
+from sim.kernel.environment import SimEnvironment
+from sim.kernel.guard import Guard
+from sim.kernel.identity import NumberedTask
+from sim.kernel.loop import SimLoop
+from sim.kernel.seeds import Seeds
+from sim.net.links import LINKS, Link
+from sim.net.network import Network
+from sim.net.sockets import SimSocket
+from sim.net.tls import CertificateAuthority
+from sim.trace.recorder import Recorder
+
+DEFAULT_EPOCH = 1_367_395_200.0
+"""2013-05-01T08:00:00Z in Unix seconds: the day after the design was written down."""
+
+
+class UnhandledErrors(Exception):
+    """Errors in callbacks and tasks that nothing in the world handled; each with what asyncio said of it."""
+
+    def __init__(self, contexts: list[dict[str, Any]]) -> None:
+        self.contexts = contexts
+        lines = [f"{context['message']}: {context.get('exception')!r}" for context in contexts]
+        super().__init__("; ".join(lines))
+
+
+class World:
+    """One simulated world; use it as a context manager, once.
+
+    `seed` decides everything that is random. `epoch`: calendar time at virtual time zero, in Unix seconds.
+    """
+
+    def __init__(
+        self, seed: int, *, epoch: float = DEFAULT_EPOCH, wants_connections: bool = True
+    ) -> None:
+        self.seeds = Seeds(seed)
+        # A fraction of a second, so that nothing relies on whole seconds by accident.
+        self.env = SimEnvironment(start=self.seeds.stream("world/start").random())
+        self.epoch = epoch
+        self.trace = Recorder(self.env, wants_connections=wants_connections)
+        self.network = Network(self.env, self.seeds.stream("net/latency"), self.trace)
+        self.loop = SimLoop(self.env, self.network)
+        self.network.loop = self.loop
+        self.ca = CertificateAuthority(self.seeds)
+        self.hosts: dict[str, Host] = {}
+        self._errors: list[dict[str, Any]] = []
+        self._guard = Guard(self.env, self.seeds, epoch=epoch, socket_class=SimSocket)
+        self.loop.set_exception_handler(self._note_error)
+
+    def __enter__(self) -> "World":
+        self._guard.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._cancel_everything()
+        finally:
+            self._guard.__exit__(kind, error, traceback)
+            self.loop.close()
+            self.ca.close()
+        if error is None and self._errors:
+            raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
+
+    def host(self, name: str, *, link: Link = LINKS["datacentre"]) -> Host:
+        """A new host. Its name is also its DNS name. `ValueError` if the name is taken."""
+        if name in self.hosts:
+            raise ValueError(f"there is a host named {name!r} already")
+        host = self.hosts[name] = Host(name, self.network, link)
+        return host
+
+    @property
+    def operator(self) -> Host:
+        """The host of whoever drives the world: coroutines given to `run()` are on it."""
+        return self.hosts.get("operator") or self.host("operator")
+
+    def run(
+        self,
+        main: "Callable[[], Any] | simpy.Event | Generator[simpy.Event, Any, Any]",
+    ) -> Any:
+        """Let time pass until `main` is finished; return its value or raise its error.
+
+        `main` is a coroutine function (run on the operator's host), a SimPy event or process, or a generator to be
+        made a process. `StandstillError` if it can never finish.
+        """
+        if callable(main):
+            return self.loop.run_until_complete(self.operator.start(main))
+        event = self.env.process(main) if inspect.isgenerator(main) else main
+        assert isinstance(event, simpy.Event)
+        return self.loop.run_until_complete(as_future(self.loop, event))
+
+    def run_until(self, when: float) -> None:
+        """Let time pass until virtual second `when`."""
+        future = self.loop.create_future()
+        self.env.call_at(when, future.set_result, None)
+        self.loop.run_until_complete(future)
+
+    def digest(self) -> str:
+        """The wire digest so far: 64 hex digits."""
+        return self.network.digest.hexdigest()
+
+    def _note_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._errors.append(context)
+
+    def _cancel_everything(self) -> None:
+        tasks = [task for task in asyncio.all_tasks(self.loop) if isinstance(task, NumberedTask)]
+        tasks.sort(key=lambda task: task.number)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(
+                contextvars.Context().run(self.loop.create_task, _finish(tasks))
+            )
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+
+
+async def _finish(tasks: list[NumberedTask]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
