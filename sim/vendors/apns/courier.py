@@ -1,0 +1,198 @@
+"""The courier connection on port 5223, server's side: how a phone gets its tokens and pushes.
+
+After published analyses of iOS 5 and later, reduced to what push needs. The framing is in
+`courier_messages`; * marks a field that repeats; > comes from the phone, < from the server:
+
+    07 Connect       >  1 device token (32; none on the very first connection), 2 state = 1, 5 flags
+    08 ConnectAck    <  1 status (0 ok, 2 bad token), 3 device token (only when newly issued),
+                        4 largest message u16
+    09 Topics        >  2 enabled*, 3 ignored*, 4 opportunistic*, 5 paused*, 6 non-waking*: each
+                        the SHA-1 of a bundle id
+    0a Notification  <  1 device token, 2 topic, 3 payload, 4 message id u32, 5 expiry u32,
+                        6 timestamp u64 ns, 7 storage flags (1 from storage, 2 last from storage)
+    0b Ack           >  4 message id, 8 status (0 received, 1 no app for the topic)
+    0c KeepAlive     >  not read
+    0d KeepAliveAck  <  empty
+    11 AppToken      >  2 topic
+    12 AppTokenAck   <  1 status (0 ok, 2 malformed), 2 push token, 3 topic
+
+Rules: Connect comes first. Nothing is delivered before the first Topics. A topic in any of its
+lists is installed; a notification for another one is undeliverable and not sent. One session per
+device: a newer Connect closes the older connection. A Notification without Ack is sent again, with
+the same message id, on the next connection. Malformed input closes the connection without an
+answer. Other messages are ignored.
+
+Simplifications: the device token takes the place of the device certificate; ConnectAck 2 leaves
+closing to the phone, as in reality; Ack status 1 is this service's own, the real value is not
+published.
+"""
+
+import asyncio
+import struct
+
+from sim.vendors.apns.core import PushCore
+from sim.vendors.apns.courier_messages import (
+    Fields,
+    MalformedMessage,
+    MessageType,
+    first,
+    read_message,
+    write_message,
+)
+from sim.vendors.apns.registry import Device
+from sim.vendors.apns.storage import Notification
+
+MAX_MESSAGE_SIZE = 4096
+"""Announced in ConnectAck."""
+
+TOPIC_LENGTH = 20
+_TOPIC_LISTS = range(2, 7)
+_MESSAGE_ID = struct.Struct(">I")
+_TIMESTAMP = struct.Struct(">Q")
+_FROM_STORAGE, _LAST_FROM_STORAGE = 1, 2
+
+
+class CourierConnection(asyncio.Protocol):
+    """One phone's connection. Idle it holds no buffer and no timer."""
+
+    __slots__ = ("_buffer", "_core", "_device", "_transport", "topics")
+
+    def __init__(self, core: PushCore) -> None:
+        self._core = core
+        self._transport: asyncio.Transport | None = None
+        self._device: Device | None = None
+        self._buffer: bytearray | None = None
+        self.topics: tuple[bytes, ...] | None = None
+        """The topics installed on the phone; None until it has told them."""
+
+    # -- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        source: bytes | bytearray = data
+        if self._buffer is not None:
+            self._buffer += data
+            source, self._buffer = self._buffer, None
+        position = 0
+        try:
+            while (message := read_message(source, position)) is not None:
+                kind, fields, position = message
+                self._handle(kind, fields)
+                if self._is_closing():
+                    return
+        except MalformedMessage:
+            self.close()
+            return
+        if position < len(source):
+            self._buffer = bytearray(source[position:])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        device, self._device = self._device, None
+        if device is not None and device.session is self:
+            device.session = None
+            self._core.session_ended(device)
+
+    # -- messages of the phone
+
+    def _handle(self, kind: int, fields: Fields) -> None:
+        if kind == MessageType.CONNECT:
+            self._connect(fields)
+        elif self._device is None:
+            raise MalformedMessage("message before Connect")
+        elif kind == MessageType.ACK:
+            self._acknowledge(self._device, fields)
+        elif kind == MessageType.KEEP_ALIVE:
+            self._write(write_message(MessageType.KEEP_ALIVE_ACK))
+        elif kind == MessageType.TOPICS:
+            self._set_topics(self._device, fields)
+        elif kind == MessageType.APP_TOKEN:
+            self._issue(self._device, fields)
+
+    def _connect(self, fields: Fields) -> None:
+        if self._device is not None:
+            raise MalformedMessage("second Connect")
+        token = first(fields, 1)
+        size = (4, MAX_MESSAGE_SIZE.to_bytes(2, "big"))
+        if not token:
+            device = self._core.registry.add_device()
+            answer = [(1, b"\x00"), (3, device.token), size]
+        else:
+            known = self._core.registry.device(token)
+            if known is None:
+                self._write(write_message(MessageType.CONNECT_ACK, [(1, b"\x02"), size]))
+                return
+            device = known
+            answer = [(1, b"\x00"), size]
+        older = device.session
+        if older is not None:
+            older.close()
+            self._core.session_ended(device)
+        device.session = self
+        self._device = device
+        self._write(write_message(MessageType.CONNECT_ACK, answer))
+
+    def _set_topics(self, device: Device, fields: Fields) -> None:
+        is_first = self.topics is None
+        self.topics = self._core.interned(
+            [v for field, v in fields if field in _TOPIC_LISTS and len(v) == TOPIC_LENGTH]
+        )
+        if is_first and device.session is self:
+            self._core.ready(device)
+
+    def _acknowledge(self, device: Device, fields: Fields) -> None:
+        message_id = int.from_bytes(first(fields, 4), "big")
+        self._core.acknowledged(device, message_id, received=first(fields, 8) in (b"", b"\x00"))
+
+    def _issue(self, device: Device, fields: Fields) -> None:
+        topic = first(fields, 2)
+        if len(topic) != TOPIC_LENGTH:
+            self._write(write_message(MessageType.APP_TOKEN_ACK, [(1, b"\x02")]))
+            return
+        app = self._core.registry.issue(device, topic)
+        self._write(
+            write_message(MessageType.APP_TOKEN_ACK, [(1, b"\x00"), (2, app.value), (3, app.topic)])
+        )
+
+    # -- called by the core
+
+    def send_notification(
+        self, notification: Notification, *, from_storage: bool, last: bool
+    ) -> None:
+        """Write a notification; success is the Ack, later."""
+        app = notification.app
+        flags = _FROM_STORAGE * from_storage | _LAST_FROM_STORAGE * (from_storage and last)
+        expiry = 0 if notification.expires is None else int(notification.expires) & 0xFFFFFFFF
+        self._write(
+            write_message(
+                MessageType.NOTIFICATION,
+                (
+                    (1, app.device.token),
+                    (2, app.topic),
+                    (3, notification.payload),
+                    (4, _MESSAGE_ID.pack(notification.message_id)),
+                    (5, _MESSAGE_ID.pack(expiry)),
+                    (6, _TIMESTAMP.pack(notification.accepted)),
+                    (7, bytes((flags,))),
+                ),
+            )
+        )
+
+    def close(self) -> None:
+        """End the connection in order: malformed input, or a newer one took its place."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once: the service stops."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def _is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
