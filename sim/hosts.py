@@ -1,9 +1,11 @@
 """A machine of the world: a server, a push service, a phone or a person's computer.
 
-A host has a name, an address, a link to the network, listening ports and connections. Code belongs to a host by its context:
-what `Host.start()` starts, and everything started from there, opens its sockets on this host.
+A host has a name, an address, a link to the network, listening ports and connections. Code
+belongs to a host by its context: what `Host.start()` starts, and everything started from there,
+opens its sockets on this host.
 
-Light on purpose: ten thousand phones are ten thousand hosts. The context is made when it is first needed.
+Light on purpose: ten thousand phones are ten thousand hosts. The context is made when it is
+first needed.
 """
 
 import asyncio
@@ -93,9 +95,10 @@ class Host:
     ) -> simpy.Event:
         """Open a connection without a task: for devices.
 
-        The event's value is (transport, protocol) as from `loop.create_connection`. It fails with an
-        `OSError`: `ConnectionRefusedError`, `TimeoutError`, `socket.gaierror` (unknown name), `ssl.SSLError`.
-        Callbacks of the protocol run directly from the network, in no host's context.
+        The event's value is (transport, protocol) as from `loop.create_connection`. It fails
+        with an `OSError`: `ConnectionRefusedError`, `TimeoutError`, `socket.gaierror` (unknown
+        name), `ssl.SSLError`. Callbacks of the protocol run directly from the network, in no
+        host's context.
         """
         event = self.env.event()
         network = self.network

@@ -1,17 +1,18 @@
-"""A world assembled: time, loop, network, randomness, certificates, recorder, and the guard around them.
+"""A world assembled: time, loop, network, randomness, certificates, recorder, and the guard around
+them.
 
     with World(seed=42) as world:
         site = world.host("site")
         site.start(serve)
         world.run(client)
 
-Inside the `with` block the process's clock and randomness are the world's. At its end everything that still runs is cancelled, in the
-order in which it was started, and errors that nobody handled are raised.
+Inside the `with` block the process's clock and randomness are the world's. At its end everything
+that still runs is cancelled, in the order in which it was started, and errors that nobody
+handled are raised.
 """
 
 import asyncio
 import contextvars
-import inspect
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any
@@ -36,7 +37,9 @@ DEFAULT_EPOCH = 1_367_395_200.0
 
 
 class UnhandledErrors(Exception):
-    """Errors in callbacks and tasks that nothing in the world handled; each with what asyncio said of it."""
+    """Errors in callbacks and tasks that nothing in the world handled; each with what asyncio said
+    of it.
+    """
 
     def __init__(self, contexts: list[dict[str, Any]]) -> None:
         self.contexts = contexts
@@ -47,7 +50,8 @@ class UnhandledErrors(Exception):
 class World:
     """One simulated world; use it as a context manager, once.
 
-    `seed` decides everything that is random. `epoch`: calendar time at virtual time zero, in Unix seconds.
+    `seed` decides everything that is random. `epoch`: calendar time at virtual time zero, in
+    Unix seconds.
     """
 
     def __init__(
@@ -104,13 +108,12 @@ class World:
     ) -> Any:
         """Let time pass until `main` is finished; return its value or raise its error.
 
-        `main` is a coroutine function (run on the operator's host), a SimPy event or process, or a generator to be
-        made a process. `StandstillError` if it can never finish.
+        `main` is a coroutine function (run on the operator's host), a SimPy event or process, or
+        a generator to be made a process. `StandstillError` if it can never finish.
         """
         if callable(main):
             return self.loop.run_until_complete(self.operator.start(main))
-        event = self.env.process(main) if inspect.isgenerator(main) else main
-        assert isinstance(event, simpy.Event)
+        event = main if isinstance(main, simpy.Event) else self.env.process(main)
         return self.loop.run_until_complete(as_future(self.loop, event))
 
     def run_until(self, when: float) -> None:

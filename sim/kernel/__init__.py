@@ -1,5 +1,6 @@
-"""Time and order: the SimPy environment, the asyncio loop on its clock, identity, seeds and the guard.
+"""Time and order: the SimPy environment, the asyncio loop on its clock, identity, seeds and the
+guard.
 
-Imports nothing else of this project. The loop knows the network only as an object with the methods
-of `sim.kernel.loop.NetworkStack`.
+Imports nothing else of this project. The loop knows the network only as an object with the
+methods of `sim.kernel.loop.NetworkStack`.
 """

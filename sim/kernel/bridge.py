@@ -14,7 +14,8 @@ def as_event(env: simpy.Environment, awaitable: Awaitable[Any]) -> simpy.Event:
     """A SimPy event that happens when the future, task or coroutine is done.
 
     It carries the result, or fails with the exception. A cancelled future fails it with
-    `asyncio.CancelledError` wrapped in `RuntimeError`, because SimPy events carry `Exception`s only.
+    `asyncio.CancelledError` wrapped in `RuntimeError`, because SimPy events carry `Exception`s
+    only.
     """
     event = env.event()
 
@@ -33,7 +34,9 @@ def as_event(env: simpy.Environment, awaitable: Awaitable[Any]) -> simpy.Event:
 
 
 def as_future(loop: asyncio.AbstractEventLoop, event: simpy.Event) -> "asyncio.Future[Any]":
-    """A future that is done when the SimPy event (or process) is; raises what the event failed with."""
+    """A future that is done when the SimPy event (or process) is; raises what the event failed
+    with.
+    """
     future = loop.create_future()
 
     def happened(event: simpy.Event) -> None:
@@ -42,10 +45,11 @@ def as_future(loop: asyncio.AbstractEventLoop, event: simpy.Event) -> "asyncio.F
                 future.set_result(event.value)
             return
         event.defused = True
+        error: Any = event.value
         if not future.done():
-            future.set_exception(event.value)
+            future.set_exception(error)
 
-    if event.callbacks is None:
+    if event.processed:
         happened(event)
     else:
         event.callbacks.append(happened)

@@ -28,7 +28,10 @@ class Call:
     __slots__ = ("_environment", "arguments", "function")
 
     def __init__(
-        self, environment: "SimEnvironment", function: Callable[..., Any], arguments: tuple[Any, ...]
+        self,
+        environment: "SimEnvironment",
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
     ) -> None:
         self._environment = environment
         self.function: Callable[..., Any] | None = function
@@ -50,13 +53,10 @@ class SimEnvironment(simpy.Environment):
         self._cancelled = 0
 
     def call_at(self, when: float, function: Callable[..., Any], *arguments: Any) -> Call:
-        """Call `function(*arguments)` at the moment `when` (virtual seconds; the past means now)."""
+        """Call `function(*arguments)` at virtual second `when` (the past means now)."""
         call = Call(self, function, arguments)
-        now = self._now
-        heappush(
-            self._queue,
-            (when if when > now else now, NORMAL, next(self._eid), call),  # type: ignore[arg-type]
-        )
+        entry: Any = (max(when, self._now), NORMAL, next(self._eid), call)
+        heappush(self._queue, entry)
         return call
 
     def call_later(self, delay: float, function: Callable[..., Any], *arguments: Any) -> Call:

@@ -1,12 +1,14 @@
 """The guard: while a world runs, time and randomness come from the world and nothing escapes it.
 
-On the thread that runs the world, `time.time`, `time.monotonic`, `os.urandom`, `random`, `uuid` and
-`secrets` answer from the world; sockets are simulated ones; threads, subprocesses and sleeping are refused with
-`EscapeError`. Other threads keep the real functions. On leaving, every patched name is the original again.
+On the thread that runs the world, `time.time`, `time.monotonic`, `os.urandom`, `random`, `uuid`
+and `secrets` answer from the world; sockets are simulated ones; threads, subprocesses and
+sleeping are refused with `EscapeError`. Other threads keep the real functions. On leaving, every
+patched name is the original again.
 
-Known leaks, which the guard cannot close: `datetime.datetime.now()` and friends ask the C library
-(our servers do not call them); OpenSSL has its own random generator and clock (certificates must be valid today,
-and ciphertexts differ between runs while their lengths do not); modules that copied `perf_counter` measure real time.
+Known leaks, which the guard cannot close: `datetime.datetime.now()` and friends ask the C
+library (our servers do not call them); OpenSSL has its own random generator and clock
+(certificates must be valid today, and ciphertexts differ between runs while their lengths do
+not); modules that copied `perf_counter` measure real time.
 """
 
 import asyncio
@@ -35,8 +37,9 @@ from sim.kernel.seeds import Seeds
 _MISSING = object()
 
 _GC_THRESHOLD = 50_000
-"""Allocations between collections during a run. The default of 700 spends a sixth of the run on collecting
-the long-lived objects of a fleet again and again."""
+"""Allocations between collections during a run. The default of 700 spends a sixth of the run on
+collecting the long-lived objects of a fleet again and again.
+"""
 
 
 class Guard:
@@ -186,12 +189,12 @@ class Guard:
     def _refusing_popen(self) -> Callable[..., Any]:
         original, thread = subprocess.Popen.__init__, self._thread
 
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
             if threading.get_ident() == thread:
                 raise EscapeError("a process was started inside a simulated world")
             original(self, *args, **kwargs)
 
-        return __init__
+        return initialise
 
 
 def _refuse_sleep(seconds: float) -> NoReturn:

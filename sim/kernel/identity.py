@@ -1,9 +1,10 @@
 """Hashes by order of creation, for objects whose default hash is their memory address.
 
-Sets of such objects are iterated in an order that differs from process to process, and that order
-decides things: which connection is closed first, which task of a group is cancelled first, what
-comes first out of the `done` set of `asyncio.wait`. Here tasks and futures get a number when they are made; classes
-of other people get one at their first hash, which comes at a moment the world decides.
+Sets of such objects are iterated in an order that differs from process to process, and that
+order decides things: which connection is closed first, which task of a group is cancelled first,
+what comes first out of the `done` set of `asyncio.wait`. Here tasks and futures get a number
+when they are made; classes of other people get one at their first hash, which comes at a moment
+the world decides.
 """
 
 import asyncio

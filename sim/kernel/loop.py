@@ -1,13 +1,13 @@
 """An asyncio event loop whose clock is a SimPy environment.
 
-It subclasses `asyncio.BaseEventLoop`, so tasks, futures, `start_tls`, asynchronous generators and
-shutdown are asyncio's own. What differs: `_run_once` has no selector but lets virtual time jump to
-the next SimPy event or timer; timers live in a heap ordered by (when, sequence); the network comes from a
-`NetworkStack`; work for an executor runs inline.
+It subclasses `asyncio.BaseEventLoop`, so tasks, futures, `start_tls`, asynchronous generators
+and shutdown are asyncio's own. What differs: `_run_once` has no selector but lets virtual time
+jump to the next SimPy event or timer; timers live in a heap ordered by (when, sequence); the
+network comes from a `NetworkStack`; work for an executor runs inline.
 
-Order at one instant: SimPy events by (time, priority, id), then due timers by (when, sequence), then ready
-callbacks first in, first out. Ready callbacks are never shuffled: asyncio code relies on the order of
-`call_soon`.
+Order at one instant: SimPy events by (time, priority, id), then due timers by (when, sequence),
+then ready callbacks first in, first out. Ready callbacks are never shuffled: asyncio code relies
+on the order of `call_soon`.
 
 Not here, and said so when asked for: signal handlers, subprocesses, file descriptors, datagrams.
 """
@@ -46,7 +46,9 @@ class NetworkStack(Protocol):
 
     async def sock_connect(self, loop: "SimLoop", sock: Any, address: Any) -> None: ...
 
-    def resolve(self, host: str | None, port: int | str | None, **options: Any) -> list[Any]: ...
+    def resolve(
+        self, host: str | None, port: int | str | None, *, family: int = 0, type: int = 0
+    ) -> list[Any]: ...
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -89,8 +91,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        """As `call_soon`; from another thread it is refused, since threads have no place in time."""
-        if threading.get_ident() != self._thread_id and self.is_running():
+        """As `call_soon`; refused from another thread: threads have no place in time."""
+        thread = self._thread_id  # type: ignore[attr-defined]
+        if self.is_running() and threading.get_ident() != thread:
             raise EscapeError(
                 "call_soon_threadsafe() from another thread: a simulated world has one thread; "
                 "use run_in_executor(), which runs the work inline"
@@ -120,8 +123,8 @@ class SimLoop(asyncio.BaseEventLoop):
             when = min(environment.next_event_time(), self._next_timer())
             if when == _INFINITY:
                 raise StandstillError(
-                    f"the world stands still at {environment.now:.6f} s: no event, timer or callback "
-                    "is left, but something is still being waited for"
+                    f"the world stands still at {environment.now:.6f} s: no event, timer or "
+                    "callback is left, but something is still being waited for"
                 )
             environment.advance_to(when)
         now = environment.now
@@ -132,7 +135,7 @@ class SimLoop(asyncio.BaseEventLoop):
             self._turns_at_instant += 1
             if self._turns_at_instant > _LIVELOCK_TURNS:
                 raise LivelockError(
-                    f"{_LIVELOCK_TURNS} turns of the loop passed at {now:.6f} s without time moving; "
+                    f"{_LIVELOCK_TURNS} turns of the loop at {now:.6f} s without time moving; "
                     f"next: {ready[0] if ready else 'a SimPy event'}"
                 )
         while environment.next_event_time() <= now:
@@ -210,8 +213,15 @@ class SimLoop(asyncio.BaseEventLoop):
         """As in asyncio, for a socket of the simulated network."""
         await self.network.sock_connect(self, sock, address)
 
-    async def getaddrinfo(  # type: ignore[override]
-        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    async def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
     ) -> list[Any]:
         """Look the name up in the world's table. Raises `socket.gaierror` for an unknown one."""
         return self.network.resolve(host, port, family=family, type=type)
@@ -220,7 +230,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """The address itself: the world has no reverse lookup."""
         return str(sockaddr[0]), str(sockaddr[1])
 
-    async def sendfile(self, transport: Any, file: Any, *args: Any, **options: Any) -> NoReturn:  # type: ignore[override]
+    async def sendfile(self, transport: Any, file: Any, *args: Any, **options: Any) -> NoReturn:
         """Always `NotImplementedError`, which makes aiohttp copy the file by itself."""
         raise NotImplementedError("the simulated network has no sendfile")
 
@@ -236,7 +246,8 @@ class SimLoop(asyncio.BaseEventLoop):
         shutdown_timeout: float | None = None,
     ) -> sslproto.SSLProtocol:
         """asyncio's own TLS protocol for `protocol`; the caller connects it to a transport."""
-        return sslproto.SSLProtocol(
+        make: Any = sslproto.SSLProtocol
+        tls: sslproto.SSLProtocol = make(
             self,
             protocol,
             context,
@@ -246,6 +257,7 @@ class SimLoop(asyncio.BaseEventLoop):
             ssl_handshake_timeout=handshake_timeout,
             ssl_shutdown_timeout=shutdown_timeout,
         )
+        return tls
 
 
 def _run_inline(

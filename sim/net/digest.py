@@ -1,10 +1,11 @@
 """The wire digest: one number for everything that was put on the network, and when.
 
-Every connection attempt, segment, FIN and RST goes in with its virtual time (nanoseconds), connection number,
-direction and bytes. Two runs with the same digest sent the same bytes at the same moments in the same order.
+Every connection attempt, segment, FIN and RST goes in with its virtual time (nanoseconds),
+connection number, direction and bytes. Two runs with the same digest sent the same bytes at the
+same moments in the same order.
 
-For TLS connections the length goes in and not the ciphertext: OpenSSL's random numbers are its own and differ
-between runs. The plaintext goes in where the world sees it.
+For TLS connections the length goes in and not the ciphertext: OpenSSL's random numbers are its
+own and differ between runs. The plaintext goes in where the world sees it.
 """
 
 import hashlib
@@ -24,7 +25,9 @@ class WireDigest:
         self._pending: list[bytes] = []
 
     def add(self, kind: bytes, now: float, connection: int, direction: int, data: bytes) -> None:
-        """Note `data` (or nothing) sent at `now` virtual seconds; direction 0 is from the dialling end."""
+        """Note `data` (or nothing) sent at `now` virtual seconds; direction 0 is from the dialling
+        end.
+        """
         pending = self._pending
         pending.append(_ENTRY.pack(kind, round(now * 1e9), connection, direction, len(data)))
         if kind != OPAQUE:

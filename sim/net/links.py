@@ -1,7 +1,7 @@
 """What lies between a host and the middle of the network.
 
-A path from host A to host B is A's link followed by B's. Latency is one way, in virtual seconds; jitter is
-uniform on top of it.
+A path from host A to host B is A's link followed by B's. Latency is one way, in virtual seconds;
+jitter is uniform on top of it.
 
 Simplifications: no loss and no bandwidth; both directions of a link are alike.
 """

@@ -25,7 +25,7 @@ class BoundSocket:
 
 
 class SimServer(asyncio.AbstractServer):
-    """Listens on one or more (address, port) pairs of a host and gives every connection a protocol."""
+    """Listens on (address, port) pairs of a host and gives every connection a protocol."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class SimServer(asyncio.AbstractServer):
             transport.abort()
 
     async def wait_closed(self) -> None:
-        """Wait until it is closed and all connections are gone (the rule of Python 3.12 and later)."""
+        """Wait until it is closed and all connections are gone (as Python 3.12 does)."""
         if self._closed and not self._open:
             return
         waiter: asyncio.Future[Any] = self._host.network.loop.create_future()

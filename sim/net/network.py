@@ -1,9 +1,10 @@
 """The network between all hosts of a world: names, addresses, establishing connections.
 
-Model of establishing: SYN takes the path to the other host; a host without a listener on the port answers with RST
-(`ConnectionRefusedError` after a round trip); a host that is off the network does not answer, and the SYN is repeated after 1, 3, 7, ... s
-until `TimeoutError` (ETIMEDOUT) after 127 s. The dialling end is connected after one round trip, the listening
-end accepts half a round trip later.
+Model of establishing: SYN takes the path to the other host; a host without a listener on the
+port answers with RST (`ConnectionRefusedError` after a round trip); a host that is off the
+network does not answer, and the SYN is repeated after 1, 3, 7, ... s until `TimeoutError`
+(ETIMEDOUT) after 127 s. The dialling end is connected after one round trip, the listening end
+accepts half a round trip later.
 
 Simplifications: names resolve at once and never change; IPv4 only; backlogs are unlimited.
 """
@@ -67,7 +68,9 @@ class Network:
     def alias(self, name: str, host: "Host") -> None:
         """Another name for the host. `ValueError` if the name is taken by a different one."""
         if self._names.setdefault(name.lower(), host) is not host:
-            raise ValueError(f"the name {name!r} already belongs to {self._names[name.lower()].name}")
+            raise ValueError(
+                f"the name {name!r} already belongs to {self._names[name.lower()].name}"
+            )
 
     def resolve(
         self, host: str | None, port: int | str | None, *, family: int = 0, type: int = 0
@@ -184,9 +187,7 @@ class Network:
         host = transport.host
         host.connections.pop(transport.number, None)
         if self.trace.wants_connections:
-            self.trace.emit(
-                "connection.closed", host.name, connection=transport.number, how=how
-            )
+            self.trace.emit("connection.closed", host.name, connection=transport.number, how=how)
 
     # -- the loop's network stack (see sim.kernel.loop.NetworkStack) --------------------------
 
@@ -295,9 +296,13 @@ class Network:
         sock: Any = None,
         **_socket_options: Any,
     ) -> SimServer:
-        """As `loop.create_server`. `OSError`: EADDRINUSE for a taken port, EADDRNOTAVAIL for another host's address."""
+        """As `loop.create_server`. `OSError`: EADDRINUSE for a taken port, EADDRNOTAVAIL for
+        another host's address.
+        """
         if sock is not None:
-            raise EscapeError("create_server(sock=...) is not possible in a simulated world; give host and port")
+            raise EscapeError(
+                "create_server(sock=...) is not possible in a simulated world; give host and port"
+            )
         here = _here()
         names = [host] if host is None or isinstance(host, str) else list(host)
         number = port or here.ephemeral_port()
@@ -306,7 +311,8 @@ class Network:
             address = self._address_of(name)
             if address not in (ANY_ADDRESS, LOOPBACK, here.address):
                 raise OSError(
-                    errno.EADDRNOTAVAIL, f"{here.name} does not have the address {address} of {name!r}"
+                    errno.EADDRNOTAVAIL,
+                    f"{here.name} does not have the address {address} of {name!r}",
                 )
             addresses.append((address, number))
         server = SimServer(

@@ -1,7 +1,9 @@
-"""What `socket.socket` means inside a world: just enough of a socket for code that makes one by hand.
+"""What `socket.socket` means inside a world: just enough of a socket for code that makes one by
+hand.
 
-aiohttp's connector (through aiohappyeyeballs) opens a socket, gives it to `loop.sock_connect()` and then to
-`loop.create_connection(sock=...)`. Blocking use is refused: it would wait in real time.
+aiohttp's connector (through aiohappyeyeballs) opens a socket, gives it to `loop.sock_connect()`
+and then to `loop.create_connection(sock=...)`. Blocking use is refused: it would wait in real
+time.
 """
 
 import socket

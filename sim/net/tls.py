@@ -1,8 +1,9 @@
 """A certificate authority for one world.
 
-Keys are Ed25519 and come from the world's seed, so certificates are the same size (and the same, but for their
-dates) in every run; ECDSA signatures would vary in length and with them the sizes of packets. OpenSSL reads the real clock whatever the
-world's calendar says, so certificates are valid around the real today.
+Keys are Ed25519 and come from the world's seed, so certificates are the same size (and the same,
+but for their dates) in every run; ECDSA signatures would vary in length and with them the sizes
+of packets. OpenSSL reads the real clock whatever the world's calendar says, so certificates are
+valid around the real today.
 """
 
 import datetime
@@ -77,7 +78,8 @@ class CertificateAuthority:
     ) -> IssuedCertificate:
         """A certificate for a server (`names`: its DNS names or addresses) or an APNs provider.
 
-        A provider's has the bundle identifier as `uid` in its subject and an extension for each environment.
+        A provider's has the bundle identifier as `uid` in its subject and an extension for each
+        environment.
         """
         self._issued += 1
         label = f"{self._issued:03d}-{common_name}"
@@ -110,7 +112,9 @@ class CertificateAuthority:
     def server_context(
         self, issued: IssuedCertificate, *, client_certificates: bool = False
     ) -> ssl.SSLContext:
-        """For a server. With `client_certificates` it asks for one but does not insist (`CERT_OPTIONAL`)."""
+        """For a server. With `client_certificates` it asks for one but does not insist
+        (`CERT_OPTIONAL`).
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(issued.cert_file, issued.key_file)
         if client_certificates:

@@ -1,14 +1,16 @@
 """One end of a connection, as an asyncio transport.
 
-Model: an ordered stream of segments in each direction. A segment arrives after the path's latency, never before
-the one sent ahead of it. FIN ends a direction; RST ends the connection; bytes for an end that is gone are answered with RST.
-The receiver's window limits what is under way; a sender with more to say keeps it in its send buffer and asks its
-protocol to pause (flow control as in asyncio). While a host is off the network what is sent to or from it is
-retransmitted with back-off, and given up with ETIMEDOUT after the retry limit; nobody learns of it earlier.
+Model: an ordered stream of segments in each direction. A segment arrives after the path's
+latency, never before the one sent ahead of it. FIN ends a direction; RST ends the connection;
+bytes for an end that is gone are answered with RST. The receiver's window limits what is under
+way; a sender with more to say keeps it in its send buffer and asks its protocol to pause (flow
+control as in asyncio). While a host is off the network what is sent to or from it is
+retransmitted with back-off, and given up with ETIMEDOUT after the retry limit; nobody learns of
+it earlier.
 
-Simplifications: no packets smaller than a write (what is written at one instant is one segment); acknowledgements
-are not sent as segments, the sender knows what its peer has read as soon as it was read, and only a *full* window is
-reopened by a message that takes its time.
+Simplifications: no packets smaller than a write (what is written at one instant is one segment);
+acknowledgements are not sent as segments, the sender knows what its peer has read as soon as it
+was read, and only a *full* window is reopened by a message that takes its time.
 """
 
 import asyncio
@@ -26,11 +28,14 @@ if TYPE_CHECKING:
     from sim.net.network import Network
 
 RECEIVE_WINDOW = 262_144
-"""Bytes that may be under way or unread in one direction. Linux's autotuned windows are of this order."""
+"""Bytes that may be under way or unread in one direction. Linux's autotuned windows are of this
+order.
+"""
 
 HIGH_WATER = 65_536
 LOW_WATER = 16_384
-"""Bytes in the send buffer at which a protocol is asked to pause and to resume: asyncio's defaults."""
+"""Bytes in the send buffer at which a protocol is asked to pause and to resume: asyncio's defaults.
+"""
 
 FIRST_RETRANSMISSION = 0.2
 """Seconds to the first retransmission (Linux's minimum RTO); doubles up to `MAX_RETRANSMISSION`."""
@@ -43,7 +48,9 @@ _EOF: list[bytes] = []
 
 
 class SimTransport(asyncio.Transport):
-    """See the module. Created in pairs by `connect_pair`; starts paused until a protocol is attached."""
+    """See the module. Created in pairs by `connect_pair`; starts paused until a protocol is
+    attached.
+    """
 
     __slots__ = (
         "_arrival",
@@ -109,7 +116,8 @@ class SimTransport(asyncio.Transport):
     def attach(self, protocol: asyncio.BaseProtocol, context: Context | None) -> None:
         """Give this end its protocol: `connection_made` now, what has arrived right after it.
 
-        With a context every callback runs in it; without one, in whatever context delivers (devices).
+        With a context every callback runs in it; without one, in whatever context delivers
+        (devices).
         """
         self.set_protocol(protocol)
         self._context = context
@@ -266,9 +274,7 @@ class SimTransport(asyncio.Transport):
 
     def _send_fin(self) -> None:
         network = self.host.network
-        network.digest.add(
-            digest.FIN, network.environment._now, self.number, self.direction, b""
-        )
+        network.digest.add(digest.FIN, network.environment._now, self.number, self.direction, b"")
         self._segment = None
         self._dispatch(_EOF)
 
@@ -310,9 +316,7 @@ class SimTransport(asyncio.Transport):
         peer._under_way -= len(data)
         if peer._backlog is not None:
             network = self.host.network
-            network.environment.call_later(
-                network.delay(self.host, peer.host), peer._window_opened
-            )
+            network.environment.call_later(network.delay(self.host, peer.host), peer._window_opened)
         if self._closing:
             return
         protocol = self._protocol
@@ -369,7 +373,7 @@ class SimTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Send what is buffered, then FIN. Bytes that arrived but were never read turn it into RST."""
+        """Send what is buffered, then FIN; RST if bytes arrived that were never read."""
         if self._closing:
             return
         self._closing = True
@@ -421,7 +425,9 @@ class SimTransport(asyncio.Transport):
             return
         self._dead = True
         self._closing = True
-        how = "fin" if error is None and self._eof_sent else "rst" if error is None else _name(error)
+        how = (
+            "fin" if error is None and self._eof_sent else "rst" if error is None else _name(error)
+        )
         self._network.connection_ended(self, how)
         self._soon(self._connection_lost, error)
 

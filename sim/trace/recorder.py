@@ -1,7 +1,8 @@
 """The recorder: every event of a run as one line of JSON, in the order in which it happened.
 
-An event has a time `t` (integer nanoseconds of virtual time), a `host`, a `kind` (dotted, lower case) and flat
-scalar fields. The lines go to a sink as they happen, so memory stays bounded however long the run.
+An event has a time `t` (integer nanoseconds of virtual time), a `host`, a `kind` (dotted, lower
+case) and flat scalar fields. The lines go to a sink as they happen, so memory stays bounded
+however long the run.
 """
 
 import json
@@ -26,8 +27,8 @@ class Recorder:
     >>> events
     [{'t': 0, 'host': 'phone', 'kind': 'phone.online'}]
 
-    `wants_connections` says whether opened and closed connections are events too; the network asks before it
-    makes one.
+    `wants_connections` says whether opened and closed connections are events too; the network
+    asks before it makes one.
     """
 
     def __init__(self, environment: SimEnvironment, *, wants_connections: bool = True) -> None:
