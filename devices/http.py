@@ -227,7 +227,7 @@ class _Exchange:
             opening.defused = True
             self._fail(ConnectFailed(f"{self}: {_reason(cast(BaseException, opening.value))}"))
             return
-        connection = cast(_Connection, opening.value[1])
+        connection: _Connection = cast(Any, opening.value)[1]
         if self.event.triggered:
             connection.drop()
         else:

@@ -1,0 +1,76 @@
+"""An Android phone's connection to GCM: the MCS client of mtalk.google.com.
+
+Login with android id and security token, naming the messages it has (`received_persistent_id`);
+then messages, each acknowledged by a selective ack as soon as the phone has taken it. Delivery is
+at least once: the phone recognises a repeated message by its persistent id.
+
+Every frame of the service counts (the login's answer is the first), and every frame of the
+phone says how many have arrived.
+"""
+
+from typing import TYPE_CHECKING
+
+from devices import mtalk_codec as codec
+from devices.errors import FrameError
+from devices.push_connection import PushConnection
+
+if TYPE_CHECKING:
+    from devices.android import AndroidPhone
+
+OLDEST_VERSION = 38
+"""Versions 38 to 41 are spoken alike by known clients."""
+
+
+class MtalkConnection(PushConnection):
+    """One connection; see the module."""
+
+    __slots__ = ("_frames", "_version_seen")
+    phone: "AndroidPhone"
+
+    def __init__(self, phone: "AndroidPhone") -> None:
+        super().__init__(phone)
+        self._frames = 0
+        self._version_seen = False
+
+    def _say_hello(self) -> None:
+        phone = self.phone
+        assert phone.android_id is not None
+        self.send(codec.login_request(phone.android_id, phone.security_token, phone.seen()))
+
+    def _ask_for_life(self) -> None:
+        self.send(codec.heartbeat_ping(self._frames))
+
+    def _read(self, data: bytes) -> bytes:
+        if not self._version_seen:
+            if not OLDEST_VERSION <= data[0] <= codec.VERSION:
+                raise FrameError(f"mtalk version {data[0]}")
+            self._version_seen = True
+            data = data[1:]
+        frames, rest = codec.read_frames(data)
+        for frame in frames:
+            self._frames += 1
+            self._act_on(frame)
+        return rest
+
+    def _act_on(self, frame: codec.Frame) -> None:
+        if isinstance(frame, codec.DataMessage):
+            taken = self.phone.deliver_data(frame.persistent_id, frame.category, frame.data)
+            if not taken:
+                self.send(codec.no_receiver(frame.category, frame.persistent_id, self._frames))
+            self.send(codec.selective_ack(frame.persistent_id, self._frames))
+        elif isinstance(frame, codec.LoginResponse):
+            self._logged_in(frame)
+        elif isinstance(frame, codec.HeartbeatPing):
+            self.send(codec.heartbeat_ack(self._frames))
+        elif isinstance(frame, codec.Close | codec.StreamError):
+            self.close()
+
+    def _logged_in(self, answer: codec.LoginResponse) -> None:
+        phone = self.phone
+        if answer.error:
+            phone.forget_identity()
+            self.close()
+            return
+        self._welcome(answer.heartbeat or phone.radio_settings.heartbeat)
+        assert phone.android_id is not None
+        phone.session_open("gcm", codec.device_address(phone.android_id))
