@@ -24,18 +24,10 @@ def restart_numbers() -> None:
     _numbers = count(1)
 
 
-def next_number() -> int:
-    """The next creation number."""
-    return next(_numbers)
-
-
-def hash_of_number(number: int) -> int:
-    """A hash that depends on the number only."""
-    return (number * _MULTIPLIER) & _MASK
-
-
 class NumberedFuture(asyncio.Future[Any]):
     """A future whose hash is its creation number."""
+
+    __slots__ = ("number",)
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(loop=loop)
@@ -48,14 +40,24 @@ class NumberedFuture(asyncio.Future[Any]):
 class NumberedTask(asyncio.Task[Any]):
     """A task whose hash is its creation number. Takes what `asyncio.Task` takes."""
 
-    # A class attribute, because asyncio registers (and so hashes) a task inside its constructor.
-    number = 0
+    __slots__ = ("_number",)
+
+    _number: int
+
+    @property
+    def number(self) -> int:
+        """The creation number. Given at first use, since asyncio hashes a task while making it."""
+        try:
+            return self._number
+        except AttributeError:
+            self._number = next(_numbers)
+            return self._number
 
     def __hash__(self) -> int:
-        number = self.number
-        if number == 0:
-            number = self.number = next(_numbers)
-        return (number * _MULTIPLIER) & _MASK
+        try:
+            return (self._number * _MULTIPLIER) & _MASK
+        except AttributeError:
+            return (self.number * _MULTIPLIER) & _MASK
 
 
 def numbered_hash(instance: Any) -> int:

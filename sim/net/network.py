@@ -26,7 +26,7 @@ from sim.net import digest
 from sim.net.digest import WireDigest
 from sim.net.listener import ANY_ADDRESS, SimServer
 from sim.net.sockets import SimSocket
-from sim.net.transport import SimTransport, connect_pair
+from sim.net.transport import SimTransport, SocketOptions, connect_pair
 from sim.trace.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Network:
         self._names: dict[str, Host] = {}
         self._addresses: dict[str, Host] = {}
         self._connections = 0
+        self._option_lists: dict[SocketOptions, SocketOptions] = {}
 
     # -- names and addresses ----------------------------------------------------------------
 
@@ -97,6 +98,10 @@ class Network:
         if source is target:
             return 0.0
         return source.link.delay(self._rng) + target.link.delay(self._rng)
+
+    def shared_options(self, options: SocketOptions) -> SocketOptions:
+        """One copy of equal option lists: most connections of a world set the same two."""
+        return self._option_lists.setdefault(options, options)
 
     def socket_of(self, transport: SimTransport) -> SimSocket:
         """The socket under a transport."""

@@ -13,7 +13,7 @@ from sim.kernel.context import current_host
 from sim.kernel.errors import EscapeError
 
 if TYPE_CHECKING:
-    from sim.net.transport import SimTransport
+    from sim.net.transport import SimTransport, SocketOptions
 
 
 class SimSocket:
@@ -37,7 +37,7 @@ class SimSocket:
         self.type = socket.SOCK_STREAM
         self.proto = 0 if proto == -1 else proto
         self.transport: SimTransport | None = None
-        self._options: dict[tuple[int, int], Any] = {}
+        self._options: SocketOptions = ()
 
     @classmethod
     def of(cls, transport: "SimTransport") -> "SimSocket":
@@ -52,19 +52,22 @@ class SimSocket:
 
     def setsockopt(self, level: int, option: int, value: Any, *_length: Any) -> None:
         """Remember an option; it goes over to the connection."""
-        self._options[level, option] = value
+        others = tuple(entry for entry in self._options if entry[:2] != (level, option))
+        self._options = (*others, (level, option, value))
         if self.transport is not None:
-            self.transport.options[level, option] = value
+            self.transport.options = self._options
 
     def getsockopt(self, level: int, option: int, *_length: Any) -> Any:
         """The value set before, else 0."""
-        return self._options.get((level, option), 0)
+        for its_level, name, value in self._options:
+            if (its_level, name) == (level, option):
+                return value
+        return 0
 
     def adopt(self, transport: "SimTransport") -> None:
         """Take over an established connection, with the options set so far."""
         self.transport = transport
-        if self._options:
-            transport.options.update(self._options)
+        transport.options = self._options
 
     def getpeername(self) -> Any:
         """(address, port) of the other end. `OSError` when not connected."""

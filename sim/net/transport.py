@@ -43,6 +43,9 @@ MAX_RETRANSMISSION = 120.0
 RETRY_LIMIT = 924.6
 """Seconds without an answer after which the sender gives up (Linux, tcp_retries2 = 15)."""
 
+SocketOptions = tuple[tuple[int, int, Any], ...]
+"""(level, name, value) of each option, in the order in which they were last set."""
+
 _EOF: list[bytes] = []
 """Stands for FIN in the order of segments. Told apart by identity, never changed."""
 
@@ -96,7 +99,7 @@ class SimTransport(asyncio.Transport):
         self._backlog: deque[bytes] | None = None
         self._inbox: deque[list[bytes]] | None = None
         self._stalled: deque[list[bytes]] | None = None
-        self._options: dict[tuple[int, int], Any] | None = None
+        self._options: SocketOptions = ()
         self._water: tuple[int, int] | None = None
         self._paused = True
         self._protocol_paused = False
@@ -144,11 +147,13 @@ class SimTransport(asyncio.Transport):
         return default
 
     @property
-    def options(self) -> dict[tuple[int, int], Any]:
-        """Socket options that were set on this end, by (level, name)."""
-        if self._options is None:
-            self._options = {}
+    def options(self) -> SocketOptions:
+        """Socket options that were set on this end."""
         return self._options
+
+    @options.setter
+    def options(self, options: SocketOptions) -> None:
+        self._options = self._network.shared_options(options)
 
     @property
     def _network(self) -> "Network":
