@@ -1,0 +1,113 @@
+"""The AirNotifier output of 2013: one POST to the gateway per enabled phone of the recipient.
+
+The fields, their order and the cut of the text are those of the plugin of 2013. It names no device
+type, badge or sound. Whatever the gateway answers, the message counts as sent.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.logs import EventLog, token_ref
+from server.moodle import php_json
+from server.moodle.accounts import User
+from server.moodle.configuration import PROVIDER, Configuration
+from server.moodle.devices import devices_of
+from server.moodle.gateway import Gateway
+from server.moodle.journal import Journal
+from server.moodle.messaging.store import Message
+from server.moodle.truncation import allowance, truncate
+
+PUSH_PATH = "/notification/"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One request to the gateway."""
+
+    message: int
+    device: int
+    token: str
+    fields: list[tuple[bytes, bytes]]
+    """Everything but the token."""
+
+
+def plan_pushes(
+    connection: Connection,
+    configuration: Configuration,
+    journal: Journal,
+    message_id: int,
+    item: Message,
+    sender: User,
+    recipient: User,
+) -> tuple[list[Push], str]:
+    """The requests to make, or why there are none (for the log).
+
+    Phones that the user disabled are noted in the journal one by one.
+    """
+    if configuration.flag("noemailever") or not recipient.active:
+        return [], "recipient_excluded"
+    devices = devices_of(connection, recipient.id, configuration.values["airnotifierappname"])
+    if not devices:
+        return [], "no_device"
+    pushes = []
+    fields = push_fields(
+        text=item.smallmessage,
+        date=item.timecreated,
+        urlparams={"user": recipient.id, "id": sender.id},
+        kind=PROVIDER,
+        userfrom=sender.fullname,
+        message_id=message_id,
+    )
+    for device in devices:
+        if device.enabled:
+            pushes.append(Push(message_id, device.id, device.token, fields))
+        else:
+            journal.note(
+                "push.suppressed",
+                message=message_id,
+                user_to=recipient.id,
+                reason="device_disabled",
+                device=device.id,
+            )
+    return pushes, ""
+
+
+def push_fields(
+    *,
+    text: str,
+    date: int,
+    urlparams: dict[str, int],
+    kind: str,
+    userfrom: str,
+    message_id: int,
+) -> list[tuple[bytes, bytes]]:
+    """The fields of a push before the token, in the order of 2013."""
+    allowed = allowance(urlparams, message_id, kind, userfrom)
+    return [
+        (b"alert", truncate(text.encode(), allowed)),
+        (b"date", b"%d" % date),
+        (b"urlparams", php_json.encode(urlparams).encode()),
+        (b"type", kind.encode()),
+        (b"userfrom", userfrom.encode()),
+        (b"id", b"%d" % message_id),
+    ]
+
+
+async def deliver(
+    pushes: list[Push], gateway: Gateway, configuration: Configuration, log: EventLog
+) -> None:
+    """Make the requests one after the other, as the sender's PHP process does."""
+    for push in pushes:
+        reply = await gateway.post(
+            configuration, PUSH_PATH, [*push.fields, (b"token", push.token.encode())]
+        )
+        log.event(
+            "push.requested",
+            message=push.message,
+            device=push.device,
+            token_ref=token_ref(push.token),
+            status=reply.status,
+            gateway_push=reply.headers.get("X-AN-Push-Id"),
+            error=reply.error,
+        )

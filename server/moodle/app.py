@@ -1,0 +1,35 @@
+"""The site as an aiohttp application."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from server.moodle import login, rest
+from server.moodle.settings import SiteSettings
+from server.moodle.site import Site
+
+
+def create_app(settings: SiteSettings) -> web.Application:
+    """The application of a site. It opens the database when it starts and closes it when it ends.
+
+    Serve it without an access log: tokens and passwords of apps are in query strings.
+    """
+    site = Site(settings)
+    app = web.Application(client_max_size=settings.max_body)
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await site.open()
+        yield
+        await site.close()
+
+    app.cleanup_ctx.append(running)
+    prefix = urlsplit(settings.wwwroot).path
+    handlers = {
+        login.PATH: login.TokenLogin(site).handle,
+        rest.PATH: rest.RestServer(site).handle,
+    }
+    for path, handler in handlers.items():
+        app.router.add_get(prefix + path, handler)
+        app.router.add_post(prefix + path, handler)
+    return app

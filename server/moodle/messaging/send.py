@@ -1,0 +1,110 @@
+"""Sending one private message to one user (Moodle 2.5, `message_post_message`, `message_send`).
+
+Everything up to the push is part of the caller's transaction; the push itself is returned as a
+delivery, to be made after the commit: no transaction is open while a gateway takes its time.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.moodle.accounts import User
+from server.moodle.airnotifier_output import Push, plan_pushes
+from server.moodle.configuration import Configuration
+from server.moodle.journal import Journal
+from server.moodle.messaging.outputs import Recipient, select_outputs
+from server.moodle.messaging.store import Message, insert_message, leave_to_popup, queue_email
+
+HTML = 1
+"""Moodle's FORMAT_HTML. Accepted besides: 0 (Moodle's own), 2 (plain), 4 (Markdown)."""
+
+_RULE = "---------------------------------------------------------------------"
+_TAGS = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A stored message and what is still to be done for it."""
+
+    id: int
+    pushes: list[Push]
+    """In the order of the recipient's devices; often empty."""
+    read_after: bool
+    """No output holds it back, so it counts as read as soon as the pushes are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Sends messages of one user within one transaction."""
+
+    connection: Connection
+    configuration: Configuration
+    journal: Journal
+    sender: User
+    wwwroot: str
+    sitename: str
+    now: int
+
+    def send(self, recipient: Recipient, text: str, text_format: int) -> Sent:
+        """Store the message and run its outputs as far as they are local."""
+        outputs = select_outputs(recipient, self.configuration, self.now)
+        item = self._message(recipient.user, text, text_format)
+        message_id = insert_message(self.connection, item)
+        self.journal.note(
+            "message.created",
+            message=message_id,
+            user_from=self.sender.id,
+            user_to=recipient.user.id,
+        )
+        if "popup" in outputs:
+            processor_id, _ = self.configuration.processors["popup"]
+            leave_to_popup(self.connection, message_id, processor_id)
+        if "email" in outputs:
+            queue_email(self.connection, item)
+        if "airnotifier" in outputs:
+            pushes, reason = plan_pushes(
+                self.connection,
+                self.configuration,
+                self.journal,
+                message_id,
+                item,
+                self.sender,
+                recipient.user,
+            )
+        else:
+            pushes, reason = [], self._why_no_push()
+        if reason:
+            self.journal.note(
+                "push.suppressed",
+                message=message_id,
+                user_to=recipient.user.id,
+                reason=reason,
+                device=None,
+            )
+        return Sent(message_id, pushes, bool(outputs) and "popup" not in outputs)
+
+    def _why_no_push(self) -> str:
+        if not self.configuration.processors["airnotifier"][1]:
+            return "processor_disabled"
+        if not self.configuration.airnotifier_configured:
+            return "not_configured"
+        return "preference"
+
+    def _message(self, recipient: User, text: str, text_format: int) -> Message:
+        link = f"{self.wwwroot}/message/index.php?user={self.sender.id}&id={recipient.id}"
+        tagline = (
+            f'This is a copy of a message sent to you at "{self.sitename}". Go to {link} to reply.'
+        )
+        html = text_format == HTML
+        plain = _TAGS.sub("", text) if html and "<" in text else text
+        return Message(
+            useridfrom=self.sender.id,
+            useridto=recipient.id,
+            subject=f"New message from {self.sender.fullname}",
+            fullmessage=f"{plain}\n\n{_RULE}\n{tagline}",
+            fullmessageformat=text_format,
+            fullmessagehtml=f"{text}<br /><br />{_RULE}<br />{tagline}" if html else "",
+            smallmessage=text,
+            timecreated=self.now,
+        )

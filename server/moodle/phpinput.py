@@ -1,0 +1,51 @@
+"""What PHP would find in `$_GET` and `$_POST` of a request."""
+
+from aiohttp import web
+
+from server.moodle.phpargs import PhpArray, PhpValue, parse, register
+
+
+async def read_input(request: web.Request, max_vars: int) -> tuple[PhpArray, PhpArray]:
+    """The variables of the query string and those of the body.
+
+    A body of another type than a form, or a broken multipart body, holds no variables. A body over
+    the application's limit raises aiohttp's 413.
+    """
+    query = request.rel_url.raw_query_string
+    get = parse(query, max_vars=max_vars) if query else PhpArray()
+    if request.method != "POST":
+        return get, PhpArray()
+    if request.content_type == "application/x-www-form-urlencoded":
+        body = (await request.read()).decode("utf-8", "surrogateescape")
+        return get, parse(body, max_vars=max_vars)
+    if request.content_type == "multipart/form-data":
+        return get, await _multipart(request, max_vars)
+    return get, PhpArray()
+
+
+async def _multipart(request: web.Request, max_vars: int) -> PhpArray:
+    post = PhpArray()
+    try:
+        fields = await request.post()
+    except ValueError:
+        return post
+    for number, (name, value) in enumerate(fields.items(), start=1):
+        if number > max_vars:
+            break
+        if isinstance(value, str):
+            register(post, name, value)
+    return post
+
+
+def scalar(variables: PhpArray, name: str) -> str:
+    """A variable that has to be text; empty if absent or an array."""
+    value: PhpValue | None = variables.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def merged(get: PhpArray, post: PhpArray) -> PhpArray:
+    """Both in one, where the body wins."""
+    if not get:
+        return post
+    get.update(post)
+    return get

@@ -1,0 +1,150 @@
+"""The tables of the site, with Moodle 2.5's names and columns as far as the site uses them.
+
+`users` stands for Moodle's `user`, which is a reserved word elsewhere. Columns that only parts of
+Moodle use which are not built here are left out. Ids are never used twice, also after deleting the
+newest row: a push carries the id of a message that may have moved to `message_read` since.
+"""
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _id() -> "Column[int]":
+    return Column("id", Integer, primary_key=True)
+
+
+def _user(name: str, *, index: bool = True) -> "Column[int]":
+    return Column(name, Integer, ForeignKey("users.id"), nullable=False, index=index)
+
+
+def _table(name: str, *items: "Column[int] | Column[str] | Index | UniqueConstraint") -> Table:
+    return Table(name, metadata, _id(), *items, sqlite_autoincrement=True)
+
+
+users = _table(
+    "users",
+    Column("username", String(100), nullable=False, unique=True),
+    # An argon2 hash; empty: nobody can log in with a password.
+    Column("password", String(255), nullable=False, default=""),
+    Column("firstname", String(100), nullable=False),
+    Column("lastname", String(100), nullable=False),
+    Column("email", String(100), nullable=False, default=""),
+    Column("role", String(20), nullable=False, default="student"),
+    Column("auth", String(20), nullable=False, default="manual"),
+    Column("suspended", Integer, nullable=False, default=0),
+    Column("deleted", Integer, nullable=False, default=0),
+    # "Disable all notifications" of the preferences page.
+    Column("emailstop", Integer, nullable=False, default=0),
+    # Unix seconds of the last page seen in a browser; web service calls do not count.
+    Column("lastaccess", Integer, nullable=False, default=0),
+)
+
+external_tokens = _table(
+    "external_tokens",
+    # Plain, as in Moodle: the same token is handed out again at the next login.
+    Column("token", String(128), nullable=False, unique=True),
+    Column("service", String(255), nullable=False),
+    _user("userid"),
+    Column("validuntil", Integer),
+    Column("timecreated", Integer, nullable=False),
+    Column("lastaccess", Integer),
+)
+
+user_preferences = _table(
+    "user_preferences",
+    _user("userid", index=False),
+    Column("name", String(255), nullable=False),
+    Column("value", String(1333), nullable=False),
+    UniqueConstraint("userid", "name"),
+)
+
+config = _table(
+    "config",
+    Column("name", String(255), nullable=False, unique=True),
+    Column("value", Text, nullable=False),
+)
+
+config_plugins = _table(
+    "config_plugins",
+    Column("plugin", String(100), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("plugin", "name"),
+)
+
+sessions = _table(
+    "sessions",
+    # SHA-256 of the cookie's value: the table alone gives no access.
+    Column("sid", String(64), nullable=False, unique=True),
+    _user("userid"),
+    Column("sesskey", String(10), nullable=False),
+    Column("timecreated", Integer, nullable=False),
+    Column("timemodified", Integer, nullable=False),
+)
+
+message_processors = _table(
+    "message_processors",
+    Column("name", String(166), nullable=False, unique=True),
+    Column("enabled", Integer, nullable=False, default=1),
+)
+
+
+def _message_columns() -> "list[Column[int] | Column[str]]":
+    return [
+        _user("useridfrom"),
+        _user("useridto"),
+        Column("subject", Text, nullable=False),
+        Column("fullmessage", Text, nullable=False),
+        Column("fullmessageformat", Integer, nullable=False),
+        Column("fullmessagehtml", Text, nullable=False),
+        Column("smallmessage", Text, nullable=False),
+        Column("timecreated", Integer, nullable=False),
+    ]
+
+
+message = _table("message", *_message_columns())
+message_read = _table(
+    "message_read", *_message_columns(), Column("timeread", Integer, nullable=False)
+)
+message_working = _table(
+    "message_working",
+    Column("unreadmessageid", Integer, nullable=False, index=True),
+    Column("processorid", Integer, nullable=False),
+)
+
+# What the e-mail output would have handed to a mail server. Nothing leaves the site.
+email_outbox = _table(
+    "email_outbox",
+    _user("userid"),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("timecreated", Integer, nullable=False),
+)
+
+airnotifier_user_devices = _table(
+    "airnotifier_user_devices",
+    Column("appname", String(100)),
+    Column("devicename", String(255)),
+    Column("devicetype", String(100)),
+    Column("deviceos", String(100)),
+    Column("deviceosversion", String(100)),
+    Column("devicebrand", String(100)),
+    Column("devicenotificationtoken", String(255)),
+    Column("deviceuid", String(255)),
+    Column("userid", Integer, ForeignKey("users.id"), nullable=False),
+    Column("enable", Integer, nullable=False, default=1),
+    # The original has no key besides the id and leaves uniqueness to a read before the write.
+    # Here the read and the write are one transaction; the index is only for speed.
+    Index("airnotifier_user_devices_user", "userid", "appname"),
+)

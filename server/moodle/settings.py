@@ -1,0 +1,111 @@
+"""What the operator of a site decides. Read from a YAML or JSON file; unknown keys are refused.
+
+The part that Moodle keeps in its database (`airnotifier`, `default_outputs`, `mobile_services`,
+`messaging`, `noemailever`, `lockout`) is written there when the site starts for the first time;
+from then on the database holds the truth and the administrator's pages change it.
+"""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from server.database import Durability
+
+ProcessorName = Literal["popup", "email", "airnotifier"]
+Permission = Literal["permitted", "forced", "disallowed"]
+Role = Literal["student", "teacher", "admin"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PasswordHash(_Strict):
+    """Cost of an argon2id password hash. The defaults are OWASP's second recommended profile."""
+
+    time_cost: int = Field(default=2, ge=1)
+    memory_cost: int = Field(default=19456, ge=8, description="KiB")
+    parallelism: int = Field(default=1, ge=1)
+
+
+class UserSettings(_Strict):
+    """An account that has to exist when the site starts."""
+
+    username: str = Field(min_length=1, max_length=100)
+    password: str = Field(min_length=1, repr=False)
+    firstname: str = Field(max_length=100)
+    lastname: str = Field(max_length=100)
+    email: str = Field(default="", max_length=100)
+    role: Role = "student"
+
+
+class AirnotifierSettings(_Strict):
+    """Initial values of the administrator's AirNotifier settings; keys are empty as delivered."""
+
+    enabled: bool = Field(
+        default=True, description="the output is switched on in the list of outputs"
+    )
+    url: str = "http://notify.moodle.net"
+    port: int = Field(default=8801, ge=1, le=65535)
+    app_name: str = "moodlehtml5app"
+    access_key: str = Field(default="", repr=False, description="sends pushes and broadcasts")
+    device_access_key: str = Field(default="", repr=False, description="handed out to phones")
+
+
+class DefaultOutputs(_Strict):
+    """Outputs of a private message for users without a preference, by the recipient's state.
+
+    Moodle 2.5 declares `popup` for both states; what is not declared is permitted and off.
+    """
+
+    loggedin: list[ProcessorName] = ["popup"]
+    loggedoff: list[ProcessorName] = ["popup"]
+    permitted: dict[ProcessorName, Permission] = {}
+
+
+class Lockout(_Strict):
+    """How many wrong passwords lock an account, counted within a time, and for how long."""
+
+    threshold: int = Field(default=10, ge=0, description="0: never")
+    window: int = Field(default=1800, ge=1, description="seconds")
+    duration: int = Field(default=1800, ge=1, description="seconds")
+
+
+class SiteSettings(_Strict):
+    """Everything needed to serve one site."""
+
+    wwwroot: str = Field(description="the site's address, byte for byte as clients know it")
+    sitename: str = "Airbed"
+    generation: Literal["2013"] = "2013"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    database: str = "sqlite:///moodle.sqlite"
+    durability: Durability = "full"
+    password_hash: PasswordHash = PasswordHash()
+    users: list[UserSettings] = []
+    airnotifier: AirnotifierSettings = AirnotifierSettings()
+    default_outputs: DefaultOutputs = DefaultOutputs()
+    mobile_services: bool = True
+    messaging: bool = True
+    noemailever: bool = False
+    lockout: Lockout = Lockout()
+    session_timeout: int = Field(default=7200, ge=60, description="seconds without a page")
+    # A bulk call of moodle_message_send_instantmessages needs two or three per message.
+    max_input_vars: int = Field(default=1000, ge=10)
+    max_body: int = Field(default=8 * 2**20, ge=1024, description="bytes; PHP's post_max_size")
+
+    @field_validator("generation", mode="before")
+    @classmethod
+    def _year_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) else value
+
+    @field_validator("wwwroot")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http or https address such as http://moodle.example")
+        if value.endswith("/") or parts.query or parts.fragment:
+            raise ValueError("must end without a slash, query or fragment, as Moodle's wwwroot")
+        return value

@@ -1,0 +1,53 @@
+"""What every part of a running site needs: settings, database, configuration, log, gateway."""
+
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, insert, select
+
+from server.database import Database
+from server.logs import EventLog
+from server.moodle import configuration
+from server.moodle.configuration import Configuration
+from server.moodle.gateway import Gateway
+from server.moodle.passwords import Passwords, make_hasher
+from server.moodle.schema import metadata, users
+from server.moodle.settings import SiteSettings
+
+
+class Site:
+    """One site. `open` before the first request, `close` after the last."""
+
+    def __init__(self, settings: SiteSettings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database, durability=settings.durability)
+        self.log = EventLog("moodle")
+        self.gateway = Gateway()
+        self._hasher = make_hasher(settings.password_hash)
+        self.passwords = Passwords(self.database, self._hasher)
+        self.configuration: Configuration
+
+    async def open(self) -> None:
+        """Create what the database lacks and read the configuration."""
+        await self.database.run(install, self.settings, self._hasher)
+        await self.reload()
+        self.gateway.open()
+
+    async def reload(self) -> None:
+        """Take over the administrator's changes."""
+        self.configuration = await self.database.run(configuration.load)
+
+    async def close(self) -> None:
+        """Close the connections to gateway and database."""
+        await self.gateway.close()
+        await self.database.close()
+
+
+def install(connection: Connection, settings: SiteSettings, hasher: PasswordHasher) -> None:
+    """Create tables, settings and accounts that do not exist yet; change nothing that does."""
+    metadata.create_all(connection)
+    configuration.install(connection, settings)
+    present = set(connection.scalars(select(users.c.username)))
+    for user in settings.users:
+        if user.username not in present:
+            values = user.model_dump()
+            values["password"] = hasher.hash(user.password)
+            connection.execute(insert(users).values(values))
