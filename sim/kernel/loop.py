@@ -14,9 +14,7 @@ Not here, and said so when asked for: signal handlers, subprocesses, file descri
 
 import asyncio
 import heapq
-import ssl
 import threading
-from asyncio import sslproto
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context
 from itertools import count
@@ -233,31 +231,6 @@ class SimLoop(asyncio.BaseEventLoop):
     async def sendfile(self, transport: Any, file: Any, *args: Any, **options: Any) -> NoReturn:
         """Always `NotImplementedError`, which makes aiohttp copy the file by itself."""
         raise NotImplementedError("the simulated network has no sendfile")
-
-    def make_tls_transport(
-        self,
-        protocol: asyncio.BaseProtocol,
-        context: ssl.SSLContext,
-        waiter: asyncio.Future[Any] | None,
-        *,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-        handshake_timeout: float | None = None,
-        shutdown_timeout: float | None = None,
-    ) -> sslproto.SSLProtocol:
-        """asyncio's own TLS protocol for `protocol`; the caller connects it to a transport."""
-        make: Any = sslproto.SSLProtocol
-        tls: sslproto.SSLProtocol = make(
-            self,
-            protocol,
-            context,
-            waiter,
-            server_side,
-            server_hostname,
-            ssl_handshake_timeout=handshake_timeout,
-            ssl_shutdown_timeout=shutdown_timeout,
-        )
-        return tls
 
 
 def _run_inline(

@@ -4,8 +4,8 @@ Every connection attempt, segment, FIN and RST goes in with its virtual time (na
 connection number, direction and bytes. Two runs with the same digest sent the same bytes at the
 same moments in the same order.
 
-For TLS connections the length goes in and not the ciphertext: OpenSSL's random numbers are its
-own and differ between runs. The plaintext goes in where the world sees it.
+For TLS connections the length goes in and not the ciphertext, because OpenSSL's random numbers are
+its own and differ between runs; and the plaintext, at the moment when it is written.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from struct import Struct
 _ENTRY = Struct("!cQIBI")
 _FLUSH_AT = 512
 
-CONNECT, SEGMENT, OPAQUE, FIN, RST, REFUSED = (b"C", b"S", b"T", b"F", b"R", b"X")
+CONNECT, SEGMENT, OPAQUE, PLAINTEXT, FIN, RST, REFUSED = (b"C", b"S", b"T", b"P", b"F", b"R", b"X")
 
 
 class WireDigest:
@@ -25,9 +25,7 @@ class WireDigest:
         self._pending: list[bytes] = []
 
     def add(self, kind: bytes, now: float, connection: int, direction: int, data: bytes) -> None:
-        """Note `data` (or nothing) sent at `now` virtual seconds; direction 0 is from the dialling
-        end.
-        """
+        """Note `data` (may be empty) sent at virtual second `now`; direction 0 is the dialler's."""
         pending = self._pending
         pending.append(_ENTRY.pack(kind, round(now * 1e9), connection, direction, len(data)))
         if kind != OPAQUE:

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sim.net.tls_protocol import wrap_in_tls
+
 if TYPE_CHECKING:
     from sim.hosts import Host
     from sim.net.transport import SimTransport
@@ -59,7 +61,8 @@ class SimServer(asyncio.AbstractServer):
 
     def _wrap_in_tls(self, protocol: asyncio.BaseProtocol) -> asyncio.BaseProtocol:
         assert self._tls is not None
-        return self._host.network.loop.make_tls_transport(
+        return wrap_in_tls(
+            self._host.network.loop,
             protocol,
             self._tls,
             None,

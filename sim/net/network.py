@@ -26,6 +26,7 @@ from sim.net import digest
 from sim.net.digest import WireDigest
 from sim.net.listener import ANY_ADDRESS, SimServer
 from sim.net.sockets import SimSocket
+from sim.net.tls_protocol import wrap_in_tls
 from sim.net.transport import SimTransport, SocketOptions, connect_pair
 from sim.trace.recorder import Recorder
 
@@ -248,7 +249,8 @@ class Network:
             transport.attach(protocol, context)
             return transport, protocol
         waiter = self.loop.create_future()
-        tls_protocol = self.loop.make_tls_transport(
+        tls_protocol = wrap_in_tls(
+            self.loop,
             protocol,
             tls,
             waiter,
