@@ -185,10 +185,25 @@ class Notification:
 class OpenHops:
     """What the gateway and the push services know of each other while a hop is open."""
 
-    in_flight: dict[tuple[str, int], Notification] = field(default_factory=dict)
-    """APNs: by (the gateway's end of the connection, identifier), until the service has seen it."""
+    in_flight: dict[tuple[str, int], list[Notification]] = field(default_factory=dict)
+    """APNs: by (the gateway's end of the connection, identifier), until the service has seen it.
+    Several in the order of sending where a gateway gives all the same identifier (2013: zero)."""
     answers: dict[str, Copy] = field(default_factory=dict)
     """GCM: by message id, until the gateway has read it."""
+
+    def send(self, connection: str, identifier: int, notification: Notification) -> None:
+        """The gateway wrote it to a connection to APNs."""
+        self.in_flight.setdefault((connection, identifier), []).append(notification)
+
+    def arrive(self, peer: str, identifier: int) -> Notification | None:
+        """APNs read what came from there under that identifier; the first, if there are several."""
+        sent = self.in_flight.get((peer, identifier))
+        if not sent:
+            return None
+        notification = sent.pop(0)
+        if not sent:
+            del self.in_flight[peer, identifier]
+        return notification
 
 
 _PREFERENCE = (

@@ -47,8 +47,7 @@ class Receivers:
         if event.get("message_id") is not None:
             self._hops.answers[str(event["message_id"])] = copy
             return
-        key = (str(event["peer"]), int(event["identifier"]))
-        notification = self._hops.in_flight.pop(key, None)
+        notification = self._hops.arrive(str(event["peer"]), int(event["identifier"]))
         if notification is None:
             self._cause(t, f"{service} accepted {nid}, which no gateway sent")
         else:
@@ -57,8 +56,7 @@ class Receivers:
     def _vendor_rejected(self, t: int, event: Event) -> None:
         if event.get("identifier") is None:
             return  # GCM answers within the request; the gateway tells which push it was
-        key = (str(event["peer"]), int(event["identifier"]))
-        notification = self._hops.in_flight.pop(key, None)
+        notification = self._hops.arrive(str(event["peer"]), int(event["identifier"]))
         if notification is None:
             self._cause(t, f"{event['service']} rejected what no gateway sent")
         else:

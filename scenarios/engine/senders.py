@@ -199,7 +199,7 @@ class Senders:
         notification.dispatched = t if notification.dispatched is None else notification.dispatched
         notification.provider = str(event["provider"])
         if event.get("identifier") is not None:
-            self._hops.in_flight[str(event["connection"]), int(event["identifier"])] = notification
+            self._hops.send(str(event["connection"]), int(event["identifier"]), notification)
         notification.hop(t, f"the gateway sent it to {notification.provider}")
 
     def _push_completed(self, t: int, event: Event) -> None:

@@ -135,6 +135,14 @@ def test_what_follows_a_bad_token_and_is_sent_again_is_delivered_once(story: Any
     assert ledger.notifications[0].attempts == 2
 
 
+def test_pushes_under_one_identifier_are_joined_in_the_order_of_sending(story: Any) -> None:
+    story.message("1").accepted("p1", "aa").requested("p1", "1", "aa")
+    story.message("2").accepted("p2", "bb").requested("p2", "2", "bb")
+    story.dispatched("p1", identifier=0).dispatched("p2", identifier=0)
+    story.taken("n1", identifier=0).taken("n2", identifier=0)
+    assert [n.copies[0].nid for n in read(story).notifications] == ["n1", "n2"]
+
+
 def test_a_push_that_the_phone_takes_twice_is_a_duplicate(story: Any) -> None:
     story.to_phone().dispatched(attempt=2, identifier=1).taken("n2", attempt=2)
     story.sent("n2", "m2").received("m2")

@@ -1,0 +1,1 @@
+"""Reports made from the records of finished runs; reads record files and nothing else."""

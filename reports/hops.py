@@ -1,0 +1,307 @@
+"""What there is to draw of a run: its lanes, and under each step the hops and marks in order.
+
+A hop goes from one lane to another (a request, a push on its way); a mark stays on one lane (the
+phone shows the notification). They are read from a record's trace by pairing an event with the
+one that caused it. Where many phones do the same within one step they become one hop with a
+count: fleets are one lane, and a run with a hundred phones draws as many lines as one with one.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reports.reading import Record
+
+Tone = Literal["request", "push", "quiet", "good", "problem"]
+
+MAX_ROWS_APART = 12
+"""A step with more hops and marks than this has those alike drawn as one."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A vertical line of the drawing: a host, or a fleet of `count` hosts."""
+
+    name: str
+    role: str
+    title: str
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Item:
+    """A hop (`target` is another lane) or a mark (`target` is None). Times in ns."""
+
+    start: int
+    end: int
+    source: str
+    target: str | None
+    label: str
+    tone: Tone
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Section:
+    """A step of the scenario and what happened for its sake."""
+
+    n: int
+    title: str
+    by: str
+    start: int
+    end: int | None
+    status: str
+    do: str
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Lanes from left to right, sections from top to bottom."""
+
+    lanes: list[Lane]
+    sections: list[Section]
+
+
+_ROLES = ("person", "site", "gateway", "apns", "gcm", "phone")
+
+
+def drawing(record: Record) -> Drawing:
+    """Read a record's trace into what there is to draw."""
+    lanes = [
+        Lane(host["name"], host["role"], host["title"], host.get("count", 1))
+        for host in sorted(record.summary["hosts"], key=lambda host: _ROLES.index(host["role"]))
+    ]
+    sections = [
+        Section(
+            step["n"], step["title"], step["by"] or "", step["start_ns"], step["end_ns"],
+            step["status"], step["do"],
+        )
+        for step in record.summary["steps"]
+    ]  # fmt: skip
+    reader = _Reader(record.summary["hosts"], sections)
+    for event in record.events():
+        reader.feed(event)
+    for section in sections:
+        section.items.sort(key=lambda item: item.start)
+        if len(section.items) > MAX_ROWS_APART:
+            section.items = list(_merged(section.items))
+    used = {item.source for s in sections for item in s.items}
+    used |= {item.target for s in sections for item in s.items if item.target}
+    return Drawing([lane for lane in lanes if lane.name in used], sections)
+
+
+def _merged(items: Iterable[Item]) -> Iterator[Item]:
+    alike: dict[tuple[str, str | None, str], Item] = {}
+    for item in items:
+        first = alike.get((item.source, item.target, item.label))
+        if first is None:
+            alike[item.source, item.target, item.label] = item
+        else:
+            first.count += item.count
+            first.end = max(first.end, item.end)
+    yield from alike.values()
+
+
+# Whatever the order of their arrows in time, these belong to the step that names them.
+_HOME = {"dispatch": "dispatch", "receive": "receive", "open": "open_at_page"}
+
+
+class _Reader:
+    """Pairs events into hops and puts them under the right step."""
+
+    def __init__(self, hosts: list[dict[str, Any]], sections: list[Section]) -> None:
+        self._sections = sections
+        self._lane_of: dict[str, str] = {
+            name: host["name"] for host in hosts for name in host["names"]
+        }
+        self._fleets: list[tuple[str, str]] = [
+            (f"{host['name']}-", host["name"]) for host in hosts if "count" in host
+        ]
+        self._current = -1
+        self._free_since: dict[str, int] = {}
+        self._in_flight: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._to_gcm: dict[str, tuple[int, str]] = {}
+        self._gcm_accepted: dict[str | None, tuple[int, str]] = {}
+        self._sent: dict[str, tuple[int, str]] = {}
+        self._sessions: dict[tuple[str, str], str] = {}
+        self._last_message: tuple[int, str] | None = None
+
+    def feed(self, event: dict[str, Any]) -> None:
+        handler = getattr(self, "_" + event["kind"].replace(".", "_"), None)
+        if handler is not None:
+            handler(event["t"], event)
+        elif event["kind"] in _MARKS:
+            label, tone = _MARKS[event["kind"]]
+            self._mark(event["t"], event["host"], label.format_map(_Fields(event)), tone)
+
+    def lane(self, host: str) -> str:
+        """The lane of a host by any of its names; of a fleet's phone, the fleet's."""
+        known = self._lane_of.get(host)
+        if known is not None:
+            return known
+        for prefix, name in self._fleets:
+            if host.startswith(prefix):
+                return name
+        return host
+
+    def _section(self, kind: str) -> Section | None:
+        if not self._sections or self._current < 0:
+            return None
+        home = _HOME.get(kind)
+        if home is not None:
+            last_cause = max(
+                (i for i in range(self._current + 1) if self._sections[i].do in _CAUSES),
+                default=self._current,
+            )
+            for section in self._sections[last_cause:]:
+                if section.do == home:
+                    return section
+        return self._sections[self._current]
+
+    def _hop(
+        self, start: int, source: str, end: int, target: str, label: str, tone: Tone, kind: str = ""
+    ) -> None:
+        section = self._section(kind)
+        if section is not None:
+            section.items.append(
+                Item(start, end, self.lane(source), self.lane(target), label, tone)
+            )
+
+    def _mark(self, t: int, host: str, label: str, tone: Tone, kind: str = "") -> None:
+        section = self._section(kind)
+        if section is not None:
+            section.items.append(Item(t, t, self.lane(host), None, label, tone))
+
+    # Steps and requests
+
+    def _step_started(self, t: int, event: dict[str, Any]) -> None:
+        self._current += 1
+        self._free_since.clear()
+
+    def _http_request(self, t: int, event: dict[str, Any]) -> None:
+        host = event["host"]
+        since = self._sections[self._current].start if self._current >= 0 else 0
+        start = self._free_since.get(host, since)
+        self._free_since[host] = t
+        status = event["status"]
+        tone: Tone = "problem" if not 200 <= status < 400 else "request"
+        path = event["path"].partition("?")[0]
+        answer = f"{status}" if status else "no answer"
+        label = f"{event['method']} {path} → {answer}"
+        self._hop(start, host, t, event["server"], label, tone)
+
+    # Steps 7 to 10
+
+    def _message_created(self, t: int, event: dict[str, Any]) -> None:
+        self._last_message = (t, event["host"])
+
+    def _push_accepted(self, t: int, event: dict[str, Any]) -> None:
+        if event.get("broadcast") is not None:
+            self._mark(t, event["host"], "one push per token of the channel", "push")
+        elif self._last_message is not None:
+            start, site = self._last_message
+            self._hop(start, site, t, event["host"], "push request accepted", "push")
+
+    def _push_refused(self, t: int, event: dict[str, Any]) -> None:
+        self._refused(t, event)
+
+    def _request_refused(self, t: int, event: dict[str, Any]) -> None:
+        self._refused(t, event)
+
+    def _refused(self, t: int, event: dict[str, Any]) -> None:
+        label = f"refused: {event['reason']} ({event['status']})"
+        self._mark(t, event["host"], label, "problem")
+
+    def _push_dispatched(self, t: int, event: dict[str, Any]) -> None:
+        if event.get("identifier") is None:
+            self._to_gcm[str(event["push"])] = (t, event["host"])
+        else:
+            key = (event["connection"], event["identifier"])
+            self._in_flight.setdefault(key, []).append((t, event["host"]))
+
+    def _arrived(self, event: dict[str, Any]) -> tuple[int, str] | None:
+        sent = self._in_flight.get((event.get("peer", ""), event.get("identifier", 0)))
+        return sent.pop(0) if sent else None
+
+    def _vendor_accepted(self, t: int, event: dict[str, Any]) -> None:
+        if event.get("message_id") is None:
+            start = self._arrived(event)
+        else:
+            self._gcm_accepted[event["message_id"]] = (t, event["host"])
+            start = None
+        if start is not None:
+            began, gateway = start
+            self._hop(began, gateway, t, event["host"], "push accepted", "push", "dispatch")
+
+    def _push_completed(self, t: int, event: dict[str, Any]) -> None:
+        sent = self._to_gcm.pop(str(event["push"]), None)
+        taken = self._gcm_accepted.pop(event.get("message_id"), None)
+        if sent is not None and taken is not None:
+            self._hop(sent[0], sent[1], taken[0], taken[1], "push accepted", "push", "dispatch")
+
+    def _vendor_rejected(self, t: int, event: dict[str, Any]) -> None:
+        label = f"push rejected: {event['reason']}"
+        start = self._arrived(event)
+        if start is None:
+            self._mark(t, event["host"], label, "problem", "dispatch")
+        else:
+            self._hop(start[0], start[1], t, event["host"], label, "problem", "dispatch")
+
+    def _vendor_sent(self, t: int, event: dict[str, Any]) -> None:
+        key = f"{event['service']} {event['device']} {event['mid']}"
+        self._sent[key] = (t, event["host"])
+
+    def _phone_session(self, t: int, event: dict[str, Any]) -> None:
+        self._sessions[event["service"], event["host"]] = str(event["device"])
+
+    def _phone_received(self, t: int, event: dict[str, Any]) -> None:
+        host, service = event["host"], event["service"]
+        device = self._sessions.get((service, host), host)
+        start = self._sent.pop(f"{service} {device} {event['mid']}", None)
+        label = "push arrives" if not event["duplicate"] else "push arrives again"
+        if start is not None:
+            self._hop(start[0], start[1], t, host, label, "push", "receive")
+
+    def _phone_displayed(self, t: int, event: dict[str, Any]) -> None:
+        self._mark(t, event["host"], "notification shown", "good", "receive")
+
+    def _app_popup(self, t: int, event: dict[str, Any]) -> None:
+        self._mark(t, event["host"], "pop-up in the open app", "good", "receive")
+
+    def _app_opened(self, t: int, event: dict[str, Any]) -> None:
+        label = f"opens page “{event['page']}”"
+        if event.get("from_state"):
+            label += f" (was {event['from_state']})"
+        self._mark(t, event["host"], label, "good", "open")
+
+
+_CAUSES = ("message", "broadcast")
+
+_MARKS: dict[str, tuple[str, Tone]] = {
+    "app.state": ("app {state}", "quiet"),
+    "token.registered": ("token stored", "good"),
+    "token.pruned": ("token removed: {reason}", "quiet"),
+    "login.succeeded": ("logged in", "good"),
+    "login.failed": ("login failed: {reason}", "problem"),
+    "device.registered": ("device stored", "good"),
+    "device.enabled": ("device enabled: {enabled}", "good"),
+    "push.suppressed": ("no push: {reason}", "problem"),
+    "push.retry": ("will try again: {reason}", "problem"),
+    "push.expired": ("expired", "problem"),
+    "push.lost": ("lost", "problem"),
+    "vendor.stored": ("stored: phone not connected", "quiet"),
+    "vendor.collapsed": ("replaced by a newer one", "problem"),
+    "vendor.expired": ("expired", "problem"),
+    "vendor.discarded": ("discards what follows", "problem"),
+    "phone.offline": ("goes offline", "problem"),
+    "phone.online": ("is online again", "good"),
+    "phone.undeliverable": ("app is gone", "problem"),
+}
+
+
+class _Fields(dict[str, Any]):
+    """An event's fields for a label; one that is missing reads as a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "-"
