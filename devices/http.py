@@ -157,13 +157,13 @@ class _Exchange:
         "_client",
         "_complete",
         "_connection",
-        "_extra",
         "_headers",
         "_method",
         "_origin",
         "_parser",
         "_path",
         "_request",
+        "_reusable",
         "_reused",
         "_size",
         "_status",
@@ -199,7 +199,7 @@ class _Exchange:
         self._body: list[bytes] = []
         self._size = 0
         self._complete = False
-        self._extra = False
+        self._reusable = False
 
     def start(self) -> None:
         connection = self._client.take_idle(self._origin)
@@ -246,10 +246,12 @@ class _Exchange:
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._abandon(InvalidResponse(f"{self}: {type(error).__name__}"))
-            return
+            if not self._complete:
+                self._abandon(InvalidResponse(f"{self}: {type(error).__name__}"))
+                return
+            self._reusable = False  # the response is whole, what follows it is not ours
         if self._complete:
-            self._finish(reusable=parser.should_keep_alive() and not self._extra)
+            self._finish()
         elif self._size > MAX_BODY:
             self._abandon(InvalidResponse(f"{self}: body over {MAX_BODY} bytes"))
 
@@ -258,7 +260,8 @@ class _Exchange:
         if connection is None or self.event.triggered:
             return
         if self._status >= 200 and not self._has_length():
-            self._finish(reusable=False)
+            self._reusable = False
+            self._finish()
         elif self._reused and not self._status and self._method in REPEATABLE:
             self._clear()
             self.start()
@@ -271,8 +274,8 @@ class _Exchange:
     # -- from the parser
 
     def on_message_begin(self) -> None:
-        if self._complete:
-            self._extra = True
+        if self._complete:  # a second response that nobody asked for
+            self._reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._complete:
@@ -294,17 +297,19 @@ class _Exchange:
             self._headers.clear()
         else:
             self._complete = True
+            assert self._parser is not None
+            self._reusable = self._parser.should_keep_alive()
 
     # -- the three ways to end
 
-    def _finish(self, *, reusable: bool) -> None:
+    def _finish(self) -> None:
         response = Response(self._status, tuple(self._headers), b"".join(self._body))
         self._parser = None  # it refers to this object: without the cycle no collector is needed
         connection, self._connection = self._connection, None
         self._timer.cancel()
         self._trace(response.status)
         if connection is not None:
-            connection.release(reusable)
+            connection.release(self._reusable)
         self.event.succeed(response)
 
     def _abandon(self, error: HttpError) -> None:

@@ -109,7 +109,7 @@ def selective_ack(persistent_id: str, received: int) -> bytes:
     return _frame(
         IQ,
         uint_field(2, 1)
-        + bytes_field(3, "")
+        + bytes_field(3, str(received))
         + bytes_field(7, extension)
         + uint_field(10, received),
     )

@@ -54,12 +54,15 @@ def from_apns(mid: str, app_id: str, payload: bytes, now: float) -> Notification
         content = json.loads(payload)
     except (ValueError, RecursionError):
         return None
-    aps = content.pop("aps", None) if isinstance(content, dict) else None
-    if not isinstance(aps, dict):
+    if not isinstance(content, dict) or not isinstance(content.get("aps"), dict):
         return None
-    alert, title, badge = aps.get("alert"), None, aps.get("badge")
+    aps: dict[str, Any] = content.pop("aps")
+    alert: Any = aps.get("alert")
+    title = None
     if isinstance(alert, dict):
-        alert, title = alert.get("body"), _text(alert.get("title"))
+        title = _text(alert.get("title"))
+        alert = alert.get("body")
+    badge = aps.get("badge")
     if not isinstance(badge, int) or isinstance(badge, bool) or badge < 0:
         badge = None
     return Notification(mid, app_id, _text(alert), title, content, badge, now)
