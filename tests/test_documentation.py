@@ -1,0 +1,84 @@
+"""The documentation is true where a machine can tell: examples load, tables are complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from scenarios.engine.loader import load
+from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCENARIOS = ROOT / "docs" / "scenarios.md"
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def table_rows(page: Path, first_cell: str) -> list[list[str]]:
+    """The cells of the rows of all tables whose header starts with `first_cell`."""
+    rows: list[list[str]] = []
+    inside = False
+    for line in page.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[0] == first_cell:
+            inside = True
+        elif inside and not set(line) <= set("|-: "):
+            rows.append(cells)
+    return rows
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def example() -> str:
+    """The first example: a whole scenario, which the fragments on the page complete."""
+    return next(block for block in code_blocks(SCENARIOS, "yaml") if block.startswith("format:"))
+
+
+@pytest.mark.parametrize("fragment", code_blocks(SCENARIOS, "yaml"))
+def test_every_scenario_in_the_documentation_loads(fragment: str, tmp_path: Path) -> None:
+    yaml = YAML(typ="rt")
+    document = yaml.load(example())
+    written = yaml.load(fragment)
+    if "devices" in written and "flow" not in written:
+        # Other phones than those of the example's flow: any flow will do.
+        document["flow"] = [{"do": "settle"}]
+    document.update(written)
+    path = tmp_path / "example.yaml"
+    yaml.dump(document, path)
+
+    assert load(path).cells
+
+
+def test_the_tables_of_steps_are_complete_and_right() -> None:
+    rows = {quoted(row[0])[0]: row for row in table_rows(SCENARIOS, "do")}
+
+    assert sorted(rows) == sorted(STEPS)
+    for name, (_, _, arguments, results) in rows.items():
+        known = {*STEPS[name].arguments}
+        choices = {c for argument in STEPS[name].arguments.values() for c in argument.choices}
+        assert known <= set(quoted(arguments)) <= known | choices, name
+        assert set(quoted(results)) == {*STEPS[name].results}, name
+
+
+def test_the_table_of_figures_is_complete() -> None:
+    rows = table_rows(SCENARIOS, "figure")
+
+    assert sorted(name for row in rows for name in quoted(row[0])) == sorted(OBSERVATIONS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    local = [target for target in targets if "://" not in target]
+
+    assert [target for target in local if not (page.parent / target).exists()] == []
