@@ -18,7 +18,7 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from sim.kernel.seeds import Seeds
@@ -60,6 +60,7 @@ class CertificateAuthority:
         certificate = (
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(authority=True), critical=True)
             .sign(self._key, None)
         )
         self.ca_file = self._write("ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
@@ -85,6 +86,7 @@ class CertificateAuthority:
         label = f"{self._issued:03d}-{common_name}"
         key = self._private_key(label)
         builder = self._builder(_subject(common_name, uid), key.public_key())
+        builder = builder.add_extension(_key_usage(authority=False), critical=True)
         if names:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_general_name(name) for name in names]),
@@ -132,7 +134,7 @@ class CertificateAuthority:
     def _private_key(self, label: str) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._seeds.material(f"tls/{label}"))
 
-    def _builder(self, subject: x509.Name, public_key: object) -> x509.CertificateBuilder:
+    def _builder(self, subject: x509.Name, public_key: Ed25519PublicKey) -> x509.CertificateBuilder:
         # Serial numbers of one length: DER integers grow and shrink with their value.
         digest = hashlib.blake2b(f"serial/{self._issued}".encode(), digest_size=8).digest()
         serial = int.from_bytes(digest, "big") >> 2 | 1 << 62
@@ -140,10 +142,16 @@ class CertificateAuthority:
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
-            .public_key(public_key)  # type: ignore[arg-type]
+            .public_key(public_key)
             .serial_number(serial)
             .not_valid_before(self._not_before)
             .not_valid_after(self._not_after)
+            # Both identifiers are what strict verification (Python 3.13) insists on.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
         )
 
     def _write(self, name: str, content: bytes) -> str:
@@ -157,6 +165,20 @@ def _subject(common_name: str, uid: str | None = None) -> x509.Name:
     if uid is not None:
         attributes.insert(0, x509.NameAttribute(NameOID.USER_ID, uid))
     return x509.Name(attributes)
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _general_name(name: str) -> x509.GeneralName:

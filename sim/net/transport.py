@@ -15,6 +15,8 @@ was read, and only a *full* window is reopened by a message that takes its time.
 
 import asyncio
 import errno
+import socket
+import struct
 from asyncio import protocols, sslproto
 from collections import deque
 from collections.abc import Iterable
@@ -45,6 +47,9 @@ RETRY_LIMIT = 924.6
 
 SocketOptions = tuple[tuple[int, int, Any], ...]
 """(level, name, value) of each option, in the order in which they were last set."""
+
+_LINGER_ZERO = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""The option that makes closing a socket reset its connection."""
 
 _EOF: list[bytes] = []
 """Stands for FIN in the order of segments. Told apart by identity, never changed."""
@@ -247,7 +252,7 @@ class SimTransport(asyncio.Transport):
             self._in_context(self._protocol.resume_writing)
         if self._backlog is None:
             if self._closing:
-                self._finish()
+                self._end(None)
             elif self._eof_sent:
                 self._send_fin()
 
@@ -357,7 +362,7 @@ class SimTransport(asyncio.Transport):
                 "protocol": self._protocol,
             }
         )
-        self._reset(error)
+        self._force_close(error)
 
     def is_reading(self) -> bool:
         return not self._paused and not self._closing
@@ -378,31 +383,35 @@ class SimTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Send what is buffered, then FIN; RST if bytes arrived that were never read."""
+        """Send what is buffered, then end as the kernel does when a socket is closed: see `_end`."""
         if self._closing:
             return
         self._closing = True
-        if self._inbox and any(segment is not _EOF for segment in self._inbox):
-            self._reset(None)
-        elif self._backlog is None:
-            self._finish()
-
-    def _finish(self) -> None:
-        if not self._eof_sent:
-            self._eof_sent = True
-            self._send_fin()
-        self._lose(None)
+        if self._backlog is None:
+            self._end(None)
 
     def abort(self) -> None:
-        """Drop what is buffered and send RST."""
-        self._reset(None)
+        """End at once and drop what is buffered. As in asyncio this need not be a RST: see `_end`."""
+        self._force_close(None)
 
-    def _reset(self, error: BaseException | None) -> None:
+    def _force_close(self, error: BaseException | None) -> None:
+        # asyncio's TLS protocol calls this by its name.
         if self._dead:
             return
         self._closing = True
         self._backlog = None
-        self._send_reset()
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Close the socket: RST if bytes arrived that were never read or if SO_LINGER is set to
+        zero seconds, FIN otherwise.
+        """
+        unread = self._inbox is not None and any(segment is not _EOF for segment in self._inbox)
+        if unread or _LINGER_ZERO in self._options:
+            self._send_reset()
+        elif not self._eof_sent:
+            self._eof_sent = True
+            self._send_fin()
         self._lose(error)
 
     def _send_reset(self) -> None:
@@ -430,9 +439,7 @@ class SimTransport(asyncio.Transport):
             return
         self._dead = True
         self._closing = True
-        how = (
-            "fin" if error is None and self._eof_sent else "rst" if error is None else _name(error)
-        )
+        how = _name(error) if error is not None else "fin" if self._eof_sent else "rst"
         self._network.connection_ended(self, how)
         self._soon(self._connection_lost, error)
 
