@@ -12,7 +12,7 @@ from pydantic import ValidationInfo as Info
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scenarios.engine.expressions import Expression
-from scenarios.engine.quantities import Duration
+from scenarios.engine.quantities import Duration, Name
 from scenarios.engine.references import has_reference
 from scenarios.engine.steps_catalog import STEPS, Argument, StepContract
 from scenarios.engine.units import UnitError, kind_of, parse_duration
@@ -30,27 +30,27 @@ _EXPECTED: Final = {
 class Step(BaseModel):
     """One line of the flow: who does what, with what, and what must come of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     do: str = Field(description="What is done.", json_schema_extra={"enum": list(STEPS)})
     by: str | None = Field(
-        None, description="Who does it: a phone, a user of the site, fleet or gateway."
+        default=None, description="Who does it: a phone, a user of the site, fleet or gateway."
     )
     arguments: dict[str, Any] = Field(
         default_factory=dict, alias="with", description="What the step is done with."
     )
     within: Duration | None = Field(
-        None, description="Virtual time the step may take; over it, the step fails."
+        default=None, description="Virtual time the step may take; over it, the step fails."
     )
     expect: dict[str, Any] = Field(
         default_factory=dict, description="Results of the step, and the value each must have."
     )
-    save: dict[str, str] = Field(
+    save: dict[Name, str] = Field(
         default_factory=dict,
         description="Names for results: after `msg: $result.id`, later steps may use `$msg`.",
     )
     when: Expression | None = Field(
-        None, description="A condition; the step is left out where it does not hold."
+        default=None, description="A condition; the step is left out where it does not hold."
     )
 
     @property
@@ -94,8 +94,8 @@ def _read_argument(argument: Argument, value: Any) -> Any:
             raise PydanticCustomError("quantity", "{message}", context) from None
     if argument.type == "choice":
         if value not in argument.choices:
-            context = {"given": kind_of(value), "known": list(argument.choices)}
-            raise PydanticCustomError("choice", "{given} is not possible here", context)
+            choices = {"given": kind_of(value), "known": list(argument.choices)}
+            raise PydanticCustomError("choice", "{given} is not possible here", choices)
         return value
     wanted = bool if argument.type == "boolean" else str
     if argument.type == "text" and isinstance(value, int | float) and not isinstance(value, bool):

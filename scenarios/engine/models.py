@@ -11,28 +11,55 @@ Not here: whether names exist and references are saved before they are used (`ch
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic import StringConstraints as Text
-from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from scenarios.engine.expression_syntax import Value
 from scenarios.engine.expressions import Expression
 from scenarios.engine.flow import Step
-from scenarios.engine.quantities import Distribution, Duration, Percent, Size
+from scenarios.engine.quantities import Distribution, Duration, Name, Percent, Size
+from scenarios.engine.units import kind_of
 
 DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
+TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
+TARGET_PATTERN: Final = r"^device\.[a-z][a-z0-9_]*$"
 MAX_PHONES: Final = 1_000_000
 MAX_SEEDS: Final = 100_000
 
-Name = Annotated[str, Text(pattern=r"^[a-z][a-z0-9_]*$")]
-Tag = Annotated[str, Text(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+def _error(code: str, message: str, help: str = "") -> PydanticCustomError:
+    return PydanticCustomError(code, "{message}", {"message": message, "help": help})
+
+
+def _axis_value(value: object) -> Value:
+    if not isinstance(value, bool | int | float | str):
+        raise _error("wrong_type", f"expected a single value, found {kind_of(value)}")
+    return value
+
+
+Tag = Annotated[str, Text(pattern=TAG_PATTERN)]
 Platform = Literal["ios", "android"]
 Readiness = Literal["new", "registered", "enabled"]
+AxisValue = Annotated[
+    Value,
+    PlainValidator(_axis_value),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Seeds(_Section):
@@ -46,7 +73,7 @@ class ApnsSending(_Section):
     """How the gateway talks to APNs."""
 
     recovery: Literal["replay", "none"] = Field(
-        "replay",
+        default="replay",
         description="After a rejected notification: send again what followed it, or (the gateway"
         " of 2013) lose it.",
     )
@@ -56,7 +83,9 @@ class Gateway(_Section):
     """The AirNotifier gateway."""
 
     kind: Literal["airnotifier"]
-    app: str = Field("moodle", min_length=1, description="Name of the application it serves.")
+    app: str = Field(
+        default="moodle", min_length=1, description="Name of the application it serves."
+    )
     apns: ApnsSending = ApnsSending()
 
 
@@ -65,13 +94,14 @@ class Site(_Section):
 
     kind: Literal["moodle"]
     generation: Annotated[Literal["2013"], BeforeValidator(str)] = Field(
-        "2013", description="The generation of Moodle and its plugin that the site behaves as."
+        default="2013",
+        description="The generation of Moodle and its plugin that the site behaves as.",
     )
     users: dict[Name, Literal["teacher", "student", "admin"]] = Field(
         default_factory=dict, description="Users by name, and the role of each."
     )
     gateway_key: Literal["site", "app"] = Field(
-        "site",
+        default="site",
         description="The access key the site presents to the gateway: its own (may send), or by"
         " mistake the app's (may only register).",
     )
@@ -81,21 +111,21 @@ class Apns(_Section):
     """The Apple push service. What is left out is as the service documents it."""
 
     protocol: Literal["binary"] = "binary"
-    latency: Distribution | None = Field(None, description="From acceptance to the phone.")
+    latency: Distribution | None = Field(default=None, description="From acceptance to the phone.")
     reject_delay: Distribution | None = Field(
-        None, description="From a bad notification to the error packet."
+        default=None, description="From a bad notification to the error packet."
     )
     close_delay: Duration | None = Field(
-        None, description="From the error packet to the end of the connection."
+        default=None, description="From the error packet to the end of the connection."
     )
-    payload_limit: Size | None = Field(None, description="Largest payload taken.")
+    payload_limit: Size | None = Field(default=None, description="Largest payload taken.")
 
 
 class Gcm(_Section):
     """The Google push service. What is left out is as the service documents it."""
 
     protocol: Literal["http"] = "http"
-    latency: Distribution | None = Field(None, description="From acceptance to the phone.")
+    latency: Distribution | None = Field(default=None, description="From acceptance to the phone.")
 
 
 class Vendors(_Section):
@@ -108,14 +138,16 @@ class Vendors(_Section):
 class Network(_Section):
     """Every link of the world's network."""
 
-    latency: Duration | None = Field(None, description="One way.")
-    jitter: Duration | None = Field(None, description="At most this much more, one way.")
+    latency: Duration | None = Field(default=None, description="One way.")
+    jitter: Duration | None = Field(default=None, description="At most this much more, one way.")
 
 
 class World(_Section):
     """The world the phones live in."""
 
-    epoch: AwareDatetime = Field(DEFAULT_EPOCH, description="Calendar time at virtual time 0.")
+    epoch: AwareDatetime = Field(
+        default=DEFAULT_EPOCH, description="Calendar time at virtual time 0."
+    )
     gateway: Gateway
     site: Site
     vendors: Vendors = Vendors()
@@ -129,12 +161,12 @@ class Phone(_Section):
     owner: Name = Field(description="The user of the site who carries it.")
     network: Literal["wifi", "cellular"] = "wifi"
     registration: Literal["design", "app2013"] = Field(
-        "design",
+        default="design",
         description="When the app registers at the gateway: at launch with its own key (the"
         " design), or after login with the key from the site (the app of May 2013).",
     )
     state: Readiness = Field(
-        "new",
+        default="new",
         description="Where it starts: new; registered at gateway and site (steps 1 to 5 done); or"
         " enabled (steps 1 to 6 done).",
     )
@@ -151,16 +183,20 @@ class Fleet(_Section):
     """Many phones alike, each with an owner of its own."""
 
     count: int = Field(ge=1, le=MAX_PHONES, strict=True)
-    platform: Platform | None = Field(None, description="One platform for all.")
-    mix: Mix | None = Field(None, description="Or a share for each.")
-    state: Readiness = Field("new", description="Where all of them start, as for a phone.")
+    platform: Platform | None = Field(default=None, description="One platform for all.")
+    mix: Mix | None = Field(default=None, description="Or a share for each.")
+    state: Readiness = Field(default="new", description="Where all of them start, as for a phone.")
 
     @model_validator(mode="after")
     def _one_of_platform_and_mix(self) -> "Fleet":
         if (self.platform is None) is (self.mix is None):
-            raise _error("a fleet needs either 'platform' or 'mix'", "write one of the two")
+            raise _error(
+                "conflict", "a fleet needs either 'platform' or 'mix'", "write one of the two"
+            )
         if self.mix is not None and abs(self.mix.ios + self.mix.android - 1) > 1e-9:
-            raise _error("the shares of 'mix' are not 100% together", "correct one of them")
+            raise _error(
+                "conflict", "the shares of 'mix' are not 100% together", "correct one of them"
+            )
         return self
 
 
@@ -197,9 +233,7 @@ class Fault(_Section):
     """
 
     id: Name
-    target: str = Field(
-        pattern=r"^device\.[a-z][a-z0-9_]*$", description="device.fleet or device.<phone>."
-    )
+    target: str = Field(pattern=TARGET_PATTERN, description="device.fleet or device.<phone>.")
     select: Selection | None = None
     inject: Literal["token_corrupt"]
     window: Window
@@ -222,7 +256,7 @@ class Fates(_Section):
     pending: Count | None = None
     lost: Count | None = None
     duplicate: Count | None = None
-    when: Expression | None = Field(None, description="Only where this holds.")
+    when: Expression | None = Field(default=None, description="Only where this holds.")
 
     def counts(self) -> dict[str, int]:
         """The fates that are asked for, and how many of each."""
@@ -233,7 +267,7 @@ class Check(_Section):
     """A condition on what the run measured."""
 
     that: Expression
-    when: Expression | None = Field(None, description="Only where this holds.")
+    when: Expression | None = Field(default=None, description="Only where this holds.")
 
 
 class Expect(_Section):
@@ -253,9 +287,11 @@ class Scenario(_Section):
     name: str = Field(min_length=1, max_length=200)
     description: str = ""
     tags: list[Tag] = Field(default_factory=list)
-    seed: Count | None = Field(None, description="The one seed; 1 when no seed is given.")
-    seeds: Seeds | None = Field(None, description="Or several: the run is repeated with each.")
-    matrix: dict[Name, Annotated[list[bool | int | float | str], Field(min_length=1)]] = Field(
+    seed: Count | None = Field(default=None, description="The one seed; 1 when no seed is given.")
+    seeds: Seeds | None = Field(
+        default=None, description="Or several: the run is repeated with each."
+    )
+    matrix: dict[Name, Annotated[list[AxisValue], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Values to combine, each with each; `$matrix.<name>` is the cell's value.",
     )
@@ -268,7 +304,7 @@ class Scenario(_Section):
     @model_validator(mode="after")
     def _one_of_seed_and_seeds(self) -> "Scenario":
         if self.seed is not None and self.seeds is not None:
-            raise _error("both 'seed' and 'seeds' are given", "keep one of the two")
+            raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
         return self
 
     @property
@@ -278,7 +314,3 @@ class Scenario(_Section):
             return range(self.seeds.first, self.seeds.first + self.seeds.count)
         first = 1 if self.seed is None else self.seed
         return range(first, first + 1)
-
-
-def _error(message: str, help: str) -> PydanticCustomError:
-    return PydanticCustomError("conflict", "{message}", {"message": message, "help": help})

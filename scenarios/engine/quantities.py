@@ -1,4 +1,4 @@
-"""Field types for models: quantities written with their unit, held in the code's unit.
+"""Field types for models: names, and quantities written with their unit.
 
 Duration       300ms                                       seconds of virtual time
 Distribution   60ms, or { dist: lognormal, median: 60ms, p99: 400ms }
@@ -9,12 +9,13 @@ Percent        45%                                         a share between 0 and
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 import sim.distributions
 from scenarios.engine.units import UnitError, parse_duration, parse_percent, parse_size
 
+NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
 _PARAMETERS: Final = {
     "uniform": ("low", "high"),
     "normal": ("mean", "stddev"),
@@ -74,6 +75,7 @@ _DISTRIBUTION: Final = {
     ]
 }
 
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION)]
 Distribution = Annotated[
     sim.distributions.Distribution, BeforeValidator(_distribution), WithJsonSchema(_DISTRIBUTION)

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 _PATH: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*"
 _DOLLAR: Final = re.compile(rf"\$(?:(?P<escape>\$)|(?P<plain>{_PATH})|\{{(?P<braced>{_PATH})\}})?")
 
+RESULT: Final = "result"  # references to the results of the step itself start with this name
+
 Lookup = Callable[[tuple[str, ...]], Any]
 """Gives the value for a path ("matrix", "platform"). Raises LookupError with a message."""
 
@@ -26,7 +28,7 @@ class Reference(NamedTuple):
     end: int
 
 
-class ReferenceError(ValueError):
+class StrayDollar(ValueError):
     """A dollar sign that starts no reference; `start` and `end` are offsets in the text."""
 
     def __init__(self, message: str, start: int, end: int) -> None:
@@ -35,13 +37,13 @@ class ReferenceError(ValueError):
 
 
 def references(text: str) -> Iterator[Reference]:
-    """The references of a text, in order. Raises ReferenceError for a stray dollar sign."""
+    """The references of a text, in order. Raises StrayDollar for a stray dollar sign."""
     for match in _DOLLAR.finditer(text):
         name = match["plain"] or match["braced"]
         if name:
             yield Reference(tuple(name.split(".")), match.start(), match.end())
         elif not match["escape"]:
-            raise ReferenceError("this '$' starts no reference", match.start(), match.start() + 1)
+            raise StrayDollar("this '$' starts no reference", match.start(), match.start() + 1)
 
 
 def has_reference(value: object) -> bool:
@@ -49,6 +51,13 @@ def has_reference(value: object) -> bool:
     return isinstance(value, str) and any(
         match["plain"] or match["braced"] for match in _DOLLAR.finditer(value)
     )
+
+
+def whole_reference(value: str) -> tuple[str, ...] | None:
+    """The path of a text that is nothing but one reference."""
+    match = _DOLLAR.fullmatch(value)
+    name = match and (match["plain"] or match["braced"])
+    return tuple(name.split(".")) if name else None
 
 
 def resolve(value: Any, lookup: Lookup) -> Any:
@@ -62,9 +71,9 @@ def resolve(value: Any, lookup: Lookup) -> Any:
         return [resolve(item, lookup) for item in value]
     if not isinstance(value, str) or "$" not in value:
         return value
-    whole = _DOLLAR.fullmatch(value)
-    if whole is not None and (name := whole["plain"] or whole["braced"]):
-        return lookup(tuple(name.split(".")))
+    path = whole_reference(value)
+    if path is not None:
+        return lookup(path)
 
     def replace(match: re.Match[str]) -> str:
         name = match["plain"] or match["braced"]
@@ -74,21 +83,28 @@ def resolve(value: Any, lookup: Lookup) -> Any:
 
 
 def substitute(value: Any, root: str, lookup: Lookup) -> Any:
-    """A scalar with the references below `$<root>` replaced, all others and `$$` left as they are."""
+    """A scalar with the references below `$<root>` replaced, and all others left as they are.
+
+    What `lookup` does not know stays, too. A dollar sign in a replacement is doubled, so that
+    resolving the result later gives it back.
+    """
     if not isinstance(value, str) or "$" not in value:
         return value
-    whole = _DOLLAR.fullmatch(value)
-    if whole is not None and (name := whole["plain"] or whole["braced"]):
-        path = tuple(name.split("."))
-        return lookup(path) if path[0] == root else value
 
-    def replace(match: re.Match[str]) -> str:
-        name = match["plain"] or match["braced"]
-        if not name or name.split(".")[0] != root:
+    def find(match: re.Match[str]) -> Any:
+        path = tuple((match["plain"] or match["braced"] or "").split("."))
+        if path[0] != root:
             return match[0]
-        return as_text(lookup(tuple(name.split(".")))).replace("$", "$$")
+        try:
+            found = lookup(path)
+        except LookupError:
+            return match[0]
+        return found.replace("$", "$$") if isinstance(found, str) else found
 
-    return _DOLLAR.sub(replace, value)
+    whole = _DOLLAR.fullmatch(value)
+    if whole is not None:
+        return find(whole)
+    return _DOLLAR.sub(lambda match: as_text(find(match)), value)
 
 
 def as_text(value: object) -> str:

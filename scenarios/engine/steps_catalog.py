@@ -47,6 +47,7 @@ class StepContract:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     within: str | None = None
+    within_required: bool = False
 
     def has_result(self, name: str) -> bool:
         """Whether `name` is one of the results: `status`, `custom.id`."""
@@ -199,6 +200,7 @@ STEPS: Final[Mapping[str, StepContract]] = {
         "the phone receives no push for as long as `within` says",
         by=("phone", "fleet"),
         within="how long to watch",
+        within_required=True,
     ),
     # The phone
     "set_app_state": StepContract(
