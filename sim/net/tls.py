@@ -119,6 +119,10 @@ class CertificateAuthority:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(issued.cert_file, issued.key_file)
+        # A ticket holds a random number in an encoding whose length depends on its value, so the
+        # size of the packet with the tickets would differ between runs.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
         if client_certificates:
             context.load_verify_locations(self.ca_file)
             context.verify_mode = ssl.CERT_OPTIONAL

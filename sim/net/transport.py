@@ -383,7 +383,7 @@ class SimTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Send what is buffered, then end as the kernel does when a socket is closed: see `_end`."""
+        """Send what is buffered, then end as a closed socket does: see `_end`."""
         if self._closing:
             return
         self._closing = True
@@ -391,7 +391,7 @@ class SimTransport(asyncio.Transport):
             self._end(None)
 
     def abort(self) -> None:
-        """End at once and drop what is buffered. As in asyncio this need not be a RST: see `_end`."""
+        """End at once, dropping what is buffered. As in asyncio this need not be a RST."""
         self._force_close(None)
 
     def _force_close(self, error: BaseException | None) -> None:
