@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class SimSocket:
     """A stream socket of the host whose code makes it."""
 
+    __slots__ = ("__weakref__", "_options", "family", "proto", "transport", "type")
+
     def __init__(
         self,
         family: int = -1,
