@@ -1,0 +1,1 @@
+"""The HTTP API of 2013/2014 (version 1)."""

@@ -1,0 +1,41 @@
+"""`POST /broadcast/`: one push to every token of a channel.
+
+Arguments: `alert`, optionally `channel` (`default`), `device`, `sound`, `badge`, `collapse_key`;
+every other argument is a custom parameter. The audience is exactly the channel (AirNotifier of 2013
+sent to all tokens of the application unless the channel was `default`), and `device` narrows it
+(AirNotifier widened it).
+"""
+
+from aiohttp import web
+
+from server.airnotifier.api.call import admit, answer
+from server.airnotifier.api.letters import channel_of, compose, configured
+from server.airnotifier.errors import Refused
+from server.airnotifier.gateway import Gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.targets import Provider, known_device
+
+
+class Broadcasts:
+    """Handler of `/broadcast/`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Accept a broadcast, or say why not."""
+        call = await admit(self._gateway, request, Permission.SEND_BROADCAST)
+        device = (call.arguments.text("device") or "").lower() or None
+        if device is not None and not known_device(device):
+            raise Refused(400, "Invalid device type")
+        wanted: tuple[Provider, ...] = ("apns", "gcm") if device in (None, "ios") else ("gcm",)
+        providers = [provider for provider in wanted if configured(call.app, provider)]
+        letters = {
+            # Without any provider the first one says what is missing.
+            provider: compose(call.app, provider, call.arguments)
+            for provider in providers or wanted[:1]
+        }
+        number = await self._gateway.accept_broadcast(
+            call.app, channel_of(call.arguments), device, letters
+        )
+        return answer({"status": "ok"}, extra={"X-AN-Broadcast-Id": str(number)})

@@ -1,0 +1,108 @@
+"""What all API calls have in common: answers, errors, and the way to the key check."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.airnotifier.arguments import Arguments, read_arguments
+from server.airnotifier.auth import App, caller, check_permission
+from server.airnotifier.errors import Refused
+from server.airnotifier.gateway import Gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.targets import Target, target
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": "AirNotifier"}
+
+
+@dataclass(slots=True)
+class Call:
+    """A call whose key has been accepted."""
+
+    app: App
+    permissions: int
+    arguments: Arguments
+    peer: str
+    target: Target | None
+    """What the `token` argument names, if there is one."""
+
+
+def answer(
+    document: Mapping[str, Any], status: int = 200, extra: Mapping[str, str] | None = None
+) -> web.Response:
+    """A JSON answer, with a blank behind `:` and `,` as AirNotifier always wrote it."""
+    headers = _HEADERS if extra is None else {**_HEADERS, **extra}
+    return web.Response(body=json.dumps(document).encode(), status=status, headers=headers)
+
+
+async def admit(gateway: Gateway, request: web.Request, permission: Permission) -> Call:
+    """Check a call up to its permission. Raises Refused.
+
+    A body that cannot be read is refused last, so that nobody without a key learns how we parse.
+    """
+    headers = request.headers
+    name = headers.get("X-AN-APP-NAME")
+    if not name:
+        raise Refused(400, "app name is required")
+    key = headers.get("X-AN-APP-KEY")
+    if not key:
+        raise Refused(400, "Invalid access key")
+    try:
+        body = await request.read() if request.body_exists else b""
+    except web.RequestPayloadError as error:
+        raise Refused(400, "Malformed request body") from error
+    arguments = read_arguments(
+        request.rel_url.raw_query_string, headers.get("Content-Type", ""), body
+    )
+    token = arguments.text("token")
+    if token:
+        request["token"] = token  # for the log, should the call be refused
+    addressee = target(token, arguments.text("device")) if token else None
+    app = gateway.apps.get(name)
+    if app is None:
+        raise Refused(400, "Invalid application name")
+    peer = caller(
+        request.remote or "", headers.get("X-Forwarded-For"), gateway.settings.trusted_proxies
+    )
+    app.check_address(peer)
+    permissions = app.permissions_of(key)
+    check_permission(permissions, permission)
+    if arguments.malformed is not None:
+        raise Refused(400, arguments.malformed)
+    return Call(app, permissions, arguments, peer, addressee)
+
+
+def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
+    """Turn refusals and failures of a handler into answers and log lines.
+
+    `path` is what the log shows: the real one may contain a token.
+    """
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refused as refused:
+            status, reason = refused.status, refused.reason
+        except web.HTTPRequestEntityTooLarge:
+            status, reason = 413, "Request body too large"
+        except SQLAlchemyError as error:
+            status, reason = 503, "The request could not be stored, try again later"
+            gateway.log.trouble("database.failed", path=path, error=type(error).__name__)
+        app = request.headers.get("X-AN-APP-NAME", "")
+        known_app = app if app in gateway.apps else None
+        gateway.log.event(
+            "request.refused",
+            app=known_app,
+            reason=reason,
+            status=status,
+            path=path,
+            peer=request.remote,
+        )
+        return answer({"error": reason}, status)
+
+    return serve

@@ -1,0 +1,75 @@
+"""From the arguments of a call to what a push service will get."""
+
+from typing import Any
+
+from server import clock
+from server.airnotifier.arguments import Arguments
+from server.airnotifier.auth import App
+from server.airnotifier.errors import Refused
+from server.airnotifier.outbox import Letter
+from server.airnotifier.payload import apns_payload, badge_number, gcm_data
+from server.airnotifier.registry import DEFAULT_CHANNEL
+from server.airnotifier.targets import PROVIDER_TITLES, Provider
+
+OWN_ARGUMENTS = ("token", "alert", "sound", "badge", "device", "channel", "collapse_key")
+"""What the gateway understands itself; every other argument is a custom parameter."""
+
+MAX_NAME_LENGTH = 255
+MAX_CHANNELS = 100
+
+
+def compose(app: App, provider: Provider, arguments: Arguments) -> Letter:
+    """Build the message of a call for one push service. Raises Refused."""
+    if not configured(app, provider):
+        # AirNotifier's words for "this application has no such provider".
+        raise Refused(500, f"{PROVIDER_TITLES[provider]} is offline")
+    alert = arguments.text("alert")
+    if alert is None:
+        raise Refused(400, "Missing argument alert")
+    badge = badge_number(arguments.text("badge"))
+    sound = arguments.text("sound")
+    collapse_key = arguments.text("collapse_key") or None
+    if collapse_key is not None:
+        _check_name("collapse_key", collapse_key)
+    custom: dict[str, Any] = {
+        name: value for name, value in arguments.values.items() if name not in OWN_ARGUMENTS
+    }
+    now = clock.now()
+    if provider == "apns":
+        assert app.settings.apns is not None
+        limit = app.settings.apns.legacy_payload_limit
+        payload = apns_payload(alert, sound, badge, custom, limit=limit)
+        return Letter(payload, None, now, int(now) + app.settings.apns.time_to_live)
+    assert app.settings.gcm is not None
+    if "aps" in custom:
+        raise Refused(400, "Invalid argument aps: reserved for the notification itself")
+    return Letter(
+        gcm_data(alert, custom), collapse_key, now, int(now) + app.settings.gcm.time_to_live
+    )
+
+
+def configured(app: App, provider: Provider) -> bool:
+    """Whether the application has this push service."""
+    return (app.settings.apns if provider == "apns" else app.settings.gcm) is not None
+
+
+def channels_of(arguments: Arguments) -> list[str]:
+    """The channels a token shall be subscribed to. Raises Refused (400)."""
+    names = arguments.texts("channel") or [DEFAULT_CHANNEL]
+    if len(names) > MAX_CHANNELS:
+        raise Refused(400, "Invalid argument channel: too many channels")
+    for name in names:
+        _check_name("channel", name)
+    return names
+
+
+def channel_of(arguments: Arguments) -> str:
+    """The one channel of a broadcast. Raises Refused (400)."""
+    name = arguments.text("channel") or DEFAULT_CHANNEL
+    _check_name("channel", name)
+    return name
+
+
+def _check_name(argument: str, name: str) -> None:
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise Refused(400, f"Invalid argument {argument}: up to 255 printable characters expected")

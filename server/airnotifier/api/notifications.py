@@ -1,0 +1,52 @@
+"""`POST /notification/`: one push to one token.
+
+Arguments: `token` and `alert`, optionally `device`, `sound`, `badge`, `collapse_key`, and `channel`
+for a token that is registered by this call (which takes a key that may create tokens). Every other
+argument is a custom parameter and reaches the app.
+
+The answer comes when the push is safe in the outbox, not when a push service has it. Its number is
+in the header X-AN-Push-Id and in the gateway's log.
+"""
+
+from aiohttp import web
+
+from server.airnotifier.api.call import admit, answer
+from server.airnotifier.api.letters import channels_of, compose
+from server.airnotifier.errors import Refused
+from server.airnotifier.gateway import Gateway
+from server.airnotifier.permissions import Permission
+from server.logs import token_ref
+
+
+class Notifications:
+    """Handler of `/notification/`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Accept a push, or say why not."""
+        try:
+            return await self._send(request)
+        except Refused as refused:
+            app = request.headers.get("X-AN-APP-NAME", "")
+            token: str | None = request.get("token")
+            self._gateway.log.event(
+                "push.refused",
+                app=app if app in self._gateway.apps else None,
+                reason=refused.reason,
+                status=refused.status,
+                token_ref=None if token is None else token_ref(token),
+            )
+            raise
+
+    async def _send(self, request: web.Request) -> web.Response:
+        call = await admit(self._gateway, request, Permission.SEND_NOTIFICATION)
+        if call.target is None:
+            raise Refused(400, "No token provided")
+        letter = compose(call.app, call.target.provider, call.arguments)
+        may_create = call.permissions & Permission.CREATE_TOKEN
+        push = await self._gateway.accept_push(
+            call.app, call.target, letter, channels_of(call.arguments) if may_create else None
+        )
+        return answer({"status": "ok"}, extra={"X-AN-Push-Id": str(push.id)})

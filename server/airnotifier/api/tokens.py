@@ -1,0 +1,50 @@
+"""`/tokens`: an app registers its installation, or withdraws it.
+
+`POST /tokens/<token>` and `POST /tokens` with the token in the body (as the integration guide of
+AirNotifier documents, and no released version served) do the same. Optional arguments: `device`,
+and `channel`: repeatable, or a comma-separated list; without one the channel is `default`.
+Registering again adds channels and takes none away, because a phone registers once for each site
+that it uses.
+
+`DELETE /tokens/<token>` forgets the token in all its channels.
+"""
+
+from aiohttp import web
+
+from server.airnotifier.api.call import admit, answer
+from server.airnotifier.api.letters import channels_of
+from server.airnotifier.errors import Refused
+from server.airnotifier.gateway import Gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.targets import APNS_TOKEN_DIGITS, target
+
+
+class Tokens:
+    """Handlers of `/tokens`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Register the token of the path, or of the argument `token`."""
+        call = await admit(self._gateway, request, Permission.CREATE_TOKEN)
+        text = request.match_info.get("token")
+        # Judged only now: a site tests its key with a token that is none, and must hear about the
+        # key first.
+        found = call.target if text is None else target(text, call.arguments.text("device"))
+        if found is None:
+            raise Refused(400, "No token provided")
+        new = await self._gateway.register(call.app, found, channels_of(call.arguments))
+        return answer({"status": "ok" if new else "token exists"})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Forget the token of the path."""
+        call = await admit(self._gateway, request, Permission.DELETE_TOKEN)
+        text = request.match_info["token"]
+        stored = text.lower() if len(text) == APNS_TOKEN_DIGITS else text
+        found = await self._gateway.unregister(call.app, stored)
+        if not found and stored != text:
+            found = await self._gateway.unregister(call.app, text)
+        if not found:
+            return answer({"status": "Token does't exist"}, 404)  # AirNotifier's spelling
+        return answer({"status": "deleted"})

@@ -1,0 +1,81 @@
+"""Who is calling, and what the caller may do.
+
+The checks of a call come in AirNotifier's order: headers, syntax of a `token` argument,
+application, blocked addresses, key, permission, and only then the rest of the body. So a caller
+from a blocked address learns that, whatever its key.
+
+Keys are looked up by their SHA-256. Comparing digests in a dictionary tells an attacker's clock
+nothing about the key.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.airnotifier.errors import Refused
+from server.airnotifier.permissions import SENTENCES, Permission
+from server.airnotifier.settings import AppSettings, IpNetwork, key_digest
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An application as calls need it."""
+
+    id: int
+    name: str
+    settings: AppSettings
+    permissions: dict[str, int]
+    """Permission bits by key digest."""
+
+    def check_address(self, peer: str) -> None:
+        """Raises Refused (423) for a blocked address."""
+        if self.settings.blocked_ips:
+            address = parse_address(peer)
+            if address is not None and in_networks(address, self.settings.blocked_ips):
+                raise Refused(423, "Blocked IP")
+
+    def permissions_of(self, key: str) -> int:
+        """The permission bits of an access key. Raises Refused (400) for an unknown one."""
+        bits = self.permissions.get(key_digest(key))
+        if bits is None:
+            raise Refused(400, "Invalid access key")
+        return bits
+
+
+def check_permission(bits: int, permission: Permission) -> None:
+    """Raises Refused (403) if the key does not have it."""
+    if not bits & permission:
+        raise Refused(403, f"No permission to {SENTENCES[permission]}")
+
+
+def parse_address(text: str) -> IpAddress | None:
+    """An address from text; an IPv4 address in IPv6 clothes counts as IPv4."""
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def in_networks(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
+    """Whether one of the networks holds the address; versions never match each other."""
+    return any(address in network for network in networks)
+
+
+def caller(peer: str, forwarded: str | None, trusted_proxies: Sequence[IpNetwork]) -> str:
+    """The address that called: the last one in X-Forwarded-For that is no trusted proxy.
+
+    The header counts only if the connection itself comes from a trusted proxy.
+    """
+    if not trusted_proxies or forwarded is None:
+        return peer
+    for hop in reversed(forwarded.split(",")):
+        address = parse_address(peer)
+        if address is None or not in_networks(address, trusted_proxies):
+            break
+        peer = hop.strip()
+    return peer

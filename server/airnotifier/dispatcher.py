@@ -1,0 +1,89 @@
+"""From the outbox to the providers: one lane for each application and push service.
+
+Lanes are independent, so a push service that is slow or down holds up nobody else, and never the
+API, which only hands over numbers of rows that are already committed.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.airnotifier.backlog import Backlog, Load
+from server.airnotifier.group_commit import GroupCommit
+from server.airnotifier.outbox import Outbox, load_pushes
+from server.airnotifier.outcomes import Outcomes
+from server.airnotifier.providers import PushService
+from server.airnotifier.providers.apns import ApnsService
+from server.airnotifier.providers.gcm import GcmService
+from server.airnotifier.push import Push
+from server.airnotifier.settings import AppSettings
+from server.airnotifier.targets import Provider
+from server.logs import EventLog
+
+
+@dataclass(slots=True)
+class Lane:
+    """A backlog and the provider that empties it."""
+
+    backlog: Backlog
+    service: PushService
+
+
+class Dispatcher:
+    """All lanes of the gateway."""
+
+    def __init__(self, writer: GroupCommit, outbox: Outbox, log: EventLog) -> None:
+        self._writer = writer
+        self._outbox = outbox
+        self._log = log
+        self._lanes: dict[tuple[str, Provider], Lane] = {}
+
+    def add_app(self, app: AppSettings, app_id: int) -> None:
+        """Make the lanes of an application. Raises SettingsError for unusable certificates."""
+        if app.apns is not None:
+            self._add(app, app_id, "apns", ApnsService)
+        if app.gcm is not None:
+            self._add(app, app_id, "gcm", GcmService)
+
+    def start(self) -> None:
+        """Go on with what an earlier process left in the outbox."""
+        for lane in self._lanes.values():
+            lane.backlog.start()
+
+    def offer(self, pushes: Iterable[Push]) -> None:
+        """Take pushes that were just committed, in the order of their numbers."""
+        by_lane: dict[tuple[str, Provider], list[Push]] = {}
+        for push in pushes:
+            by_lane.setdefault((push.app, push.provider), []).append(push)
+        for key, waiting in by_lane.items():
+            self._lanes[key].backlog.append(waiting)
+
+    async def close(self) -> None:
+        """Stop sending."""
+        for lane in self._lanes.values():
+            await lane.backlog.close()
+        await asyncio.gather(*(lane.service.close() for lane in self._lanes.values()))
+
+    def _add(
+        self,
+        app: AppSettings,
+        app_id: int,
+        provider: Provider,
+        kind: type[ApnsService] | type[GcmService],
+    ) -> None:
+        key = app.name, provider
+        backlog = Backlog(
+            f"{app.name}/{provider}",
+            self._loader(app.name, provider),
+            lambda: self._lanes[key].service.wake(),
+        )
+        outcomes = Outcomes(app.name, app_id, provider, self._outbox, self._log)
+        self._lanes[key] = Lane(backlog, kind(app, backlog, outcomes))
+
+    def _loader(self, app: str, provider: Provider) -> Load:
+        async def load(after: int, limit: int) -> list[Push]:
+            return await self._writer.run(
+                lambda connection: load_pushes(connection, app, provider, after, limit)
+            )
+
+        return load

@@ -1,0 +1,10 @@
+"""The one way in which the gateway says no to a client."""
+
+
+class Refused(Exception):
+    """A request is not served: HTTP status and the text of the JSON member `error`."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason

@@ -1,0 +1,148 @@
+"""The gateway's parts put together: database, outbox, dispatcher, applications."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from server import clock
+from server.airnotifier import registry
+from server.airnotifier.auth import App
+from server.airnotifier.dispatcher import Dispatcher
+from server.airnotifier.group_commit import GroupCommit
+from server.airnotifier.outbox import Letter, Outbox, accept_broadcast, accept_push
+from server.airnotifier.push import Push
+from server.airnotifier.settings import GatewaySettings, SettingsError
+from server.airnotifier.tables import metadata
+from server.airnotifier.targets import Provider, Target
+from server.database import Database
+from server.logs import EventLog, token_ref
+
+
+class Gateway:
+    """A running gateway without its HTTP side."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.log = EventLog("airnotifier")
+        self.apps: dict[str, App] = {}
+        self._database = Database(settings.database, durability=settings.durability)
+        self._writer = GroupCommit(self._database)
+        self._outbox = Outbox(self._writer)
+        self._dispatcher = Dispatcher(self._writer, self._outbox, self.log)
+
+    async def open(self) -> None:
+        """Open the database and go on where the last process stopped. Raises SettingsError."""
+        self._database.create(metadata)
+        stored = self._database.run_now(registry.synchronise, self.settings.apps, clock.now())
+        try:
+            for app in self.settings.apps:
+                row = stored[app.name]
+                self.apps[app.name] = App(row.id, app.name, app, row.permissions)
+                self._dispatcher.add_app(app, row.id)
+        except SettingsError:
+            await self.close()
+            raise
+        self._dispatcher.start()
+
+    async def register(self, app: App, target: Target, channels: Sequence[str]) -> bool:
+        """Store a token and its channels. Returns whether it is new."""
+        return await self._writer.run(
+            partial(
+                registry.register_token,
+                app_id=app.id,
+                target=target,
+                names=channels,
+                now=clock.now(),
+            ),
+            lambda new: self._log_registered(app, target, channels, new),
+        )
+
+    async def unregister(self, app: App, token: str) -> bool:
+        """Forget a token. Returns whether it was there."""
+        found = await self._writer.run(partial(registry.delete_token, app_id=app.id, token=token))
+        if found:
+            self.log.event("token.deleted", app=app.name, token_ref=token_ref(token))
+        return found
+
+    async def accept_push(
+        self, app: App, target: Target, letter: Letter, new_token_channels: Sequence[str] | None
+    ) -> Push:
+        """Put a push into the outbox and on its way. Raises Refused; see `outbox.accept_push`."""
+
+        def accepted(result: tuple[Push, bool]) -> None:
+            push, created = result
+            if created:
+                self._log_registered(app, target, new_token_channels or (), True)
+            self._log_accepted(push, target.device)
+            self._dispatcher.offer((push,))
+
+        push, _ = await self._writer.run(
+            partial(
+                accept_push,
+                app=app.name,
+                app_id=app.id,
+                target=target,
+                letter=letter,
+                new_token_channels=new_token_channels,
+            ),
+            accepted,
+        )
+        return push
+
+    async def accept_broadcast(
+        self, app: App, channel: str, device: str | None, letters: dict[Provider, Letter]
+    ) -> int:
+        """Put a push for every token of a channel into the outbox. Returns the broadcast's id."""
+
+        def accepted(result: tuple[int, list[tuple[Push, str]]]) -> None:
+            number, pushes = result
+            self.log.event(
+                "broadcast.accepted",
+                broadcast=number,
+                app=app.name,
+                channel=channel,
+                pushes=len(pushes),
+            )
+            for push, name in pushes:
+                self._log_accepted(push, name)
+            self._dispatcher.offer([push for push, _ in pushes])
+
+        number, _ = await self._writer.run(
+            partial(
+                accept_broadcast,
+                app=app.name,
+                app_id=app.id,
+                channel=channel,
+                device=device,
+                letters=letters,
+                now=clock.now(),
+            ),
+            accepted,
+        )
+        return number
+
+    def _log_registered(self, app: App, target: Target, channels: Sequence[str], new: bool) -> None:
+        self.log.event(
+            "token.registered",
+            app=app.name,
+            device=target.device,
+            token_ref=token_ref(target.token),
+            channels=",".join(channels),
+            new=new,
+        )
+
+    def _log_accepted(self, push: Push, device: str) -> None:
+        self.log.event(
+            "push.accepted",
+            push=push.id,
+            app=push.app,
+            device=device,
+            token_ref=token_ref(push.token),
+            broadcast=push.broadcast,
+        )
+
+    async def close(self) -> None:
+        """Finish what is under way, write it down, close the database."""
+        await self._dispatcher.close()
+        await self._outbox.flush()
+        await self._writer.drain()
+        await self._database.close()

@@ -1,0 +1,61 @@
+"""Reading a small `multipart/form-data` body (RFC 7578) that is already in memory.
+
+Only fields with text values are understood, since no call of the gateway takes a file. Bodies are
+bounded by the server's limit, so nothing here streams.
+"""
+
+import re
+
+_BOUNDARY = re.compile(
+    r"""multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]+)"|([^";,\s]+))""", re.IGNORECASE
+)
+_NAME = re.compile(rb"""[;\s]name=(?:"((?:[^"\\\r\n]|\\.)*)"|([^";,\s]+))""", re.IGNORECASE)
+_FILE_NAME = re.compile(rb"""[;\s]filename\*?=""", re.IGNORECASE)
+
+
+class MultipartError(ValueError):
+    """The body does not follow the format."""
+
+
+def boundary_of(content_type: str) -> str | None:
+    """The boundary if this is a multipart form, else None."""
+    if content_type[:19].lower() != "multipart/form-data":
+        return None
+    match = _BOUNDARY.match(content_type)
+    return (match.group(1) or match.group(2)) if match else ""
+
+
+def parse_multipart(body: bytes, boundary: str, *, max_parts: int) -> list[tuple[str, str]]:
+    """Names and texts of the fields in order. Raises MultipartError."""
+    if not boundary:
+        raise MultipartError("no boundary")
+    delimiter = b"--" + boundary.encode()
+    # The first delimiter may lack the line end that the others begin with.
+    sections = (b"\r\n" + body).split(b"\r\n" + delimiter)
+    if len(sections) < 2 or not sections[-1].startswith(b"--"):
+        raise MultipartError("the closing boundary is missing")
+    if len(sections) - 2 > max_parts:
+        raise MultipartError("too many fields")
+    return [_parse_part(section) for section in sections[1:-1]]
+
+
+def _parse_part(section: bytes) -> tuple[str, str]:
+    padding, line_end, rest = section.partition(b"\r\n")
+    if not line_end or padding.strip(b" \t"):
+        raise MultipartError("text after a boundary")
+    head, blank, value = rest.partition(b"\r\n\r\n")
+    if not blank:
+        raise MultipartError("a field without a value")
+    for line in head.split(b"\r\n"):
+        if line[:20].lower() == b"content-disposition:":
+            break
+    else:
+        raise MultipartError("a field without Content-Disposition")
+    if _FILE_NAME.search(line):
+        raise MultipartError("files are not accepted")
+    match = _NAME.search(line)
+    if match is None:
+        raise MultipartError("a field without a name")
+    name = match.group(1) if match.group(1) is not None else match.group(2)
+    name = name.replace(b'\\"', b'"').replace(b"%22", b'"')
+    return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")

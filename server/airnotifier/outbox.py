@@ -1,0 +1,210 @@
+"""The durable outbox: what was accepted and whose fate is still open.
+
+A push is in the table before its sender hears "ok" and leaves it when its fate is known, so a
+gateway that dies at any moment continues where it stopped. What it may do twice is send the pushes
+whose completion was not yet written (see WRITE_DELAY) or not yet known: delivery is at least once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, literal, select
+from sqlalchemy.sql import Select
+
+from server.airnotifier import registry
+from server.airnotifier.errors import Refused
+from server.airnotifier.group_commit import GroupCommit, Work
+from server.airnotifier.push import Push
+from server.airnotifier.tables import broadcasts, channels, outbox, tokens
+from server.airnotifier.targets import Provider, Target, provider_of
+
+WRITE_DELAY = 0.25
+"""Seconds for which completions are collected before they are written: what a crash may repeat."""
+WRITE_COUNT = 2_000
+"""Completions that are written without waiting any longer."""
+
+_insert = insert(outbox)
+_delete = delete(outbox).where(outbox.c.id == bindparam("push"))
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a push says, apart from whom it is for. Times in Unix seconds."""
+
+    payload: str
+    collapse_key: str | None
+    accepted: float
+    expires: int
+
+
+class Outbox:
+    """Accepts pushes and forgets them. Used from one event loop."""
+
+    def __init__(self, writer: GroupCommit) -> None:
+        self._writer = writer
+        self._done: list[int] = []
+        self._works: list[Work] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def push_done(self, push_id: int) -> None:
+        """The fate of a push is known: its row is deleted soon."""
+        self._done.append(push_id)
+        self._schedule()
+
+    def later(self, work: Work) -> None:
+        """Have other work that follows from a fate written along."""
+        self._works.append(work)
+        self._schedule()
+
+    async def flush(self) -> None:
+        """Write everything that was collected."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        done, self._done = self._done, []
+        works, self._works = self._works, []
+        if done:
+            await self._writer.run(lambda connection: _forget(connection, done))
+        for work in works:
+            await self._writer.run(work)
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None:
+            self._timer = loop.call_later(WRITE_DELAY, self._write)
+        elif len(self._done) == WRITE_COUNT:
+            self._timer.cancel()
+            self._timer = loop.call_later(0, self._write)
+
+    def _write(self) -> None:
+        self._timer = None
+        task = asyncio.get_running_loop().create_task(self.flush(), name="airnotifier-completions")
+        task.add_done_callback(_report)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """A failed write loses nothing: the rows stay and are sent again after the next start."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "completions were not written", "exception": error, "task": task}
+        )
+
+
+def _forget(connection: Connection, done: Sequence[int]) -> None:
+    connection.execute(_delete, [{"push": push} for push in done])
+
+
+def accept_push(
+    connection: Connection,
+    app: str,
+    app_id: int,
+    target: Target,
+    letter: Letter,
+    new_token_channels: Sequence[str] | None,
+) -> tuple[Push, bool]:
+    """Store one push. Returns it, and whether its token was new and has been registered.
+
+    An unknown token is registered if channels for it are given (the key may create tokens), else
+    raises Refused (400).
+    """
+    created = False
+    if registry.find_token(connection, app_id, target.token) is None:
+        if new_token_channels is None:
+            raise Refused(400, "Unknow token and you have no permission to create")
+        created = registry.register_token(
+            connection, app_id, target, new_token_channels, letter.accepted
+        )
+    values: dict[str, Any] = {
+        "app": app,
+        "provider": target.provider,
+        "token": target.token,
+        "payload": letter.payload,
+        "collapse_key": letter.collapse_key,
+        "broadcast": None,
+        "accepted": letter.accepted,
+        "expires": letter.expires,
+    }
+    primary_key = connection.execute(_insert, values).inserted_primary_key
+    assert primary_key is not None
+    return Push(id=primary_key[0], **values), created
+
+
+def accept_broadcast(
+    connection: Connection,
+    app: str,
+    app_id: int,
+    channel: str,
+    device: str | None,
+    letters: dict[Provider, Letter],
+    now: float,
+) -> tuple[int, list[tuple[Push, str]]]:
+    """Store one push for every token of a channel whose push service has a letter.
+
+    `device` narrows the audience to tokens registered under that name. Returns the number of the
+    broadcast and the pushes with their device names, in the order of registration.
+    """
+    primary_key = connection.execute(
+        insert(broadcasts).values(app_id=app_id, channel=channel, created=now)
+    ).inserted_primary_key
+    assert primary_key is not None
+    number: int = primary_key[0]
+    audience = (
+        select(tokens.c.token, tokens.c.device)
+        .join(channels, channels.c.token_id == tokens.c.id)
+        .where(tokens.c.app_id == app_id, channels.c.channel == channel)
+        .order_by(tokens.c.id)
+    )
+    if device is not None:
+        audience = audience.where(tokens.c.device == device)
+    rows: list[dict[str, Any]] = []
+    devices: list[str] = []
+    for token, name in connection.execute(audience):
+        provider = provider_of(token, name)
+        letter = letters.get(provider)
+        if letter is None:
+            continue
+        devices.append(name)
+        rows.append(
+            {
+                "app": app,
+                "provider": provider,
+                "token": token,
+                "payload": letter.payload,
+                "collapse_key": letter.collapse_key,
+                "broadcast": number,
+                "accepted": letter.accepted,
+                "expires": letter.expires,
+            }
+        )
+    if not rows:
+        return number, []
+    connection.execute(_insert, rows)
+    stored = select(outbox.c.id).where(outbox.c.broadcast == number).order_by(outbox.c.id)
+    numbers = connection.scalars(stored).all()
+    pushes = [Push(id=number, **row) for number, row in zip(numbers, rows, strict=True)]
+    return number, list(zip(pushes, devices, strict=True))
+
+
+def load_pushes(
+    connection: Connection, app: str, provider: Provider, after: int, limit: int
+) -> list[Push]:
+    """The next waiting pushes of an application and push service, in the order of acceptance."""
+    query: Select[Any] = (
+        select(
+            outbox.c.id,
+            literal(app),
+            literal(provider),
+            outbox.c.token,
+            outbox.c.payload,
+            outbox.c.collapse_key,
+            outbox.c.broadcast,
+            outbox.c.accepted,
+            outbox.c.expires,
+        )
+        .where(outbox.c.app == app, outbox.c.provider == provider, outbox.c.id > after)
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return [Push(*row) for row in connection.execute(query)]

@@ -1,0 +1,115 @@
+"""What happened to a push, told once: to the log, and to the database where it matters.
+
+Providers call these methods; they run no query themselves and wait for nothing.
+"""
+
+from sqlalchemy import Connection
+
+from server.airnotifier import registry
+from server.airnotifier.outbox import Outbox
+from server.airnotifier.push import Push
+from server.airnotifier.targets import Provider
+from server.logs import EventLog, token_ref
+
+
+class Outcomes:
+    """The outcomes at one push service of one application."""
+
+    def __init__(
+        self, app: str, app_id: int, provider: Provider, outbox: Outbox, log: EventLog
+    ) -> None:
+        self._app = app
+        self._app_id = app_id
+        self._provider = provider
+        self._outbox = outbox
+        self._log = log
+
+    def dispatched(self, push: Push, connection: str | None, identifier: int | None) -> None:
+        """The push was handed to the network."""
+        push.attempt += 1
+        self._log.event(
+            "push.dispatched",
+            push=push.id,
+            provider=self._provider,
+            connection=connection,
+            identifier=identifier,
+            attempt=push.attempt,
+        )
+
+    def completed(self, push: Push, message_id: str | None = None) -> None:
+        """The push service has it now."""
+        self._outbox.push_done(push.id)
+        self._log.event(
+            "push.completed", push=push.id, provider=self._provider, message_id=message_id
+        )
+
+    def rejected(self, push: Push, reason: str, *, prune: bool = False) -> None:
+        """The push service does not want it, for good. `prune`: nor anything for this token."""
+        self._outbox.push_done(push.id)
+        self._log.event(
+            "push.rejected",
+            push=push.id,
+            provider=self._provider,
+            reason=reason,
+            token_ref=token_ref(push.token),
+        )
+        if prune:
+            self._prune(push, reason)
+
+    def retry(self, push: Push, reason: str, delay: float) -> None:
+        """It will be dispatched again, in `delay` seconds or later."""
+        self._log.event(
+            "push.retry",
+            push=push.id,
+            provider=self._provider,
+            reason=reason,
+            delay=round(delay, 6),
+        )
+
+    def expired(self, push: Push) -> None:
+        """It was still waiting at the end of its time."""
+        self._outbox.push_done(push.id)
+        self._log.event("push.expired", push=push.id)
+
+    def abandoned(self, push: Push) -> None:
+        """Nobody will look after it any more, whatever becomes of it (recovery `none`)."""
+        self._outbox.push_done(push.id)
+
+    def lost(self, push: Push) -> None:
+        """It was written to a connection that was known to discard everything."""
+        self._log.trouble("push.lost", push=push.id, provider=self._provider)
+
+    def replaced(self, push: Push, canonical: str) -> None:
+        """The push service knows the token's installation under a newer id."""
+        old = push.token
+        self._outbox.later(
+            lambda connection: registry.replace_token(connection, self._app_id, old, canonical)
+        )
+
+    def connected(self, connection: str) -> None:
+        """A connection to the push service stands."""
+        self._log.event(
+            "provider.connected", app=self._app, provider=self._provider, connection=connection
+        )
+
+    def closed(self, connection: str | None, reason: str) -> None:
+        """A connection ended, or (`connection` None) could not be made."""
+        self._log.event(
+            "provider.closed",
+            app=self._app,
+            provider=self._provider,
+            connection=connection,
+            reason=reason,
+        )
+
+    def _prune(self, push: Push, reason: str) -> None:
+        def work(connection: Connection) -> None:
+            if registry.prune_token(connection, self._app_id, push.token, push.accepted):
+                self._log.event(
+                    "token.pruned",
+                    app=self._app,
+                    token_ref=token_ref(push.token),
+                    reason=reason,
+                )
+
+        self._outbox.later(work)

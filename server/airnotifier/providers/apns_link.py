@@ -1,0 +1,303 @@
+"""A lasting link to the APNs gateway: connection after connection, and nothing forgotten.
+
+The link takes pushes from the backlog, keeps them in a window until silence confirms them, and
+puts them back in order when a connection ends:
+
+* error packet: everything before the named push is done, the named one is rejected, everything
+  behind it goes out again on a new connection at once;
+* status 10 (the server shuts down): the same, except that the named one was the last accepted;
+* end without a word, or a packet about a push that is not in the window: everything unconfirmed
+  goes out again after a back-off. Some of it may arrive twice; the other choice would be to lose
+  it. `apns_suspicion` keeps one bad push from causing this for ever.
+
+Limits of the protocol that no client can lift: an error packet that is later than `confirm_after`
+finds its push already confirmed, and a network that swallows everything looks like consent.
+"""
+
+import asyncio
+import enum
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server import clock
+from server.airnotifier.backlog import Backlog
+from server.airnotifier.backoff import Backoff
+from server.airnotifier.outcomes import Outcomes
+from server.airnotifier.providers.apns_connection import Connection
+from server.airnotifier.providers.apns_frames import INVALID_TOKEN, ErrorPacket, encode
+from server.airnotifier.providers.apns_suspicion import PROBE, Suspicion
+from server.airnotifier.providers.apns_window import Window
+from server.airnotifier.push import Push
+from server.airnotifier.settings import ApnsSettings
+
+FRAMES_PER_WRITE = 64
+CONFIRMATION_STEPS = 20
+"""Confirmations are gathered for 1/20 of `confirm_after`, instead of one timer for each push."""
+
+
+class State(enum.Enum):
+    """What a link is doing."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    PROBING = "probing"
+    OPEN = "open"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to connect, and as whom."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext
+
+
+class Link:
+    """One of an application's connections to APNs, with recovery."""
+
+    def __init__(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        settings: ApnsSettings,
+        backlog: Backlog,
+        outcomes: Outcomes,
+    ) -> None:
+        self.name = name
+        self.state = State.IDLE
+        self._endpoint = endpoint
+        self._settings = settings
+        self._backlog = backlog
+        self._outcomes = outcomes
+        self._window = Window()
+        self._suspicion = Suspicion(settings.window)
+        self._backoff = Backoff(settings.backoff_initial, settings.backoff_max)
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._confirmation: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name} [{self.state.name}] {self._window!r}>"
+
+    # What the provider asks for
+
+    def wake(self) -> None:
+        """Send what can be sent; connect if there is something to send."""
+        if self.state is State.OPEN:
+            self._fill()
+        elif self.state is State.IDLE and len(self._backlog):
+            self._connect()
+
+    async def close(self) -> None:
+        """Write nothing more, wait until silence has confirmed what is under way, disconnect."""
+        self.state = State.CLOSED
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        connection = self._connection
+        if connection is None:
+            return
+        if len(self._window):
+            patience = self._settings.confirm_after * (1 + 2 / CONFIRMATION_STEPS)
+            await asyncio.wait([connection.ended], timeout=patience)
+        self._confirm()
+        connection.close()
+        await asyncio.wait([connection.ended], timeout=1.0)
+        if self._confirmation is not None:
+            self._confirmation.cancel()
+
+    # What the connection tells
+
+    def connection_made(self, connection: Connection) -> None:
+        """The TLS session stands."""
+        self._connection = connection
+        self._window = Window()
+        self._outcomes.connected(connection.name)
+        if self._suspicion.active:
+            self.state = State.PROBING
+            self._after(PROBE, self._start_writing)
+        else:
+            self._start_writing()
+
+    def packet_received(self, connection: Connection, packet: ErrorPacket) -> None:
+        """The server names a push, and discards what follows."""
+        if connection is not self._connection:
+            return
+        self._detach(packet.reason)
+        connection.abort()
+        settlement = self._window.settle(packet)
+        for push in settlement.confirmed:
+            self._outcomes.completed(push)
+        if settlement.rejected is not None:
+            prune = packet.status == INVALID_TOKEN and self._settings.prune_invalid_tokens
+            self._outcomes.rejected(settlement.rejected, packet.reason, prune=prune)
+        if not settlement.understood:
+            self._ended_silently(settlement.replay)
+        elif settlement.confirmed or settlement.rejected is not None:
+            self._progress()
+            self._send_again(settlement.replay, packet.reason, 0.0)
+        else:
+            self._send_again(settlement.replay, packet.reason, self._backoff.next())
+
+    def connection_closed(self, connection: Connection, reason: str) -> None:
+        """The connection ended, and it was not us."""
+        if connection is not self._connection:
+            return
+        was_probing = self.state is State.PROBING
+        self._detach(reason)
+        unconfirmed = self._window.clear()
+        if unconfirmed:
+            self._ended_silently(unconfirmed)
+        elif was_probing:
+            self._rest(self._backoff.next())
+        else:
+            self._rest(0.0)
+
+    # Connecting
+
+    def _connect(self) -> None:
+        self.state = State.CONNECTING
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._dial(), name=f"airnotifier-dial:{self.name}")
+
+    async def _dial(self) -> None:
+        endpoint = self._endpoint
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=endpoint.tls,
+                    server_hostname=endpoint.host,
+                )
+        except OSError as error:
+            if self.state is State.CONNECTING:
+                self._outcomes.closed(None, type(error).__name__)
+                self._rest(self._backoff.next())
+        finally:
+            self._task = None
+
+    def _detach(self, reason: str) -> None:
+        assert self._connection is not None
+        self._outcomes.closed(self._connection.name, reason)
+        self._connection = None
+        for timer in (self._timer, self._confirmation):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._confirmation = None
+
+    def _rest(self, delay: float) -> None:
+        """Without a connection: be ready for the next one after `delay` seconds."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.WAITING
+        self._after(delay, self._rested)
+
+    def _rested(self) -> None:
+        self.state = State.IDLE
+        self.wake()
+
+    def _after(self, delay: float, action: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay, action)
+
+    # Sending, and sending again
+
+    def _start_writing(self) -> None:
+        self.state = State.OPEN
+        self._fill()
+
+    def _fill(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        frames: list[bytes] = []
+        wall, now = clock.now(), clock.monotonic()
+        while connection.writable and self._may_write() and len(self._backlog):
+            push = self._backlog.pop()
+            if push.expires <= wall:
+                self._outcomes.expired(push)
+                continue
+            identifier = self._note(push, now)
+            self._outcomes.dispatched(push, connection.name, identifier)
+            frames.append(
+                encode(identifier, push.expires, bytes.fromhex(push.token), push.payload.encode())
+            )
+            if len(frames) == FRAMES_PER_WRITE:
+                connection.write(frames)
+                frames = []
+        if frames:
+            connection.write(frames)
+        self._plan_confirmation()
+
+    def _may_write(self) -> bool:
+        return len(self._window) < self._suspicion.allowance and not self._window.exhausted
+
+    def _note(self, push: Push, now: float) -> int:
+        """Remember a push that is being written. Returns the identifier for its frame."""
+        return self._window.add(push, now)
+
+    def _ended_silently(self, unconfirmed: list[Push]) -> None:
+        culprit = self._suspicion.silent_end(unconfirmed)
+        if culprit is not None:
+            self._outcomes.rejected(culprit, "connection_closed")
+            unconfirmed = [push for push in unconfirmed if push is not culprit]
+            self._progress()
+        self._send_again(unconfirmed, "connection_closed", self._backoff.next())
+
+    def _send_again(self, pushes: list[Push], reason: str, delay: float) -> None:
+        for push in pushes:
+            self._outcomes.retry(push, reason, delay)
+        self._backlog.put_back(pushes)
+        self._rest(delay)
+
+    # Confirmation by silence
+
+    def _plan_confirmation(self) -> None:
+        oldest = self._window.oldest
+        if oldest is None or self._confirmation is not None:
+            return
+        wait = self._settings.confirm_after
+        due = oldest + wait + wait / CONFIRMATION_STEPS
+        loop = asyncio.get_running_loop()
+        delay = max(due - clock.monotonic(), wait / CONFIRMATION_STEPS)
+        self._confirmation = loop.call_later(delay, self._confirm_and_fill)
+
+    def _confirm_and_fill(self) -> None:
+        self._confirmation = None
+        self._confirm()
+        if self._window.exhausted and not len(self._window) and self._connection is not None:
+            connection = self._connection
+            self._detach("identifiers used up")
+            connection.close()
+            self._rest(0.0)
+        elif self.state is State.OPEN:
+            self._fill()
+        elif self.state is State.CLOSED and not len(self._window) and self._connection is not None:
+            self._connection.close()
+        else:
+            self._plan_confirmation()
+
+    def _confirm(self) -> None:
+        connection = self._connection
+        if connection is None or not connection.writable or connection.unsent:
+            return  # silence about bytes that have not left means nothing
+        oldest = self._window.oldest
+        cutoff = clock.monotonic() - self._settings.confirm_after
+        if oldest is None or oldest <= connection.flushed > cutoff:
+            return
+        confirmed = self._window.confirm(cutoff)
+        for push in confirmed:
+            self._outcomes.completed(push)
+        if confirmed:
+            self._progress()
+
+    def _progress(self) -> None:
+        self._suspicion.progress()
+        self._backoff.reset()

@@ -1,0 +1,206 @@
+"""The GCM HTTP provider of one application.
+
+Source: Google, "GCM HTTP connection server": JSON by POST, `Authorization: key=...`, at most 1000
+registration ids in a request. Waiting pushes that say the same (a broadcast) share requests.
+
+A request that broke or timed out is made again, since nobody knows whether it was processed:
+delivery is at least once. A server in trouble pauses the whole provider; a trouble with one
+registration id delays that push alone. What cannot be sent before it expires is dropped then.
+"""
+
+import asyncio
+import json
+import ssl
+
+import aiohttp
+
+from server import clock
+from server.airnotifier.backlog import Backlog
+from server.airnotifier.backoff import Backoff
+from server.airnotifier.outcomes import Outcomes
+from server.airnotifier.providers.gcm_answers import (
+    ASK_AGAIN,
+    REMOVE_TOKEN,
+    Answer,
+    read_answer,
+    retry_after,
+)
+from server.airnotifier.push import Push
+from server.airnotifier.settings import AppSettings, SettingsError
+
+MAX_REGISTRATION_IDS = 1000
+
+
+class GcmService:
+    """Sends the pushes of one backlog with a bounded number of requests in flight."""
+
+    def __init__(self, app: AppSettings, backlog: Backlog, outcomes: Outcomes) -> None:
+        settings = app.gcm
+        assert settings is not None
+        self._name = app.name
+        self._settings = settings
+        self._backlog = backlog
+        self._outcomes = outcomes
+        self._backoff = Backoff(settings.backoff_initial, settings.backoff_max)
+        self._requests: dict[asyncio.Task[None], None] = {}
+        self._pause: asyncio.TimerHandle | None = None
+        self._delays: dict[int, asyncio.TimerHandle] = {}
+        self._closed = False
+        try:
+            tls = ssl.create_default_context(cafile=settings.ca_file)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"app {app.name}: the GCM ca_file cannot be used: {error}"
+            ) from error
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls, limit=settings.concurrency),
+            timeout=aiohttp.ClientTimeout(total=settings.timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                "Authorization": f"key={settings.api_key.get_secret_value()}",
+                "Content-Type": "application/json",
+                "User-Agent": "AirNotifier",
+                "Accept-Encoding": "identity",
+            },
+        )
+
+    def wake(self) -> None:
+        """Pushes arrived in the backlog, or there is room for a request."""
+        while (
+            len(self._requests) < self._settings.concurrency
+            and len(self._backlog)
+            and self._pause is None
+            and not self._closed
+        ):
+            batch = self._next_batch()
+            if batch:
+                task = asyncio.get_running_loop().create_task(
+                    self._send(batch), name=f"airnotifier-gcm:{self._name}"
+                )
+                self._requests[task] = None
+                task.add_done_callback(self._finished)
+
+    async def close(self) -> None:
+        """Give requests in flight their time, then stop. What is still open stays in the outbox."""
+        self._closed = True
+        for timer in (*self._delays.values(), self._pause):
+            if timer is not None:
+                timer.cancel()
+        if self._requests:
+            await asyncio.wait(list(self._requests), timeout=self._settings.timeout)
+        await self._session.close()
+
+    def _next_batch(self) -> list[Push]:
+        """The first waiting push and those behind it that may share its request."""
+        batch: dict[str, Push] = {}
+        head: Push | None = None
+        now = clock.now()
+        while len(batch) < MAX_REGISTRATION_IDS and (push := self._backlog.peek()) is not None:
+            if push.expires <= now:
+                self._outcomes.expired(self._backlog.pop())
+                continue
+            if head is None:
+                head = push
+            elif push.token in batch or not _same_message(head, push):
+                break
+            batch[push.token] = self._backlog.pop()
+        return list(batch.values())
+
+    async def _send(self, batch: list[Push]) -> None:
+        for push in batch:
+            self._outcomes.dispatched(push, None, None)
+        try:
+            async with self._session.post(
+                self._settings.url, data=request_body(batch, clock.now()), allow_redirects=False
+            ) as response:
+                answer = read_answer(response.status, await response.read(), len(batch))
+                delay = retry_after(response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, OSError) as error:
+            self._wait_for_server(batch, type(error).__name__, None)
+            return
+        if answer.kind == "later":
+            self._wait_for_server(batch, answer.reason, delay)
+        elif answer.kind == "refused":
+            for push in batch:
+                self._outcomes.rejected(push, answer.reason)
+        else:
+            self._backoff.reset()
+            self._settle(batch, answer, delay)
+
+    def _settle(self, batch: list[Push], answer: Answer, delay: float | None) -> None:
+        again: list[Push] = []
+        reason = ""
+        for push, result in zip(batch, answer.results, strict=True):
+            if result.error in ASK_AGAIN:
+                again.append(push)
+                reason = result.error
+            elif result.error is not None:
+                prune = self._settings.prune_invalid_tokens and result.error in REMOVE_TOKEN
+                self._outcomes.rejected(push, result.error, prune=prune)
+            else:
+                self._outcomes.completed(push, result.message_id)
+                if result.canonical is not None:
+                    self._outcomes.replaced(push, result.canonical)
+        if again:
+            if delay is None:
+                delay = self._backoff.after(again[0].attempt)
+            for push in again:
+                self._outcomes.retry(push, reason, delay)
+            self._delays[again[0].id] = asyncio.get_running_loop().call_later(
+                delay, self._put_back, again
+            )
+
+    def _put_back(self, pushes: list[Push]) -> None:
+        del self._delays[pushes[0].id]
+        self._backlog.put_back(pushes)
+        self.wake()
+
+    def _wait_for_server(self, batch: list[Push], reason: str, delay: float | None) -> None:
+        """Nothing is sent for a while. Requests in flight may make the pause longer."""
+        loop = asyncio.get_running_loop()
+        planned = 0.0 if self._pause is None else self._pause.when() - loop.time()
+        if delay is None:
+            delay = self._backoff.next() if self._pause is None else 0.0
+        delay = max(delay, planned)
+        for push in batch:
+            self._outcomes.retry(push, reason, delay)
+        self._backlog.put_back(batch)
+        if self._closed:
+            return
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = loop.call_later(delay, self._resume)
+
+    def _resume(self) -> None:
+        self._pause = None
+        self.wake()
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        del self._requests[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a GCM request failed unexpectedly", "exception": error, "task": task}
+            )
+        self.wake()
+
+
+def _same_message(one: Push, other: Push) -> bool:
+    return (
+        one.payload == other.payload
+        and one.expires == other.expires
+        and one.collapse_key == other.collapse_key
+    )
+
+
+def request_body(batch: list[Push], now: float) -> bytes:
+    """The JSON of a request for pushes with the same message (their `payload` is JSON already)."""
+    head = batch[0]
+    ids = json.dumps([push.token for push in batch], separators=(",", ":"))
+    collapse_key = (
+        "" if head.collapse_key is None else f',"collapse_key":{json.dumps(head.collapse_key)}'
+    )
+    time_to_live = max(0, int(head.expires - now))
+    return (
+        f'{{"registration_ids":{ids},"data":{head.payload},"time_to_live":{time_to_live}'
+        f"{collapse_key}}}"
+    ).encode()

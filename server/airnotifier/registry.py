@@ -1,0 +1,224 @@
+"""Applications, keys, tokens and channels in the database.
+
+Every function is one unit of work for `Database.run`: it receives a connection inside a
+transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from server.airnotifier.settings import AppSettings
+from server.airnotifier.tables import apps, channels, keys, tokens
+from server.airnotifier.targets import Target
+
+DEFAULT_CHANNEL = "default"
+_CHUNK = 500
+"""Rows looked up with one statement; SQLite allows some hundred parameters everywhere."""
+
+_find_token = select(tokens.c.id).where(
+    tokens.c.app_id == bindparam("app_id"), tokens.c.token == bindparam("token")
+)
+_refresh_token = (
+    update(tokens)
+    .where(tokens.c.id == bindparam("token_id"))
+    .values(device=bindparam("device_name"), registered=bindparam("now"))
+)
+_find_channels = select(channels.c.channel).where(channels.c.token_id == bindparam("token_id"))
+_delete_token = delete(tokens).where(
+    tokens.c.app_id == bindparam("app"), tokens.c.token == bindparam("text")
+)
+_prune_token = _delete_token.where(tokens.c.registered <= bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApp:
+    """An application as the API needs it: row id, and permissions by key digest."""
+
+    id: int
+    permissions: dict[str, int]
+
+
+def synchronise(
+    connection: Connection, settings: Iterable[AppSettings], now: float
+) -> dict[str, StoredApp]:
+    """Make the stored applications and keys follow the settings; return them by name.
+
+    Keys that came from the settings and are no longer there are deleted. Keys that an
+    administrator created stay.
+    """
+    stored: dict[str, StoredApp] = {}
+    for app in settings:
+        app_id = ensure_app(connection, app.name)
+        connection.execute(delete(keys).where(keys.c.app_id == app_id, keys.c.origin == "settings"))
+        configured = [key.digest for key in app.keys]
+        connection.execute(
+            delete(keys).where(keys.c.app_id == app_id, keys.c.sha256.in_(configured))
+        )
+        for key in app.keys:
+            add_key(
+                connection, app_id, key.digest, key.permissions, key.description, "settings", now
+            )
+        rows = connection.execute(
+            select(keys.c.sha256, keys.c.permissions).where(keys.c.app_id == app_id)
+        )
+        stored[app.name] = StoredApp(app_id, {row.sha256: row.permissions for row in rows})
+    return stored
+
+
+def ensure_app(connection: Connection, name: str) -> int:
+    """The row id of an application, which is created if need be."""
+    found: int | None = connection.scalar(select(apps.c.id).where(apps.c.name == name))
+    if found is not None:
+        return found
+    return _new_id(connection.execute(insert(apps).values(name=name)).inserted_primary_key)
+
+
+def add_key(
+    connection: Connection,
+    app_id: int,
+    digest: str,
+    permissions: int,
+    description: str,
+    origin: str,
+    now: float,
+) -> None:
+    """Store a key by its digest."""
+    connection.execute(
+        insert(keys).values(
+            app_id=app_id,
+            sha256=digest,
+            permissions=permissions,
+            description=description,
+            origin=origin,
+            created=now,
+        )
+    )
+
+
+def find_token(connection: Connection, app_id: int, token: str) -> int | None:
+    """The row id of a token, if it is registered."""
+    found: int | None = connection.scalar(_find_token, {"app_id": app_id, "token": token})
+    return found
+
+
+def register_token(
+    connection: Connection, app_id: int, target: Target, names: Sequence[str], now: float
+) -> bool:
+    """Store a token and subscribe it to channels, in addition to those it has.
+
+    Returns whether the token is new. The device name of the latest registration is kept.
+    """
+    token_id = find_token(connection, app_id, target.token)
+    new = token_id is None
+    if token_id is None:
+        token_id = _new_id(
+            connection.execute(
+                insert(tokens),
+                {
+                    "app_id": app_id,
+                    "token": target.token,
+                    "device": target.device,
+                    "registered": now,
+                },
+            ).inserted_primary_key
+        )
+        present: list[str] = []
+    else:
+        connection.execute(
+            _refresh_token, {"token_id": token_id, "device_name": target.device, "now": now}
+        )
+        present = list(connection.scalars(_find_channels, {"token_id": token_id}))
+    missing = [{"token_id": token_id, "channel": name} for name in names if name not in present]
+    if missing:
+        connection.execute(insert(channels), missing)
+    return new
+
+
+def delete_token(connection: Connection, app_id: int, token: str) -> bool:
+    """Forget a token and its channels. Returns whether it was there."""
+    return connection.execute(_delete_token, {"app": app_id, "text": token}).rowcount > 0
+
+
+def prune_token(connection: Connection, app_id: int, token: str, before: float) -> bool:
+    """Forget a token that a push service refused, unless it was registered again since `before`.
+
+    `before` is the time (Unix seconds) at which the refused push was accepted.
+    """
+    values = {"app": app_id, "text": token, "before": before}
+    return connection.execute(_prune_token, values).rowcount > 0
+
+
+def replace_token(connection: Connection, app_id: int, old: str, canonical: str) -> None:
+    """Continue a registration under the id that the push service calls canonical."""
+    old_id = find_token(connection, app_id, old)
+    if old_id is None:
+        return
+    new_id = find_token(connection, app_id, canonical)
+    if new_id is None:
+        connection.execute(update(tokens).where(tokens.c.id == old_id).values(token=canonical))
+        return
+    present = list(connection.scalars(_find_channels, {"token_id": new_id}))
+    for name in connection.scalars(_find_channels, {"token_id": old_id}).all():
+        if name not in present:
+            connection.execute(insert(channels), {"token_id": new_id, "channel": name})
+    delete_token(connection, app_id, old)
+
+
+def import_tokens(
+    connection: Connection,
+    app_id: int,
+    registrations: Sequence[tuple[Target, Sequence[str]]],
+    now: float,
+) -> int:
+    """Register many tokens with few statements. Returns how many were new."""
+    before = _ids_of(connection, app_id, [target.token for target, _ in registrations])
+    new = {target.token: target for target, _ in registrations if target.token not in before}
+    if new:
+        rows = [
+            {
+                "app_id": app_id,
+                "token": target.token,
+                "device": target.device,
+                "registered": now,
+            }
+            for target in new.values()
+        ]
+        connection.execute(insert(tokens), rows)
+    ids = before | _ids_of(connection, app_id, list(new))
+    wanted = dict.fromkeys(
+        (ids[target.token], name) for target, names in registrations for name in names
+    )
+    for pair in _subscriptions(connection, list(before.values())):
+        wanted.pop(pair, None)
+    if wanted:
+        connection.execute(
+            insert(channels), [{"token_id": token, "channel": name} for token, name in wanted]
+        )
+    return len(new)
+
+
+def _ids_of(connection: Connection, app_id: int, texts: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(texts), _CHUNK):
+        query = select(tokens.c.token, tokens.c.id).where(
+            tokens.c.app_id == app_id, tokens.c.token.in_(texts[start : start + _CHUNK])
+        )
+        found.update((row.token, row.id) for row in connection.execute(query))
+    return found
+
+
+def _subscriptions(connection: Connection, ids: Sequence[int]) -> list[tuple[int, str]]:
+    pairs: list[tuple[int, str]] = []
+    for start in range(0, len(ids), _CHUNK):
+        query = select(channels.c.token_id, channels.c.channel).where(
+            channels.c.token_id.in_(ids[start : start + _CHUNK])
+        )
+        pairs.extend((row.token_id, row.channel) for row in connection.execute(query))
+    return pairs
+
+
+def _new_id(primary_key: Sequence[int] | None) -> int:
+    assert primary_key is not None
+    return primary_key[0]

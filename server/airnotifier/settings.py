@@ -1,0 +1,217 @@
+"""What the operator of a gateway decides: addresses, applications, keys, push services.
+
+The whole configuration is one document (YAML or JSON), read once at start. Unknown keys, missing
+files and impossible values are refused with the place and the reason; values are never echoed,
+since some of them are secrets.
+
+Names of the real world are kept: an application has a short name, access keys with permission
+bits, a list of blocked addresses, an APNs certificate (sandbox or production) and a GCM API key.
+"""
+
+import hashlib
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from server.airnotifier.permissions import Permission
+from server.database import Durability
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+APNS_HOST = "gateway.push.apple.com"
+APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the text says where it is wrong and why."""
+
+
+class Settings(BaseModel):
+    """Common rules: unknown keys are errors, values do not change, inputs stay out of messages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _permission_bits(value: Any) -> Any:
+    """A list of permission names means the sum of their bits."""
+    if not isinstance(value, list):
+        return value
+    bits = 0
+    for name in value:
+        try:
+            bits |= Permission[str(name).upper()]
+        except KeyError:
+            known = ", ".join(str(permission.name).lower() for permission in Permission)
+            raise ValueError(f"unknown permission {name!r}; known are {known}") from None
+    return bits
+
+
+def _without_blanks(value: Any) -> Any:
+    """Blank lines of a block list mean nothing, as in the text area it comes from."""
+    if isinstance(value, str):
+        value = value.splitlines()
+    if isinstance(value, list):
+        return [line.strip() for line in value if not isinstance(line, str) or line.strip()]
+    return value
+
+
+ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
+Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_without_blanks)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class KeySettings(Settings):
+    """An access key: the key itself, or its SHA-256 so that the file holds no secret.
+
+    A plain SHA-256 protects only what nobody can guess, hence the least length of a key.
+    """
+
+    key: Annotated[SecretStr, Field(min_length=16)] | None = None
+    key_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    permissions: Annotated[int, Field(ge=0, le=31), BeforeValidator(_permission_bits)]
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "KeySettings":
+        if (self.key is None) == (self.key_sha256 is None):
+            raise ValueError("give either key or key_sha256")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the key, hexadecimal."""
+        if self.key_sha256 is not None:
+            return self.key_sha256
+        assert self.key is not None
+        return key_digest(self.key.get_secret_value())
+
+
+def key_digest(key: str) -> str:
+    """What is stored and looked up instead of an access key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class ApnsSettings(Settings):
+    """The binary APNs provider of one application. Durations in seconds."""
+
+    host: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,253}$")] | None = None
+    """Unset: Apple's production or sandbox gateway, as the application says."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 2195
+    ca_file: ExistingFile | None = None
+    """Authorities that may have signed the gateway's certificate; unset: the system's."""
+    cert_file: ExistingFile
+    key_file: ExistingFile
+    connections: Annotated[int, Field(ge=1, le=15)] = 1
+    recovery: Literal["replay", "none"] = "replay"
+    """`none` is the gateway of 2013: identifier 0, and what follows a bad push is lost."""
+    window: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Unconfirmed pushes of a connection. Throughput is at most window / confirm_after."""
+    confirm_after: Seconds = 5.0
+    """Success is silence: a push counts as accepted after this long without an error packet,
+    ten times the delays that have been seen."""
+    time_to_live: Annotated[int, Field(ge=1)] = 86_400
+    """AirNotifier always sent "now plus one day"."""
+    legacy_payload_limit: Annotated[int, Field(ge=64, le=2048)] = 256
+    """Bytes of JSON. 256 until the middle of 2014, 2048 later."""
+    prune_invalid_tokens: bool = True
+    connect_timeout: Seconds = 10.0
+    backoff_initial: Seconds = 1.0
+    backoff_max: Seconds = 60.0
+
+
+class GcmSettings(Settings):
+    """The GCM HTTP provider of one application. Durations in seconds."""
+
+    url: Annotated[str, Field(pattern="^https?://[^/]+/.*$")] = (
+        "https://android.googleapis.com/gcm/send"
+    )
+    api_key: SecretStr
+    ca_file: ExistingFile | None = None
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Requests in flight, and connections kept."""
+    timeout: Seconds = 30.0
+    """For one whole request; what takes longer is asked again."""
+    time_to_live: Annotated[int, Field(ge=1, le=2_419_200)] = 3_600
+    """AirNotifier sent one hour for every push of its first API."""
+    prune_invalid_tokens: bool = True
+    backoff_initial: Seconds = 1.0
+    """Google's own advice for answers without Retry-After."""
+    backoff_max: Seconds = 60.0
+
+
+class AppSettings(Settings):
+    """One application: a name that clients send, who may call, and where its pushes go."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,64}$")]
+    keys: tuple[KeySettings, ...] = ()
+    blocked_ips: Networks = ()
+    sandbox: bool = False
+    apns: ApnsSettings | None = None
+    gcm: GcmSettings | None = None
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> "AppSettings":
+        if len({key.digest for key in self.keys}) < len(self.keys):
+            raise ValueError("the same key is listed twice")
+        return self
+
+    @property
+    def apns_host(self) -> str:
+        """The APNs gateway's name; needs `apns`."""
+        assert self.apns is not None
+        return self.apns.host or (APNS_SANDBOX_HOST if self.sandbox else APNS_HOST)
+
+
+class GatewaySettings(Settings):
+    """The whole gateway."""
+
+    database: str = "sqlite:///airnotifier.db"
+    durability: Durability = "full"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8801
+    trusted_proxies: Networks = ()
+    """Only these may name the caller in X-Forwarded-For."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 65_536
+    """A push service takes 4 KiB at most; the rest is room for encodings."""
+    apps: tuple[AppSettings, ...]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "GatewaySettings":
+        if len({app.name for app in self.apps}) < len(self.apps):
+            raise ValueError("two apps have the same name")
+        return self
+
+
+def load_settings(path: Path) -> GatewaySettings:
+    """Read a YAML or JSON file (JSON is YAML). Raises SettingsError."""
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    try:
+        return GatewaySettings.model_validate(document)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, problem['loc'])) or 'document'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        raise SettingsError("\n".join(lines)) from error

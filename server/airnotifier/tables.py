@@ -1,0 +1,86 @@
+"""The tables of the gateway's database.
+
+Access keys are stored as SHA-256 digests only. A token belongs to one application and subscribes
+to any number of channels. The outbox holds exactly the pushes whose fate is still open.
+"""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+apps = Table(
+    "apps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app_id", ForeignKey("apps.id"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("permissions", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("origin", String(16), nullable=False, doc="settings: follows the file; admin: stays"),
+    Column("created", Float, nullable=False),
+    UniqueConstraint("app_id", "sha256"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app_id", ForeignKey("apps.id"), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("device", String(32), nullable=False),
+    Column("registered", Float, nullable=False, doc="Unix seconds of the latest registration"),
+    UniqueConstraint("app_id", "token"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("token_id", ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
+    Column("channel", String(255), primary_key=True),
+)
+Index("channels_by_name", channels.c.channel, channels.c.token_id)
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app_id", ForeignKey("apps.id"), nullable=False),
+    Column("channel", String(255), nullable=False),
+    Column("created", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # Numbers are never used twice, even after rows are gone: logs refer to them.
+    Column("id", Integer, primary_key=True),
+    Column("app", String(64), nullable=False),
+    Column("provider", String(8), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("collapse_key", Text),
+    Column("broadcast", Integer),
+    Column("accepted", Float, nullable=False),
+    Column("expires", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("outbox_by_lane", outbox.c.app, outbox.c.provider, outbox.c.id)

@@ -1,0 +1,72 @@
+"""Where a token leads: syntax of tokens, names of devices, and the push service behind them.
+
+AirNotifier's generations disagreed about device names and rewrote some silently. This gateway
+keeps the declared name and derives only the push service from it:
+
+* `ios` (any case) with 64 hexadecimal digits: APNs. With more than 64 characters: Google's
+  service, since Moodle sites declared Google tokens of iPhones that way.
+* `android`, and every name that ends in `fcm`: Google's service.
+* no name: 64 hexadecimal digits are `ios`, longer is `android`, anything else is no token.
+* other names are refused.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from server.airnotifier.errors import Refused
+
+Provider = Literal["apns", "gcm"]
+
+PROVIDER_TITLES: dict[Provider, str] = {"apns": "APNs", "gcm": "GCM"}
+
+APNS_TOKEN_DIGITS = 64
+MAX_TOKEN_LENGTH = 4096
+"""Google advised to foresee 4 KiB for a registration id."""
+
+_APNS_TOKEN = re.compile("[0-9a-fA-F]{64}")
+_OPAQUE_TOKEN = re.compile(f"[!-~]{{1,{MAX_TOKEN_LENGTH}}}")
+_DEVICE = re.compile("[a-z0-9-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One installation of an app. `token` is lower-case hexadecimal for APNs, else as given."""
+
+    device: str
+    provider: Provider
+    token: str
+
+
+def target(token: str, device: str | None) -> Target:
+    """Judge a token and the device name sent with it. Raises Refused (400)."""
+    name = (device or "").lower()
+    if not name:
+        if _APNS_TOKEN.fullmatch(token):
+            return Target("ios", "apns", token.lower())
+        if len(token) <= APNS_TOKEN_DIGITS:
+            raise Refused(400, "Invalid token")
+        name = "android"
+    if name == "ios" and len(token) <= APNS_TOKEN_DIGITS:
+        if len(token) < APNS_TOKEN_DIGITS:
+            raise Refused(400, "Invalid token")
+        if not _APNS_TOKEN.fullmatch(token):
+            raise Refused(400, "Invalid token: Non-hexadecimal digit found")
+        return Target(name, "apns", token.lower())
+    if not known_device(name):
+        raise Refused(400, "Invalid device type")
+    if not _OPAQUE_TOKEN.fullmatch(token):
+        raise Refused(400, "Invalid token")
+    return Target(name, "gcm", token)
+
+
+def known_device(name: str) -> bool:
+    """Whether a lower-case device name is one that tokens can be registered under."""
+    return name in ("ios", "android") or (
+        name.endswith("fcm") and _DEVICE.fullmatch(name) is not None
+    )
+
+
+def provider_of(token: str, device: str) -> Provider:
+    """The push service of a registered token."""
+    return "apns" if device == "ios" and len(token) == APNS_TOKEN_DIGITS else "gcm"
