@@ -44,7 +44,9 @@ def example() -> str:
     return next(block for block in code_blocks(SCENARIOS, "yaml") if block.startswith("format:"))
 
 
-@pytest.mark.parametrize("fragment", code_blocks(SCENARIOS, "yaml"))
+@pytest.mark.parametrize(
+    "fragment", [*code_blocks(SCENARIOS, "yaml"), *code_blocks(ROOT / "README.md", "yaml")]
+)
 def test_every_scenario_in_the_documentation_loads(fragment: str, tmp_path: Path) -> None:
     yaml = YAML(typ="rt")
     document = yaml.load(example())
@@ -82,3 +84,14 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
     local = [target for target in targets if "://" not in target]
 
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    folders = "sim|server|devices|scenarios|reports|tests|benchmarks|docs"
+    named = re.findall(rf"[`\s]((?:{folders})/[\w./-]*)", text)
+    # What a run leaves behind is not in the repository.
+    named = [name for name in named if not name.startswith("benchmarks/results")]
+
+    assert [name for name in named if not (ROOT / name.rstrip(".")).exists()] == []
