@@ -26,8 +26,9 @@ from sim.net import digest
 from sim.net.digest import WireDigest
 from sim.net.listener import ANY_ADDRESS, SimServer
 from sim.net.sockets import SimSocket
+from sim.net.stream import SocketOptions
 from sim.net.tls_protocol import wrap_in_tls
-from sim.net.transport import SimTransport, SocketOptions, connect_pair
+from sim.net.transport import SimTransport, connect_pair
 from sim.trace.recorder import Recorder
 
 if TYPE_CHECKING:

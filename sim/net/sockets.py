@@ -13,7 +13,8 @@ from sim.kernel.context import current_host
 from sim.kernel.errors import EscapeError
 
 if TYPE_CHECKING:
-    from sim.net.transport import SimTransport, SocketOptions
+    from sim.net.stream import SocketOptions
+    from sim.net.transport import SimTransport
 
 
 class SimSocket:

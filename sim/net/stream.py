@@ -1,0 +1,192 @@
+"""One end of a connection, below asyncio: segments, their order, and what happens when they do not
+arrive.
+
+Model: an ordered stream of segments in each direction. A segment arrives after the path's
+latency, never before the one sent ahead of it. FIN ends a direction; RST ends the connection;
+bytes for an end that is gone are answered with RST. While a host is off the network, what is
+sent to or from it is retransmitted with back-off and given up with ETIMEDOUT after the retry
+limit; nobody learns of it earlier. An RST is never sent again.
+
+Simplifications: no packets smaller than a write (what is written at one instant is one segment);
+acknowledgements are not sent as segments: the sender knows at once what its peer has taken in.
+"""
+
+import asyncio
+import errno
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sim.net import digest
+
+if TYPE_CHECKING:
+    from sim.hosts import Host
+
+FIRST_RETRANSMISSION = 0.2
+"""Seconds to the first retransmission (Linux's minimum RTO); doubles up to `MAX_RETRANSMISSION`."""
+
+MAX_RETRANSMISSION = 120.0
+"""Seconds between retransmissions at the most (Linux's maximum RTO)."""
+
+RETRY_LIMIT = 924.6
+"""Seconds without an answer after which the sender gives up (Linux, tcp_retries2 = 15)."""
+
+Segment = list[bytes]
+"""The writes of one instant, in order."""
+
+FIN: Segment = []
+"""Stands for FIN in the order of segments. Told apart by identity, never changed."""
+
+SocketOptions = tuple[tuple[int, int, Any], ...]
+"""(level, name, value) of each option, in the order in which they were last set."""
+
+
+class StreamEnd(asyncio.Transport):
+    """See the module. `SimTransport` builds asyncio's side on it; the two are one object, because
+    ten thousand connections are twenty thousand of them.
+    """
+
+    __slots__ = (
+        "_arrival",
+        "_dead",
+        "_opaque",
+        "_options",
+        "_peer",
+        "_segment",
+        "_segment_time",
+        "_stalled",
+        "_under_way",
+        "direction",
+        "host",
+        "local_port",
+        "number",
+    )
+
+    def __init__(self, host: "Host", local_port: int, number: int, direction: int) -> None:
+        self.host = host
+        self.local_port = local_port
+        self.number = number
+        self.direction = direction
+        self._peer: StreamEnd
+        self._options: SocketOptions = ()
+        self._arrival = 0.0
+        self._segment: Segment | None = None
+        self._segment_time = -1.0
+        self._under_way = 0
+        self._stalled: deque[Segment] | None = None
+        self._dead = False
+        self._opaque = False
+
+    @property
+    def options(self) -> SocketOptions:
+        """Socket options that were set on this end."""
+        return self._options
+
+    @options.setter
+    def options(self, options: SocketOptions) -> None:
+        self._options = self.host.network.shared_options(options)
+
+    # -- for the layer above ----------------------------------------------------------------
+
+    def take(self, segment: Segment) -> None:
+        """A segment (or `FIN`) arrived in order, at an end that is alive."""
+        raise NotImplementedError
+
+    def broken(self, error: OSError) -> None:
+        """The connection is over: reset by the peer, or given up."""
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on their way. The caller keeps to the peer's window."""
+        network = self.host.network
+        now = network.environment._now
+        kind = digest.OPAQUE if self._opaque else digest.SEGMENT
+        network.digest.add(kind, now, self.number, self.direction, data)
+        self._under_way += len(data)
+        if self._segment is not None and self._segment_time == now:
+            self._segment.append(data)
+            return
+        segment = [data]
+        self._segment = segment
+        self._segment_time = now
+        self._dispatch(segment)
+
+    def send_fin(self) -> None:
+        """Say that no more bytes follow."""
+        network = self.host.network
+        network.digest.add(digest.FIN, network.environment._now, self.number, self.direction, b"")
+        self._segment = None
+        self._dispatch(FIN)
+
+    def send_reset(self) -> None:
+        """End the connection at the peer, if this one segment gets there."""
+        network = self.host.network
+        now = network.environment._now
+        network.digest.add(digest.RST, now, self.number, self.direction, b"")
+        peer = self._peer
+        arrival = max(now + network.delay(self.host, peer.host), self._arrival)
+        network.environment.call_at(arrival, peer._arrive_reset)
+
+    # -- on the way -------------------------------------------------------------------------
+
+    def _dispatch(self, segment: Segment) -> None:
+        if self._stalled is not None:
+            self._stalled.append(segment)
+            return
+        network = self.host.network
+        peer = self._peer
+        arrival = network.environment._now + network.delay(self.host, peer.host)
+        if arrival < self._arrival:
+            arrival = self._arrival
+        self._arrival = arrival
+        network.environment.call_at(arrival, peer._arrive, segment)
+
+    def _arrive(self, segment: Segment) -> None:
+        sender = self._peer
+        if not (self.host.online and sender.host.online) or sender._stalled is not None:
+            sender._stall(segment)
+            return
+        if sender._segment is segment:
+            sender._segment = None
+        if not self._dead:
+            self.take(segment)
+        elif segment is not FIN:
+            # FIN to an end that is gone is the normal end of a connection, bytes are not.
+            self.send_reset()
+
+    def _arrive_reset(self) -> None:
+        if not self._dead and self.host.online and self._peer.host.online:
+            self.broken(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
+
+    # -- a path that is down ----------------------------------------------------------------
+
+    def _stall(self, segment: Segment) -> None:
+        """A segment of ours did not arrive: try again with back-off until the retry limit."""
+        if self._segment is segment:
+            self._segment = None
+        if self._stalled is not None:
+            self._stalled.append(segment)
+            return
+        self._stalled = deque([segment])
+        self._retry(self.host.network.environment._now, FIRST_RETRANSMISSION)
+
+    def _retry(self, since: float, wait: float) -> None:
+        environment = self.host.network.environment
+        environment.call_later(wait, self._retransmit, since, min(wait * 2, MAX_RETRANSMISSION))
+
+    def _retransmit(self, since: float, next_wait: float) -> None:
+        environment = self.host.network.environment
+        stalled = self._stalled
+        assert stalled is not None
+        if environment._now < self._arrival:
+            # What was sent before the path came back is still under way and has to queue up first.
+            environment.call_at(self._arrival, self._retransmit, since, next_wait)
+        elif self.host.online and self._peer.host.online:
+            self._stalled = None
+            for segment in stalled:
+                self._dispatch(segment)
+        elif environment._now - since >= RETRY_LIMIT:
+            self._stalled = None
+            if not self._dead:
+                self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+        else:
+            self._retry(since, next_wait)
