@@ -49,7 +49,11 @@ IMPORT_RULES = (
         "scenarios",
         allowed=("scenarios", "devices", "server", "sim", "reports"),
         forbidden=("reports",),
-        except_in=("scenarios.engine.run_command", "scenarios.engine.runner"),
+        except_in=(
+            "scenarios.engine.run_command",
+            "scenarios.engine.runner",
+            "scenarios.engine.record",
+        ),
     ),
     ImportRule("reports", allowed=("reports",)),
 )
