@@ -19,7 +19,7 @@ def token_ref(token: str) -> str:
     The text is the one used in HTTP APIs: lowercase hex for APNs, the registration id for GCM.
     Servers name tokens in their logs by the same rule, so the two can be joined.
     """
-    return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 def peer_name(peername: object) -> str:

@@ -187,7 +187,7 @@ class ProviderConnection(asyncio.Protocol):
             self._poison(None, 0.0, "unparseable")
 
     def shut_down(self) -> None:
-        """Code 10: the server closes for its own reasons, naming the last notification it accepted."""
+        """Code 10: the server closes for its own reasons and names what it accepted last."""
         if self._state is State.OPEN:
             self._poison(error_packet(Status.SHUTDOWN, self._last_identifier), 0.0, "shutdown")
 

@@ -128,7 +128,7 @@ class ApnsService:
         return True
 
     def invalidate(self, token: bytes) -> bool:
-        """Make a push token unknown, so that providers get code 8 for it. False if it was unknown."""
+        """Make a push token unknown: providers get code 8 for it. False if it was unknown."""
         return self._registry.invalidate(token)
 
     def shut_down_connections(self) -> None:

@@ -1,0 +1,309 @@
+"""The push core of GCM: what happens to a message after the sender has got its message id.
+
+accept -> (latency) -> attempt -> sent to the phone's session -> acknowledged
+                          |            `-> session ends: sent again after the next login
+                          |-> no session, or asleep and `delay_while_idle`: stored
+                          `-> app gone: undeliverable; its id answers NotRegistered from then on
+
+Simplifications: no throttling; priorities of later years do not exist; a phone's connection
+counts as present until it ends or a newer one replaces it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+from sim.vendors.gcm.mcs_messages import app_data_fields
+from sim.vendors.gcm.registry import Device, Registration
+from sim.vendors.gcm.settings import GcmSettings
+from sim.vendors.gcm.storage import Message, Stage, displaced_by_key
+from sim.vendors.seams import FieldValue, Trace, token_ref
+
+
+@dataclass(slots=True)
+class GcmStatistics:
+    """Counters since the service was made."""
+
+    connections_opened: int = 0
+    requests: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    sent: int = 0
+    redelivered: int = 0
+    acknowledged: int = 0
+    collapsed: int = 0
+    expired: int = 0
+    undeliverable: int = 0
+
+
+class PushCore:
+    """Delivers, stores and expires messages."""
+
+    def __init__(self, settings: GcmSettings, *, host_name: str, trace: Trace, rng: Random) -> None:
+        self.settings = settings
+        self.statistics = GcmStatistics()
+        self._trace = trace
+        self._host_name = host_name
+        self._rng = rng
+        self._numbers = count(1)
+
+    def emit(self, kind: str, **fields: FieldValue) -> None:
+        """Record an event of this service."""
+        self._trace.emit(kind, self._host_name, service="gcm", **fields)
+
+    # -- sender's side
+
+    def accept(
+        self,
+        registration: Registration,
+        *,
+        sender: str,
+        app_data: bytes,
+        collapse_key: str | None,
+        ttl: int,
+        delay_while_idle: bool,
+    ) -> Message:
+        """Take responsibility for a message to one registration and start its way."""
+        message = Message(
+            f"g{next(self._numbers)}",
+            self._message_id(),
+            registration,
+            sender=sender,
+            app_data=app_data,
+            collapse_key=collapse_key,
+            ttl=ttl,
+            waits_while_idle=delay_while_idle,
+            accepted=time.time(),
+        )
+        self.statistics.accepted += 1
+        self.emit(
+            "vendor.accepted",
+            nid=message.nid,
+            token_ref=token_ref(registration.id),
+            message_id=message.id,
+        )
+        delay = self.settings.latency.sample(self._rng)
+        if delay > 0:
+            asyncio.get_running_loop().call_later(delay, self._attempt, message)
+        else:
+            self._attempt(message)
+        return message
+
+    def _message_id(self) -> str:
+        # As Google's: a digit, microseconds, 16 hex digits.
+        return f"0:{int(time.time() * 1e6)}%{self._rng.getrandbits(64):016x}"
+
+    # -- phone's side
+
+    def logged_in(self, device: Device, received: Iterable[str]) -> None:
+        """The device has a new session; `received` are persistent ids that it already has."""
+        for persistent_id in received:
+            self._acknowledge_one(device, persistent_id)
+        self._deliver_waiting(device, lambda message: True)
+        self._tell_deletions(device)
+
+    def woke_up(self, device: Device) -> None:
+        """The device's screen is on: what was only waiting for that may go."""
+        self._deliver_waiting(device, lambda message: message.stage is Stage.STORED)
+
+    def acknowledged_up_to(self, device: Device, stream_id: int) -> None:
+        """The phone has all frames of this session up to `stream_id`."""
+        for message in list(device.held or ()):
+            if message.stage is Stage.SENT and message.stream_id <= stream_id:
+                self._acknowledge(message)
+
+    def acknowledged_ids(self, device: Device, persistent_ids: Iterable[str]) -> None:
+        """The phone has these messages."""
+        for persistent_id in persistent_ids:
+            self._acknowledge_one(device, persistent_id)
+
+    def refused(self, device: Device, persistent_id: str) -> None:
+        """The phone has no receiver for a message."""
+        for message in list(device.held or ()):
+            if message.id == persistent_id:
+                self._drop(message)
+                self._undeliverable(message)
+
+    def session_ended(self, device: Device) -> None:
+        """The device is offline: what was sent and not acknowledged waits for the next session."""
+        for message in list(device.held or ()):
+            if message.stage is not Stage.SENT:
+                continue
+            if message.ttl == 0:
+                self._drop(message)
+                self._expire(message)
+            else:
+                self._watch_expiry(message)
+
+    def unregistered(self, registration: Registration) -> None:
+        """The id answers NotRegistered from now on, or after the settings' delay."""
+        if registration.dead_from is None:
+            registration.dead_from = time.time() + self.settings.unregister_delay
+
+    # -- one message
+
+    def _attempt(self, message: Message) -> None:
+        session = message.registration.device.session
+        if session is not None and not (session.idle and message.waits_while_idle):
+            self._send_or_report(message)
+        elif message.ttl == 0 or message.expires <= time.time():
+            self._expire(message)
+        else:
+            self._store(message)
+
+    def _deliver_waiting(self, device: Device, wanted: Callable[[Message], bool]) -> None:
+        waiting = [message for message in device.held or () if wanted(message)]
+        for message in waiting:
+            self._drop(message)
+            if message.expires <= time.time():
+                self._expire(message)
+            else:
+                self._send_or_report(message)
+
+    def _send_or_report(self, message: Message) -> None:
+        registration = message.registration
+        device = registration.device
+        session = device.session
+        assert session is not None
+        if registration.removed:
+            self._undeliverable(message)
+            return
+        redelivery = message.attempts > 0
+        message.attempts += 1
+        message.stage = Stage.SENT
+        self._hold(message)
+        message.stream_id = session.send_message(message)
+        self.statistics.sent += 1
+        self.statistics.redelivered += redelivery
+        self.emit(
+            "vendor.sent",
+            nid=message.nid,
+            device=device.name,
+            mid=message.id,
+            redelivery=redelivery,
+        )
+
+    def _tell_deletions(self, device: Device) -> None:
+        """One special message per app whose pending messages were thrown away."""
+        deleted, device.deleted = device.deleted, None
+        session = device.session
+        assert session is not None
+        for app, total in (deleted or {}).items():
+            registration = device.registration(app)
+            if registration is None or registration.removed:
+                continue
+            notice = Message(
+                f"g{next(self._numbers)}",
+                self._message_id(),
+                registration,
+                sender=registration.senders[0],
+                app_data=app_data_fields(
+                    [("message_type", "deleted_messages"), ("total_deleted", str(total))]
+                ),
+                collapse_key=None,
+                ttl=self.settings.default_ttl,
+                waits_while_idle=False,
+                accepted=time.time(),
+            )
+            session.send_message(notice)
+            self.emit("vendor.notice", device=device.name, mid=notice.id, deleted=total)
+
+    def _store(self, message: Message) -> None:
+        self.emit("vendor.stored", nid=message.nid)
+        self._hold(message)
+        self._watch_expiry(message)
+        if message.collapse_key is None:
+            self._limit_pending(message)
+        else:
+            self._limit_keys(message)
+
+    def _limit_keys(self, message: Message) -> None:
+        others = [
+            held
+            for held in self._stored_beside(message)
+            if held.collapse_key is not None and held is not message
+        ]
+        victim = displaced_by_key(
+            others, message, max_keys=self.settings.max_collapse_keys, rng=self._rng
+        )
+        if victim is not None:
+            self._drop(victim)
+            self._collapse(victim, others[-1].nid if victim is message else message.nid)
+
+    def _limit_pending(self, message: Message) -> None:
+        pending = [held for held in self._stored_beside(message) if held.collapse_key is None]
+        if len(pending) <= self.settings.max_pending:
+            return
+        registration = message.registration
+        device = registration.device
+        for victim in pending:
+            self._drop(victim)
+            self._collapse(victim, "deleted_messages")
+        if device.deleted is None:
+            device.deleted = {}
+        device.deleted[registration.app] = device.deleted.get(registration.app, 0) + len(pending)
+
+    @staticmethod
+    def _stored_beside(message: Message) -> list[Message]:
+        app = message.registration.app
+        return [
+            held
+            for held in message.registration.device.held or ()
+            if held.stage is Stage.STORED and held.registration.app == app
+        ]
+
+    def _collapse(self, victim: Message, by: str) -> None:
+        self.statistics.collapsed += 1
+        self.emit("vendor.collapsed", nid=victim.nid, by=by)
+
+    def _undeliverable(self, message: Message) -> None:
+        self.unregistered(message.registration)
+        self.statistics.undeliverable += 1
+        self.emit("vendor.undeliverable", nid=message.nid)
+
+    def _expire(self, message: Message) -> None:
+        self.statistics.expired += 1
+        self.emit("vendor.expired", nid=message.nid)
+
+    def _acknowledge(self, message: Message) -> None:
+        self._drop(message)
+        self.statistics.acknowledged += 1
+        self.emit("vendor.acked", nid=message.nid)
+
+    def _acknowledge_one(self, device: Device, persistent_id: str) -> None:
+        for message in device.held or ():
+            if message.id == persistent_id:
+                self._acknowledge(message)
+                return
+
+    # -- what a device has not acknowledged
+
+    @staticmethod
+    def _hold(message: Message) -> None:
+        device = message.registration.device
+        if device.held is None:
+            device.held = [message]
+        else:
+            device.held.append(message)
+
+    @staticmethod
+    def _drop(message: Message) -> None:
+        message.stop_timer()
+        device = message.registration.device
+        assert device.held is not None
+        device.held.remove(message)
+        if not device.held:
+            device.held = None
+
+    def _watch_expiry(self, message: Message) -> None:
+        message.timer = asyncio.get_running_loop().call_later(
+            max(0.0, message.expires - time.time()), self._expired_in_storage, message
+        )
+
+    def _expired_in_storage(self, message: Message) -> None:
+        message.timer = None
+        self._drop(message)
+        self._expire(message)

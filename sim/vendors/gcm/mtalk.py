@@ -1,0 +1,224 @@
+"""The MTalk connection on port 5228 (protocol MCS), server's side: how messages reach Android.
+
+After Chromium's google_apis/gcm, reduced to what push needs. Framing and field numbers are in
+`mcs_messages`; > comes from the phone, < from the server. First byte of each side, once: the
+version (41; the phone's may be 38 to 41; the server's comes with its LoginResponse). Then frames:
+
+     0 HeartbeatPing      >  2 last_stream_id_received; answered by 1 HeartbeatAck (same field)
+     2 LoginRequest       >  1 id, 3 user = android id and 5 auth_token = security token (decimal),
+                             10 received_persistent_id*; all else is not read
+     3 LoginResponse      <  1 id, 6 last_stream_id_received, 7 heartbeat_config{3 ms}, 8 time ms;
+                             or 3 error{1 code, 2 message} and the end of the connection
+     4 Close              >  the server closes 7 IqStanza           >  7 extension{1 id, 2 data},
+     10 last_stream_id_received; id 13 is a stream
+                             ack, id 12 a selective ack whose data is {1 persistent_id*}
+     8 DataMessageStanza  <  2 id, 3 from (sender), 4 to, 5 category (package), 6 token (collapse
+                             key), 7 app_data{1 key, 2 value}*, 8, 9 persistent_id, 10 stream_id,
+                             11 last_stream_id_received, 13 reg_id, 17 ttl, 18 sent ms, 19 queued s
+     8 DataMessageStanza  >  with 20 status = 1 and 9 persistent_id: the phone has no receiver for
+                             that message; or with 5 category "com.google.android.gsf.gtalkservice"
+                             and app_data IdleNotification = "true" | "false": asleep or awake
+    10 StreamErrorStanza  <  1 type, 2 text: replaced by a newer session
+
+Stream ids count the frames of a direction; the login is number 1. An acknowledgement of n covers
+all frames up to n. What is neither acknowledged nor named in a later LoginRequest is sent again
+after it, with the same persistent id: at least once. One session per device. Malformed input
+closes the connection without an answer.
+
+Simplifications: status 1 for "no receiver" is this service's own, the real report is not
+published; the server sends no heartbeats of its own.
+"""
+
+import asyncio
+import time
+
+from sim.vendors.gcm.core import PushCore
+from sim.vendors.gcm.mcs_messages import (
+    OLDEST_VERSION,
+    VERSION,
+    Tag,
+    data_message,
+    heartbeat_ack,
+    last_stream_id_received,
+    login_refusal,
+    login_response,
+    read_frame,
+    read_login_request,
+    read_phone_message,
+    read_selective_ack,
+    stream_error,
+)
+from sim.vendors.gcm.protobuf import MalformedProtobuf
+from sim.vendors.gcm.registry import Device, Registry
+from sim.vendors.gcm.storage import Message
+
+SELF_CATEGORY = "com.google.android.gsf.gtalkservice"
+NO_RECEIVER = 1
+UNAUTHORIZED = 401
+
+
+class MtalkConnection(asyncio.Protocol):
+    """One phone's connection. Idle it holds no buffer and no timer."""
+
+    __slots__ = (
+        "_buffer",
+        "_core",
+        "_device",
+        "_frames_in",
+        "_frames_out",
+        "_registry",
+        "_transport",
+        "_version_read",
+        "idle",
+    )
+
+    def __init__(self, core: PushCore, registry: Registry) -> None:
+        self._core = core
+        self._registry = registry
+        self._transport: asyncio.Transport | None = None
+        self._device: Device | None = None
+        self._buffer: bytearray | None = None
+        self._version_read = False
+        self._frames_in = 0
+        self._frames_out = 0
+        self.idle = False
+        """The phone sleeps: messages with delay_while_idle wait."""
+
+    # -- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        source: bytes | bytearray = data
+        if self._buffer is not None:
+            self._buffer += data
+            source, self._buffer = self._buffer, None
+        position = 0
+        try:
+            if not self._version_read:
+                if not OLDEST_VERSION <= source[0] <= VERSION:
+                    raise MalformedProtobuf(f"version {source[0]}")
+                self._version_read = True
+                position = 1
+            while (frame := read_frame(source, position)) is not None:
+                tag, body, position = frame
+                self._handle(tag, body)
+                if self._is_closing():
+                    return
+        except MalformedProtobuf:
+            self.close()
+            return
+        if position < len(source):
+            self._buffer = bytearray(source[position:])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        device, self._device = self._device, None
+        if device is not None and device.session is self:
+            device.session = None
+            self._core.session_ended(device)
+
+    # -- frames of the phone
+
+    def _handle(self, tag: int, body: bytes) -> None:
+        self._frames_in += 1
+        if tag == Tag.LOGIN_REQUEST:
+            self._log_in(body)
+            return
+        device = self._device
+        if device is None:
+            raise MalformedProtobuf("frame before LoginRequest")
+        acknowledged = last_stream_id_received(tag, body)
+        if acknowledged is not None:
+            self._core.acknowledged_up_to(device, acknowledged)
+        if tag == Tag.HEARTBEAT_PING:
+            self._write(heartbeat_ack(self._frames_in))
+        elif tag == Tag.IQ_STANZA:
+            self._core.acknowledged_ids(device, read_selective_ack(body))
+        elif tag == Tag.DATA_MESSAGE_STANZA:
+            self._take_message(device, body)
+        elif tag == Tag.CLOSE:
+            self.close()
+
+    def _log_in(self, body: bytes) -> None:
+        if self._device is not None:
+            raise MalformedProtobuf("second LoginRequest")
+        request = read_login_request(body)
+        device = self._registry.authenticated(request.user, request.auth_token)
+        version = bytes((VERSION,))
+        if device is None:
+            self._write(version + login_refusal(request.id, UNAUTHORIZED, "bad credentials"))
+            self.close()
+            return
+        older = device.session
+        if older is not None:
+            older.replace()
+            self._core.session_ended(device)
+        device.session = self
+        self._device = device
+        heartbeat = self._core.settings.heartbeat
+        self._write(
+            version
+            + login_response(
+                request.id,
+                now_ms=int(time.time() * 1000),
+                heartbeat_ms=None if heartbeat is None else round(heartbeat * 1000),
+            )
+        )
+        self._core.logged_in(device, request.received_persistent_ids)
+
+    def _take_message(self, device: Device, body: bytes) -> None:
+        message = read_phone_message(body)
+        if message.status == NO_RECEIVER:
+            self._core.refused(device, message.persistent_id)
+        elif message.category == SELF_CATEGORY and "IdleNotification" in message.app_data:
+            self.idle = message.app_data["IdleNotification"] == "true"
+            if not self.idle:
+                self._core.woke_up(device)
+
+    # -- called by the core
+
+    def send_message(self, message: Message) -> int:
+        """Write a message; returns the stream id under which the phone will acknowledge it."""
+        registration = message.registration
+        self._write(
+            data_message(
+                persistent_id=message.id,
+                sender=message.sender,
+                to=registration.device.name,
+                category=registration.app,
+                collapse_key=message.collapse_key,
+                app_data=message.app_data,
+                stream_id=self._frames_out + 1,
+                last_received=self._frames_in,
+                registration_id=registration.id,
+                ttl=message.ttl,
+                sent_ms=int(message.accepted * 1000),
+                queued=max(0, int(time.time() - message.accepted)),
+            )
+        )
+        return self._frames_out
+
+    def replace(self) -> None:
+        """A newer session of the device takes over."""
+        self._write(stream_error("conflict", "replaced by a newer session"))
+        self.close()
+
+    def close(self) -> None:
+        """End the connection in order."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once: the service stops."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self, frame: bytes) -> None:
+        assert self._transport is not None
+        self._frames_out += 1
+        self._transport.write(frame)
+
+    def _is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()

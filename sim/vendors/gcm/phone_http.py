@@ -1,0 +1,99 @@
+"""The HTTP endpoints that phones use: check-in and registration of apps.
+
+    POST /checkin         protobuf: 2 id, 13 security_token (fixed64), 14 version; the answer holds
+                          1 stats_ok, 3 time_msec, 7 android_id and 8 security_token (fixed64)
+    POST /c2dm/register3  form: app, sender (comma-separated), [delete=true]; with
+                          `Authorization: AidLogin <android id>:<security token>`; the answer is
+                          token=<registration id>, deleted=<app> or Error=<name>
+
+Source: what the clients of firebase-messaging and Chromium send. Simplification: a check-in tells
+nothing about the device but its identity.
+"""
+
+import time
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from sim.vendors.gcm.core import PushCore
+from sim.vendors.gcm.protobuf import (
+    MalformedProtobuf,
+    fixed64_field,
+    number_field,
+    read_fields,
+)
+from sim.vendors.gcm.registry import Device, Registry
+
+CHECKIN_PATH = "/checkin"
+REGISTER_PATH = "/c2dm/register3"
+MAX_SENDERS = 100
+"""Senders that one app can register with (GCM, "Advanced topics")."""
+
+_MAX_PARAMETERS = 1000
+
+
+class PhoneEndpoints:
+    """Answers phones that check in and apps that register."""
+
+    def __init__(self, core: PushCore, registry: Registry) -> None:
+        self._core = core
+        self._registry = registry
+        self._senders = {project.sender_id for project in core.settings.projects}
+
+    async def check_in(self, request: web.BaseRequest) -> web.Response:
+        """POST /checkin: an identity for a phone, new or confirmed."""
+        try:
+            fields = dict(read_fields(await request.read()))
+        except MalformedProtobuf:
+            return web.Response(status=400, text="malformed check-in\n")
+        device = self._registry.authenticated(str(fields.get(2)), str(fields.get(13)))
+        if device is None:
+            device = self._registry.add_device()
+        return web.Response(
+            body=b"".join(
+                (
+                    number_field(1, 1),
+                    number_field(3, int(time.time() * 1000)),
+                    fixed64_field(7, device.android_id),
+                    fixed64_field(8, device.security_token),
+                )
+            ),
+            headers={"Content-Type": "application/x-protobuffer"},
+        )
+
+    async def register(self, request: web.BaseRequest) -> web.Response:
+        """POST /c2dm/register3: a registration id for an app, or its end."""
+        try:
+            text = (await request.read()).decode("utf-8")
+            form = dict(parse_qsl(text, errors="strict", max_num_fields=_MAX_PARAMETERS))
+        except ValueError:
+            return _lines("Error=INVALID_PARAMETERS")
+        device = self._authenticated(request.headers.get("Authorization", ""))
+        if device is None:
+            return _lines("Error=AUTHENTICATION_FAILED")
+        app = form.get("app", "")
+        senders = tuple(sender for sender in form.get("sender", "").split(",") if sender)
+        if form.get("delete") == "true" and app:
+            return self._unregister(device, app)
+        if not app or not senders or len(senders) > MAX_SENDERS:
+            return _lines("Error=INVALID_PARAMETERS")
+        if not all(sender in self._senders for sender in senders):
+            return _lines("Error=INVALID_SENDER")
+        return _lines(f"token={self._registry.register(device, app, senders).id}")
+
+    def _unregister(self, device: Device, app: str) -> web.Response:
+        registration = device.registration(app)
+        if registration is not None:
+            self._core.unregistered(registration)
+        return _lines(f"deleted={app}")
+
+    def _authenticated(self, header: str) -> Device | None:
+        scheme, _, credentials = header.partition(" ")
+        android_id, _, security_token = credentials.partition(":")
+        if scheme != "AidLogin":
+            return None
+        return self._registry.authenticated(android_id, security_token)
+
+
+def _lines(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/plain", charset="UTF-8")

@@ -1,0 +1,98 @@
+"""The protobuf wire format as far as MCS and check-in need it: varint, fixed64, length-delimited.
+
+Source: Google, "Protocol Buffers: Encoding". There are no schemas here: a message is a sequence
+of (field number, value), and who reads it knows what the numbers mean.
+"""
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
+MAX_VARINT_BYTES = 10
+
+
+class MalformedProtobuf(Exception):
+    """The bytes are no protobuf message."""
+
+
+def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
+    """The varint at `start` and the position after it; None if it is not complete.
+
+    Raises MalformedProtobuf when it is longer than ten bytes.
+    """
+    value = 0
+    for index in range(MAX_VARINT_BYTES):
+        position = start + index
+        if position >= len(data):
+            return None
+        byte = data[position]
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, position + 1
+    raise MalformedProtobuf("varint too long")
+
+
+def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The fields of a message in order: numbers as unsigned int, the rest as bytes.
+
+    Raises MalformedProtobuf at the first thing that is no field.
+    """
+    position = 0
+    while position < len(data):
+        key, position = _complete(read_varint(data, position))
+        number, wire_type = key >> 3, key & 7
+        if number == 0:
+            raise MalformedProtobuf("field number 0")
+        if wire_type == VARINT:
+            value, position = _complete(read_varint(data, position))
+            yield number, value
+            continue
+        if wire_type == LENGTH_DELIMITED:
+            length, position = _complete(read_varint(data, position))
+        elif wire_type in (FIXED64, FIXED32):
+            length = 8 if wire_type == FIXED64 else 4
+        else:
+            raise MalformedProtobuf(f"wire type {wire_type}")
+        end = position + length
+        if end > len(data):
+            raise MalformedProtobuf("field runs over the end of the message")
+        chunk = data[position:end]
+        yield number, chunk if wire_type == LENGTH_DELIMITED else int.from_bytes(chunk, "little")
+        position = end
+
+
+def _complete(result: tuple[int, int] | None) -> tuple[int, int]:
+    if result is None:
+        raise MalformedProtobuf("message cut short")
+    return result
+
+
+def varint(value: int) -> bytes:
+    """Encode an unsigned number below 2**64."""
+    if value < 0x80:
+        return bytes((value,))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A varint field."""
+    return varint(number << 3) + varint(value)
+
+
+def fixed64_field(number: int, value: int) -> bytes:
+    """A fixed64 field."""
+    return varint(number << 3 | FIXED64) + value.to_bytes(8, "little")
+
+
+def bytes_field(number: int, value: bytes) -> bytes:
+    """A length-delimited field."""
+    return varint(number << 3 | LENGTH_DELIMITED) + varint(len(value)) + value
+
+
+def text_field(number: int, value: str) -> bytes:
+    """A string field, UTF-8; what JSON allows and UTF-8 does not (a lone surrogate) becomes "?"."""
+    return bytes_field(number, value.encode("utf-8", "replace"))

@@ -1,0 +1,219 @@
+"""The mock GCM assembled: HTTP connection server, registration, push core and MTalk."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from sim.vendors.gcm.core import GcmStatistics, PushCore
+from sim.vendors.gcm.http import SEND_PATHS, Fault, SendEndpoint, not_found
+from sim.vendors.gcm.mtalk import MtalkConnection
+from sim.vendors.gcm.phone_http import CHECKIN_PATH, REGISTER_PATH, PhoneEndpoints
+from sim.vendors.gcm.registry import Device, Registration, Registry
+from sim.vendors.gcm.sending import Sender
+from sim.vendors.gcm.settings import GcmSettings
+from sim.vendors.seams import Trace, peer_name
+
+HTTPS_PORT = 443
+HTTP_PORT = 80
+MTALK_PORT = 5228
+
+SHUTDOWN_TIMEOUT = 1.0
+"""Seconds that requests in progress get when the service stops."""
+
+
+class UnknownDevice(LookupError):
+    """No device has this android id."""
+
+
+class UnknownRegistration(LookupError):
+    """The app has no registration on this device."""
+
+
+class GcmService:
+    """GCM.
+
+    `provider_tls` is the server context of the HTTPS port. `phone_tls` is that of the MTalk port;
+    without it MTalk is a plain connection, and the phones' HTTP endpoints are on a plain port
+    too. Time is the loop's and `time.time()`; every random draw comes from `rng`.
+    """
+
+    def __init__(
+        self,
+        settings: GcmSettings,
+        *,
+        host_name: str,
+        trace: Trace,
+        rng: Random,
+        provider_tls: ssl.SSLContext,
+        phone_tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._registry = Registry(rng, old_id_ttl=settings.canonical_old_id_ttl)
+        self._core = PushCore(settings, host_name=host_name, trace=trace, rng=rng)
+        self._sender = Sender(self._core, self._registry, rng)
+        self._sending = SendEndpoint(self._core, self._sender)
+        self._phones = PhoneEndpoints(self._core, self._registry)
+        self._provider_tls = provider_tls
+        self._phone_tls = phone_tls
+        self._servers: list[asyncio.Server] = []
+        self._web_servers: list[web.Server] = []
+
+    # -- running
+
+    async def start(
+        self,
+        host: str | None = None,
+        *,
+        https_port: int = HTTPS_PORT,
+        mtalk_port: int = MTALK_PORT,
+        http_port: int = HTTP_PORT,
+    ) -> None:
+        """Listen on the current loop's host; `http_port` only when phones use no TLS.
+
+        Raises OSError if a port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        providers = _ProviderServer(self._core, self._answer)
+        self._web_servers.append(providers)
+        self._servers.append(
+            await loop.create_server(providers, host, https_port, ssl=self._provider_tls)
+        )
+        self._servers.append(
+            await loop.create_server(self._new_mtalk, host, mtalk_port, ssl=self._phone_tls)
+        )
+        if self._phone_tls is None:
+            phones = web.Server(self._answer_phone, access_log=None)
+            self._web_servers.append(phones)
+            self._servers.append(await loop.create_server(phones, host, http_port))
+
+    async def stop(self) -> None:
+        """Close the listeners and end every connection."""
+        for server in self._servers:
+            server.close()
+        for device in self._registry.devices():
+            if device.session is not None:
+                device.session.abort()
+        for web_server in self._web_servers:
+            await web_server.shutdown(SHUTDOWN_TIMEOUT)
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+        self._web_servers.clear()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports listened on: HTTPS, MTalk and, without TLS for phones, HTTP."""
+        return tuple(server.sockets[0].getsockname()[1] for server in self._servers)
+
+    def _new_mtalk(self) -> MtalkConnection:
+        return MtalkConnection(self._core, self._registry)
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "POST" and request.path in SEND_PATHS:
+            return await self._sending.answer(request)
+        return await self._answer_phone(request)
+
+    async def _answer_phone(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "POST" and request.path == CHECKIN_PATH:
+            return await self._phones.check_in(request)
+        if request.method == "POST" and request.path == REGISTER_PATH:
+            return await self._phones.register(request)
+        return not_found()
+
+    # -- provisioning and looking, without the network
+
+    def add_device(self) -> tuple[int, int]:
+        """Make a device known, as its check-in would; returns (android id, security token)."""
+        device = self._registry.add_device()
+        return device.android_id, device.security_token
+
+    def register(self, android_id: int, app: str, senders: list[str]) -> str:
+        """The registration id of an app (package) on a device, given if need be."""
+        return self._registry.register(self._device(android_id), app, senders).id
+
+    def token_of(self, android_id: int, app: str) -> str | None:
+        """The newest registration id of an app on a device; None if it never registered."""
+        registration = self._device(android_id).registration(app)
+        return registration.id if registration is not None else None
+
+    def is_connected(self, android_id: int) -> bool:
+        """Whether the service believes that the device is online."""
+        return self._device(android_id).session is not None
+
+    def statistics(self) -> GcmStatistics:
+        """Counters since the start; the object goes on counting."""
+        return self._core.statistics
+
+    # -- making things happen
+
+    def refresh(self, android_id: int, app: str) -> str:
+        """Give the app a new registration id; the old one becomes an alias. Returns the new one."""
+        registration = self._registration(android_id, app)
+        return self._registry.refresh(registration.device, app, registration.senders).id
+
+    def uninstall(self, android_id: int, app: str) -> bool:
+        """The app is gone from the device; GCM finds out when it next tries to deliver.
+
+        False if the app has no registration there. For phones that cannot say it themselves.
+        """
+        registration = self._device(android_id).registration(app)
+        if registration is None:
+            return False
+        registration.removed = True
+        return True
+
+    def unregister(self, android_id: int, app: str) -> None:
+        """End the registration as the app's own call would."""
+        self._core.unregistered(self._registration(android_id, app))
+
+    def invalidate(self, registration_id: str) -> bool:
+        """Make an id unknown: senders get NotRegistered for it. False if it was unknown."""
+        return self._registry.forget(registration_id)
+
+    def fail_next(self, count: int, status: int, *, retry_after: int | None = None) -> None:
+        """Answer the next `count` send requests with an HTTP error. `retry_after` in seconds."""
+        self._sending.faults.extend([Fault(status, retry_after)] * count)
+
+    def set_error(self, registration_id: str, error: str | None) -> None:
+        """Answer sends to this id with an error name (such as Unavailable); None ends it."""
+        if error is None:
+            self._sender.errors.pop(registration_id, None)
+        else:
+            self._sender.errors[registration_id] = error
+
+    def _device(self, android_id: int) -> Device:
+        device = self._registry.device(android_id)
+        if device is None:
+            raise UnknownDevice("no device with this android id; add it or let it check in first")
+        return device
+
+    def _registration(self, android_id: int, app: str) -> Registration:
+        registration = self._device(android_id).registration(app)
+        if registration is None:
+            raise UnknownRegistration(f"{app} has no registration on this device")
+        return registration
+
+
+class _ProviderServer(web.Server):
+    """The HTTPS server, which tells the trace about its connections."""
+
+    def __init__(
+        self, core: PushCore, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> None:
+        super().__init__(answer, access_log=None)
+        self._core = core
+        self._peers: dict[RequestHandler, str] = {}
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        peer = self._peers[handler] = peer_name(transport.get_extra_info("peername"))
+        self._core.statistics.connections_opened += 1
+        self._core.emit("vendor.connected", peer=peer, topic=None)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        reason = "peer" if exc is None else "lost"
+        self._core.emit("vendor.closed", peer=self._peers.pop(handler), reason=reason)

@@ -1,0 +1,47 @@
+"""Settings of the mock GCM, with the defaults of its contract. Times are virtual seconds."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sim.distributions import Constant, Distribution
+
+FOUR_WEEKS = 2_419_200
+"""Longest and default time to live (GCM, "Set the lifespan of a message")."""
+
+
+class Project(BaseModel):
+    """A project at Google: the sender id that apps register with, and the keys that may send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sender_id: str = Field(min_length=1)
+    api_keys: tuple[str, ...]
+
+
+class GcmSettings(BaseModel):
+    """How the HTTP connection server and the store behind it behave."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    projects: tuple[Project, ...] = ()
+    payload_limit: int = Field(default=4096, ge=1)
+    """Bytes of all data keys and values together."""
+    max_registration_ids: int = Field(default=1000, ge=1)
+    max_collapse_keys: int = Field(default=4, ge=1)
+    """Different collapse keys stored per app and device."""
+    max_pending: int = Field(default=100, ge=1)
+    """Non-collapsible messages stored per app and device."""
+    default_ttl: int = Field(default=FOUR_WEEKS, ge=0, le=FOUR_WEEKS)
+    strict_fields: bool = False
+    """Answer 400 to unknown top-level fields, as the early server did."""
+    unregister_delay: float = Field(default=0.0, ge=0)
+    """Until a removed registration answers NotRegistered; up to 300 s in reality."""
+    canonical_old_id_ttl: float | None = Field(default=None, gt=0)
+    """How long an id works after a newer one became canonical; None: for ever."""
+    retry_after: Literal["seconds", "date"] = "seconds"
+    """Form of the Retry-After header."""
+    heartbeat: float | None = Field(default=None, gt=0)
+    """Heartbeat interval told to phones at login; None leaves it to them."""
+    latency: Distribution = Constant(value=0.08)
+    """From accepting a message to writing it to the phone's connection."""

@@ -1,0 +1,101 @@
+"""What GCM keeps for a device that is offline or asleep, and for how long.
+
+Rules (GCM, "Advanced topics"): a collapsible message replaces the stored one with the same key;
+at most four different keys are kept per app and device, a fifth makes the server keep four of
+them, which ones is undefined. Other messages are all kept, up to 100 per app and device; one more
+and all of them are thrown away, and the app is told so on the device's next connection.
+"""
+
+from asyncio import TimerHandle
+from enum import Enum
+from random import Random
+
+from sim.vendors.gcm.registry import Registration
+
+
+class Stage(Enum):
+    """Where an accepted message is."""
+
+    STORED = "stored"
+    SENT = "sent"
+
+
+class Message:
+    """An accepted message on its way to a device.
+
+    `id` is what the sender got and the phone sees as persistent id. `accepted` is in Unix
+    seconds, `ttl` in seconds, `app_data` is encoded for MCS. `stream_id` counts frames on the
+    session it was last sent on.
+    """
+
+    __slots__ = (
+        "accepted",
+        "app_data",
+        "attempts",
+        "collapse_key",
+        "id",
+        "nid",
+        "registration",
+        "sender",
+        "stage",
+        "stream_id",
+        "timer",
+        "ttl",
+        "waits_while_idle",
+    )
+
+    def __init__(
+        self,
+        nid: str,
+        id: str,
+        registration: Registration,
+        *,
+        sender: str,
+        app_data: bytes,
+        collapse_key: str | None,
+        ttl: int,
+        waits_while_idle: bool,
+        accepted: float,
+    ) -> None:
+        self.nid = nid
+        self.id = id
+        self.registration = registration
+        self.sender = sender
+        self.app_data = app_data
+        self.collapse_key = collapse_key
+        self.ttl = ttl
+        self.waits_while_idle = waits_while_idle
+        self.accepted = accepted
+        self.attempts = 0
+        self.stage = Stage.STORED
+        self.stream_id = 0
+        self.timer: TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Message {self.nid} [{self.stage.name}, attempts={self.attempts}]>"
+
+    @property
+    def expires(self) -> float:
+        """Unix seconds."""
+        return self.accepted + self.ttl
+
+    def stop_timer(self) -> None:
+        """The message leaves storage or its waiting for an acknowledgement ends."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+def displaced_by_key(
+    stored: list[Message], new: Message, *, max_keys: int, rng: Random
+) -> Message | None:
+    """Which message has to go so that a collapsible one can be stored; None if there is room.
+
+    `stored` are the collapsible messages of the app on the device. The answer may be `new` itself.
+    """
+    for message in stored:
+        if message.collapse_key == new.collapse_key:
+            return message
+    if len(stored) < max_keys:
+        return None
+    return rng.choice([*stored, new])
