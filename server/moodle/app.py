@@ -8,6 +8,7 @@ from aiohttp import web
 from server.moodle import login, rest
 from server.moodle.settings import SiteSettings
 from server.moodle.site import Site
+from server.moodle.web.routes import add_routes
 
 
 def create_app(settings: SiteSettings) -> web.Application:
@@ -32,4 +33,5 @@ def create_app(settings: SiteSettings) -> web.Application:
     for path, handler in handlers.items():
         app.router.add_get(prefix + path, handler)
         app.router.add_post(prefix + path, handler)
+    add_routes(app.router, prefix, site)
     return app

@@ -128,7 +128,7 @@ def install(connection: Connection, settings: SiteSettings) -> None:
             connection.execute(insert(config).values(name=name, value=value))
 
     outputs = settings.default_outputs
-    permitted: Mapping[str, str] = {**outputs.permitted}
+    permitted = {str(name): str(permission) for name, permission in outputs.permitted.items()}
     plugin = {
         f"{name}_provider_{PROVIDER}_permitted": permitted.get(name, "permitted")
         for name in PROCESSORS

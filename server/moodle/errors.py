@@ -19,6 +19,7 @@ _TEXTS = {
     # There is no such string in Moodle, so clients see its name.
     "permissionnotimplemented": "error/permissionnotimplemented",
     "requirecorrectaccess": "Invalid url or port.",
+    "requireloginerror": "Course or activity not accessible.",
     "servicenotavailable": ("Web service is not available (it doesn't exist or might be disabled)"),
     "unknowndevice": "Unknown device",
     # Up to 2.8 a wrong password is reported with this text, too.

@@ -1,0 +1,178 @@
+"""What an administrator does from the command line: accounts and phones in bulk.
+
+    python -m server.moodle.admin --config site.yaml --import accounts.json
+
+The file holds `users` and `devices`, see `Accounts`. The functions are for tools in the same
+process and take a connection inside a transaction, as given by `Database.run` or `run_now`.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from server.database import Database
+from server.moodle import configuration
+from server.moodle.config_file import ConfigError, read_model
+from server.moodle.configuration import PROCESSORS, STATES
+from server.moodle.messaging.outputs import preference_name
+from server.moodle.passwords import make_hasher
+from server.moodle.schema import airnotifier_user_devices, user_preferences, users
+from server.moodle.settings import Role, SiteSettings
+from server.moodle.site import install
+
+
+class AdminError(Exception):
+    """The import cannot be done as asked. Nothing of it was stored."""
+
+
+class NewUser(BaseModel):
+    """An account to create. Without a password nobody can log in to it, but it gets messages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    username: str = Field(min_length=1, max_length=100)
+    firstname: str = Field(max_length=100)
+    lastname: str = Field(max_length=100)
+    email: str = Field(default="", max_length=100)
+    role: Role = "student"
+    password: str | None = Field(default=None, repr=False)
+
+
+class NewDevice(BaseModel):
+    """A registered phone to create. `token` as the gateway knows it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    username: str
+    token: str = Field(max_length=255, repr=False)
+    devicename: str = Field(default="", max_length=255)
+    enabled: bool = True
+
+
+class Accounts(BaseModel):
+    """The contents of an import file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    users: list[NewUser] = []
+    devices: list[NewDevice] = []
+
+
+def import_users(
+    connection: Connection, new: Iterable[NewUser], hasher: PasswordHasher
+) -> dict[str, int]:
+    """Create accounts; username -> id, in the order given. Raises AdminError for a name in use."""
+    rows: list[dict[str, Any]] = [
+        {
+            **user.model_dump(),
+            "password": "" if user.password is None else hasher.hash(user.password),
+        }
+        for user in new
+    ]
+    present = set(connection.scalars(select(users.c.username)))
+    for row in rows:
+        if row["username"] in present:
+            raise AdminError(f"there is already a user {row['username']!r}")
+        present.add(row["username"])
+    if rows:
+        connection.execute(insert(users), rows)
+    ids = user_ids(connection)
+    return {row["username"]: ids[row["username"]] for row in rows}
+
+
+def import_devices(connection: Connection, new: Sequence[NewDevice]) -> None:
+    """Register phones for the site's app and tick mobile notifications for their owners.
+
+    The owners' preferences become the site's default outputs and airnotifier, for both states.
+    Raises AdminError for an unknown username.
+    """
+    ids = user_ids(connection)
+    unknown = [device.username for device in new if device.username not in ids]
+    if unknown:
+        raise AdminError(f"there is no user {unknown[0]!r}")
+    if not new:
+        return
+    current = configuration.load(connection)
+    appname = current.values["airnotifierappname"]
+    connection.execute(
+        insert(airnotifier_user_devices),
+        [
+            {
+                "appname": appname,
+                "devicename": device.devicename,
+                "devicenotificationtoken": device.token,
+                "userid": ids[device.username],
+                "enable": int(device.enabled),
+            }
+            for device in new
+        ],
+    )
+    owners = list(dict.fromkeys(ids[device.username] for device in new))
+    for state in STATES:
+        outputs = (*current.defaults[state], "airnotifier")
+        set_outputs(connection, owners, state, outputs)
+
+
+def set_outputs(
+    connection: Connection, owners: Iterable[int], state: str, outputs: Iterable[str]
+) -> None:
+    """Set the outputs of private messages of many users for a state, loggedin or loggedoff."""
+    if state not in STATES:
+        raise AdminError(f"there is no state {state!r}: use one of {', '.join(STATES)}")
+    wanted = list(outputs)
+    name = preference_name(state)
+    value = ",".join(output for output in PROCESSORS if output in wanted) or "none"
+    rows = [{"userid": owner, "name": name, "value": value} for owner in dict.fromkeys(owners)]
+    if not rows:
+        return
+    table = user_preferences
+    connection.execute(
+        delete(table).where(table.c.name == name, table.c.userid == bindparam("userid")), rows
+    )
+    connection.execute(insert(table), rows)
+
+
+def suspend_user(connection: Connection, username: str, *, suspended: bool = True) -> None:
+    """Suspend an account or lift its suspension. Raises AdminError for an unknown username."""
+    changed = connection.execute(
+        update(users).where(users.c.username == username).values(suspended=int(suspended))
+    )
+    if not changed.rowcount:
+        raise AdminError(f"there is no user {username!r}")
+
+
+def user_ids(connection: Connection) -> dict[str, int]:
+    """All usernames and their ids, in the order of creation."""
+    rows = connection.execute(select(users.c.username, users.c.id).order_by(users.c.id))
+    return {row.username: row.id for row in rows}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m server.moodle.admin", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--import", type=Path, required=True, metavar="FILE", dest="accounts")
+    arguments = parser.parse_args()
+    try:
+        settings = read_model(arguments.config, SiteSettings)
+        accounts = read_model(arguments.accounts, Accounts)
+        database = Database(settings.database, durability=settings.durability)
+        database.run_now(_import_all, settings, accounts)
+    except (ConfigError, AdminError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"imported {len(accounts.users)} users and {len(accounts.devices)} phones")
+    return 0
+
+
+def _import_all(connection: Connection, settings: SiteSettings, accounts: Accounts) -> None:
+    hasher = make_hasher(settings.password_hash)
+    install(connection, settings, hasher)
+    import_users(connection, accounts.users, hasher)
+    import_devices(connection, accounts.devices)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

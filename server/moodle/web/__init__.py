@@ -1,0 +1,1 @@
+"""The part of the site that people use in a browser."""
