@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from rich.text import Text
-
 from scenarios.engine.checks import check
-from scenarios.engine.diagnostics import Diagnostic, InvalidScenario, Source, Span, render
+from scenarios.engine.diagnostics import Diagnostic, InvalidScenario, Source, Span
 from scenarios.engine.expression_syntax import Value
 from scenarios.engine.matrix import cell_id, combine, read_axes, substitute_cell
 from scenarios.engine.mistakes import Mistakes
 from scenarios.engine.models import Scenario
-from scenarios.engine.nodes import MappingNode, find, plain
+from scenarios.engine.nodes import MappingNode, plain
 from scenarios.engine.validation import validate
 from scenarios.engine.yaml_reader import YamlReader
 
@@ -41,11 +39,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """A valid file: its cells in the order of the matrix, and where everything stands."""
+    """A valid file and its cells, in the order of the matrix."""
 
     path: Path
-    source: Source
-    root: MappingNode
+    text: str
     cells: tuple[Cell, ...]
 
     @property
@@ -60,18 +57,6 @@ class ScenarioFile:
     def seeds(self) -> range:
         """The seeds to run each cell with."""
         return self.cells[0].scenario.all_seeds
-
-    def position(self, *location: str | int) -> tuple[int, int]:
-        """Line and column (from 1) of a place: `position("flow", 7, "expect", "status")`.
-
-        Of the nearest place around it, if the file does not have it.
-        """
-        return self.source.position(find(self.root, location).span.start)
-
-    def failure(self, message: str, *location: str | int, help: str = "") -> Text:
-        """What went wrong at a place while running, said like a mistake in the file."""
-        span = find(self.root, location).span
-        return render(self.source, Diagnostic("failed", message, span, help))
 
 
 def load(path: Path) -> ScenarioFile:
@@ -91,8 +76,7 @@ def load(path: Path) -> ScenarioFile:
         mistakes.add(Diagnostic("not-a-mapping", message, root.span))
     if found := mistakes.all():
         raise InvalidScenario(source, found)
-    assert isinstance(root, MappingNode)
-    return ScenarioFile(path, source, root, tuple(cells))
+    return ScenarioFile(path, source.text, tuple(cells))
 
 
 def _cells(root: MappingNode, mistakes: Mistakes) -> list[Cell]:

@@ -17,6 +17,7 @@ from scenarios.engine.units import UnitError, parse_duration, parse_percent, par
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
 _PARAMETERS: Final = {
+    "constant": ("value",),
     "uniform": ("low", "high"),
     "normal": ("mean", "stddev"),
     "exponential": ("mean",),
@@ -55,30 +56,33 @@ def _distribution(value: Any) -> Any:
 
 
 def _written(unit: str, example: str) -> dict[str, Any]:
-    pattern = rf"^[0-9]+(\.[0-9]+)?({unit})$"
-    return {"anyOf": [{"type": "string", "pattern": pattern, "examples": [example]}, {"const": 0}]}
+    """The JSON Schema of a quantity: with its unit, or the number 0."""
+    return {
+        "type": ["string", "integer"],
+        "pattern": rf"^[0-9]+(\.[0-9]+)?({unit})$",
+        "minimum": 0,
+        "maximum": 0,
+        "examples": [example],
+    }
 
 
 _DURATION: Final = _written("us|ms|s|m|h|d", "300ms")
 _DISTRIBUTION: Final = {
-    "anyOf": [
-        *_DURATION["anyOf"],
-        *(
-            {
-                "type": "object",
-                "properties": {"dist": {"const": name}, **dict.fromkeys(parameters, _DURATION)},
-                "required": ["dist", *parameters],
-                "additionalProperties": False,
-            }
-            for name, parameters in _PARAMETERS.items()
-        ),
-    ]
+    "type": "object",
+    "properties": {
+        "dist": {"enum": list(_PARAMETERS)},
+        **{name: _DURATION for names in _PARAMETERS.values() for name in names},
+    },
+    "required": ["dist"],
+    "additionalProperties": False,
 }
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION)]
 Distribution = Annotated[
-    sim.distributions.Distribution, BeforeValidator(_distribution), WithJsonSchema(_DISTRIBUTION)
+    sim.distributions.Distribution,
+    BeforeValidator(_distribution),
+    WithJsonSchema({"anyOf": [_DURATION, _DISTRIBUTION]}),
 ]
 Size = Annotated[
     int,

@@ -1,0 +1,257 @@
+"""The command `airbed`: check, list and run scenario files; print their JSON Schema.
+
+Whatever a user gets wrong ends in a message and an exit code (`exit_codes.py`), never in a
+traceback. What was asked for goes to standard output, mistakes to standard error.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, NoReturn
+
+from rich.console import Console
+
+from scenarios.engine.diagnostics import did_you_mean
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.schema import schema_text
+from scenarios.engine.selection import SHIPPED, Selection, select, shown
+from scenarios.engine.tags import Condition, TagError, parse_tags
+
+COMMANDS: Final = {
+    "run": "run scenarios",
+    "check": "find the mistakes in scenario files, run nothing",
+    "list": "list the scenarios that come with Airbed, or those in a directory",
+    "schema": "print the JSON Schema of scenario files, for editors",
+}
+_EPILOG: Final = """\
+exit codes: 0 ok, 1 a scenario failed, 2 interrupted, 3 internal error,
+            4 bad usage or an invalid file, 5 nothing selected
+
+start with: airbed list, then airbed run flows/ten_steps.yaml
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (without the program's name); its exit code.
+
+    Raises SystemExit for --help, --version and bad usage, as argparse does.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    args = _parse(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        return int(_run_command(args))
+    except KeyboardInterrupt:
+        _say("\nairbed: interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `airbed list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if args.debug:
+            raise
+        _say(
+            f"airbed: internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
+            "This is a mistake in Airbed. Please report it, with the scenario file and what the"
+            " same command prints with --debug."
+        )
+        return ExitCode.INTERNAL_ERROR
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    match args.command:
+        case "check":
+            return _check(args)
+        case "list":
+            return _list(args)
+        case "schema":
+            print(schema_text(), end="")
+            return ExitCode.OK
+        case _:
+            return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    selection = select(args.files, args.tags)
+    if selection.invalid:
+        _show_mistakes(selection)
+        _say("nothing was run")
+        return ExitCode.INVALID
+    if not selection.valid:
+        return _nothing(selection)
+    # Not before it is needed: the other commands work without the simulation.
+    from scenarios.engine.run_command import run_command
+
+    args.scenarios = selection.valid
+    return run_command(args)
+
+
+def _check(args: argparse.Namespace) -> int:
+    selection = select(args.files)
+    for file in selection.valid:
+        runs = len(file.cells) * len(file.seeds)
+        print(f"ok       {file.path}: {_count(len(file.cells), 'cell')}, {_count(runs, 'run')}")
+    for error in selection.invalid:
+        print(f"invalid  {error.source.name}: {_count(len(error.diagnostics), 'mistake')}")
+    sys.stdout.flush()
+    _show_mistakes(selection)
+    if selection.invalid:
+        return ExitCode.INVALID
+    if not selection.valid:
+        return _nothing(selection)
+    print(f"{_count(len(selection.valid), 'file')} checked, no mistakes")
+    print(f"next: airbed run {' '.join(args.files)}")
+    return ExitCode.OK
+
+
+def _list(args: argparse.Namespace) -> int:
+    selection = select([args.directory], args.tags)
+    rows = [("NAME", "TAGS", "CELLS", "SEEDS", "FILE")]
+    rows += [
+        (
+            file.name,
+            " ".join(file.tags),
+            str(len(file.cells)),
+            str(len(file.seeds)),
+            str(file.path),
+        )
+        for file in selection.valid
+    ]
+    if selection.valid:
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            print("  ".join(map(str.ljust, row, widths)).rstrip())
+        print(f"\nnext: airbed run {selection.valid[0].path}")
+    sys.stdout.flush()
+    _show_mistakes(selection)
+    if selection.invalid:
+        return ExitCode.INVALID
+    return ExitCode.OK if selection.valid else _nothing(selection)
+
+
+def _nothing(selection: Selection) -> int:
+    if selection.left_out:
+        tags = sorted({tag for file in selection.left_out for tag in file.tags})
+        _say(f"airbed: no scenario has these tags\n  tags there are: {', '.join(tags) or 'none'}")
+    else:
+        _say("airbed: no scenario files (*.yaml) there")
+    return ExitCode.NOTHING_SELECTED
+
+
+def _show_mistakes(selection: Selection) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for error in selection.invalid:
+        console.print(error.render())
+    mistakes = sum(len(error.diagnostics) for error in selection.invalid)
+    if mistakes:
+        files = _count(len(selection.invalid), "file")
+        _say(f"{_count(mistakes, 'mistake')} in {files}; correct them and try again")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with our exit code for bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        _say(f"airbed: {message}")
+        raise SystemExit(int(ExitCode.INVALID))
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="airbed",
+        description="An end-to-end testbed for Moodle Mobile push notifications.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"airbed {_version()}")
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show a traceback on internal errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = {
+        name: commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+        for name, text in COMMANDS.items()
+    }
+    add["run"].add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(add["run"])
+    add["run"].add_argument(
+        "--seed", type=_seed, metavar="N", help="run with this seed instead of the file's"
+    )
+    add["run"].add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the records of the runs go (default: runs)",
+    )
+    volume = add["run"].add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
+    volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")
+    add["check"].add_argument("files", nargs="+", metavar="FILE|DIR", help="files to check")
+    add["list"].add_argument(
+        "directory",
+        nargs="?",
+        default=str(shown(SHIPPED)),
+        metavar="DIR",
+        help="where to look (default: what comes with Airbed)",
+    )
+    _add_tags(add["list"])
+    first = next((each for each in arguments if not each.startswith("-")), None)
+    if first is not None and first not in COMMANDS:
+        parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
+    return parser.parse_args(arguments)
+
+
+def _add_tags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-t",
+        "--tags",
+        type=_tags,
+        action="append",
+        default=[],
+        metavar="TAGS",
+        help="only scenarios with these tags: smoke, 'smoke and not slow'",
+    )
+
+
+def _tags(text: str) -> Condition:
+    try:
+        return parse_tags(text)
+    except TagError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version("airbed")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
