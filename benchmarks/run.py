@@ -110,9 +110,24 @@ def memory(turns: int = 3) -> list[Figure]:
     ]
 
 
+def fleet(turns: int = 3) -> list[Figure]:
+    """An idle phone with its app and both sides of its push connection."""
+    return [
+        figure(
+            title,
+            "KiB",
+            [measure("fleet", platform)["bytes_per_phone"] / 1024 for _ in range(turns)],
+            4,
+            at_least=False,
+        )
+        for platform, title in (("ios", "idle iPhone"), ("android", "idle Android phone"))
+    ]
+
+
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "loops": loops,
     "memory": memory,
+    "fleet": fleet,
 }
 
 
