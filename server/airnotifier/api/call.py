@@ -27,7 +27,6 @@ class Call:
     app: App
     permissions: int
     arguments: Arguments
-    peer: str
     target: Target | None
     """What the `token` argument names, if there is one."""
 
@@ -60,21 +59,26 @@ async def admit(gateway: Gateway, request: web.Request, permission: Permission) 
         request.rel_url.raw_query_string, headers.get("Content-Type", ""), body
     )
     token = arguments.text("token")
-    if token:
-        request["token"] = token  # for the log, should the call be refused
-    addressee = target(token, arguments.text("device")) if token else None
-    app = gateway.apps.get(name)
-    if app is None:
-        raise Refused(400, "Invalid application name")
-    peer = caller(
-        request.remote or "", headers.get("X-Forwarded-For"), gateway.settings.trusted_proxies
-    )
-    app.check_address(peer)
-    permissions = app.permissions_of(key)
-    check_permission(permissions, permission)
-    if arguments.malformed is not None:
-        raise Refused(400, arguments.malformed)
-    return Call(app, permissions, arguments, peer, addressee)
+    try:
+        addressee = target(token, arguments.text("device")) if token else None
+        app = gateway.apps.get(name)
+        if app is None:
+            raise Refused(400, "Invalid application name")
+        app.check_address(peer_of(gateway, request))
+        permissions = app.permissions_of(key)
+        check_permission(permissions, permission)
+        if arguments.malformed is not None:
+            raise Refused(400, arguments.malformed)
+    except Refused as refused:
+        refused.token = token
+        raise
+    return Call(app, permissions, arguments, addressee)
+
+
+def peer_of(gateway: Gateway, request: web.Request) -> str:
+    """The address that calls."""
+    forwarded = request.headers.get("X-Forwarded-For")
+    return caller(request.remote or "", forwarded, gateway.settings.trusted_proxies)
 
 
 def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
@@ -101,7 +105,7 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
             reason=reason,
             status=status,
             path=path,
-            peer=request.remote,
+            peer=peer_of(gateway, request),
         )
         return answer({"error": reason}, status)
 

@@ -26,11 +26,20 @@ class Notifications:
 
     async def send(self, request: web.Request) -> web.Response:
         """Accept a push, or say why not."""
+        token: str | None = None
         try:
-            return await self._send(request)
+            call = await admit(self._gateway, request, Permission.SEND_NOTIFICATION)
+            if call.target is None:
+                raise Refused(400, "No token provided")
+            token = call.target.token
+            letter = compose(call.app, call.target.provider, call.arguments)
+            may_create = call.permissions & Permission.CREATE_TOKEN
+            push = await self._gateway.accept_push(
+                call.app, call.target, letter, channels_of(call.arguments) if may_create else None
+            )
         except Refused as refused:
             app = request.headers.get("X-AN-APP-NAME", "")
-            token: str | None = request.get("token")
+            token = token or refused.token
             self._gateway.log.event(
                 "push.refused",
                 app=app if app in self._gateway.apps else None,
@@ -39,14 +48,4 @@ class Notifications:
                 token_ref=None if token is None else token_ref(token),
             )
             raise
-
-    async def _send(self, request: web.Request) -> web.Response:
-        call = await admit(self._gateway, request, Permission.SEND_NOTIFICATION)
-        if call.target is None:
-            raise Refused(400, "No token provided")
-        letter = compose(call.app, call.target.provider, call.arguments)
-        may_create = call.permissions & Permission.CREATE_TOKEN
-        push = await self._gateway.accept_push(
-            call.app, call.target, letter, channels_of(call.arguments) if may_create else None
-        )
         return answer({"status": "ok"}, extra={"X-AN-Push-Id": str(push.id)})
