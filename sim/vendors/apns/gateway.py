@@ -15,6 +15,8 @@ is lost as well. Other connections of the same certificate are not affected. Sou
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Callable
 from enum import Enum
 from random import Random
@@ -33,6 +35,10 @@ from sim.vendors.apns.frames import (
 from sim.vendors.apns.limits import ConnectionLimiter
 from sim.vendors.apns.registry import TOKEN_LENGTH, AppToken, topic_hash
 from sim.vendors.seams import peer_name, token_ref
+
+
+LINGER_ZERO = struct.pack("ii", 1, 0)
+"""struct linger: on, for zero seconds."""
 
 
 class State(Enum):
@@ -206,8 +212,6 @@ class ProviderConnection(asyncio.Protocol):
         self._reason = reason
         self._discarded += self._decoder.buffered
         self._decoder = FrameDecoder()
-        if self._gateway.core.settings.close_style == "rst":
-            self._open_transport().pause_reading()
         self._later(delay, lambda: self._say_and_wait(packet))
 
     def _say_and_wait(self, packet: bytes | None) -> None:
@@ -216,10 +220,15 @@ class ProviderConnection(asyncio.Protocol):
         self._later(self._gateway.core.settings.close_delay, self._finish)
 
     def _finish(self) -> None:
+        transport = self._open_transport()
         if self._gateway.core.settings.close_style == "rst":
-            self._open_transport().abort()
+            # The socket is closed with a RST whether or not there are unread bytes.
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO
+            )
+            transport.abort()
         else:
-            self._open_transport().close()
+            transport.close()
 
     def _close(self, reason: str) -> None:
         self._state = State.POISONED

@@ -34,8 +34,7 @@ class ApnsSettings(BaseModel):
     reject_delay: Distribution = Constant(value=0.3)
     """From reading a bad notification to its error packet; 0.36 to 0.5 s were seen in the wild."""
     close_style: Literal["drain", "rst"] = "drain"
-    """`drain` reads and discards until the close; `rst` stops reading, then resets the connection.
-    """
+    """How the connection ends after the discarding: `drain` with FIN, `rst` with a reset."""
     close_delay: float = Field(default=0.2, ge=0)
     """From the error packet to the close."""
     no_error_packet: float = Field(default=0.0, ge=0, le=1)

@@ -1,0 +1,368 @@
+"""The provider's connection to APNs: certificates, the poisoned connection, code 10."""
+
+import asyncio
+import json
+import struct
+from typing import Any
+
+import pytest
+
+from sim.vendors.seams import token_ref
+
+APP = "org.example"
+FAR = 0x7FFFFFFF
+
+
+def frame(identifier: int, token: bytes, payload: bytes = b"{}", expiry: int = FAR) -> bytes:
+    return struct.pack(
+        f">BIIH{len(token)}sH{len(payload)}s",
+        1,
+        identifier,
+        expiry,
+        len(token),
+        token,
+        len(payload),
+        payload,
+    )
+
+
+def simple(token: bytes, payload: bytes = b"{}") -> bytes:
+    return b"\0" + struct.pack(">H", len(token)) + token + struct.pack(">H", len(payload)) + payload
+
+
+def framed(identifier: int, token: bytes, payload: bytes, priority: int) -> bytes:
+    items = ((1, token), (2, payload), (3, struct.pack(">I", identifier)), (5, bytes([priority])))
+    body = b"".join(struct.pack(">BH", item, len(value)) + value for item, value in items)
+    return b"\2" + struct.pack(">I", len(body)) + body
+
+
+def accepted(stand: Any) -> list[int]:
+    return [event["identifier"] for event in stand.named("vendor.accepted")]
+
+
+def test_success_is_silence(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(1, token) + frame(2, token))
+        await asyncio.sleep(60)
+        assert peer.received == b""
+        assert peer.closed_at is None
+        assert accepted(stand) == [1, 2]
+        event = stand.named("vendor.accepted")[0]
+        local = peer.transport.get_extra_info("sockname")
+        assert event["peer"] == f"{local[0]}:{local[1]}"
+        assert event["token_ref"] == token_ref(token.hex())
+
+    stand.run(main)
+
+
+def test_what_follows_a_bad_notification_is_lost_whenever_it_was_sent(stand: Any) -> None:
+    service = stand.apns(reject_delay=0.3, close_delay=0.2)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer, other = await stand.provider(), await stand.provider()
+        start = asyncio.get_running_loop().time()
+        peer.transport.write(frame(1, token) + frame(2, bytes(32)) + frame(3, token))
+        await asyncio.sleep(0.1)
+        peer.transport.write(frame(4, token))
+        await asyncio.sleep(0.3)
+        peer.transport.write(frame(5, token))
+        other.transport.write(frame(6, token))
+        await asyncio.sleep(1)
+        ((at, packet),) = peer.writes
+        assert packet.hex() == "080800000002"
+        assert 0.3 <= at - start < 0.32
+        assert 0.5 <= peer.closed_at - start < 0.52
+        assert accepted(stand) == [1, 6]
+        assert other.closed_at is None
+        (rejected,) = stand.named("vendor.rejected")
+        assert rejected["reason"] == "invalid_token"
+        assert rejected["identifier"] == 2
+        (discarded,) = stand.named("vendor.discarded")
+        assert discarded["bytes"] == 3 * len(frame(3, token))
+
+    stand.run(main)
+
+
+TOKEN = bytes(range(32))
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (frame(9, b""), 2),
+        (frame(9, b"short"), 5),
+        (frame(9, TOKEN, b""), 4),
+        (frame(9, TOKEN, b"x" * 257), 7),
+        (frame(9, TOKEN), 8),
+        (frame(9, b"", b""), 2),
+        (frame(9, b"short", b""), 5),
+        (frame(9, TOKEN, b"x" * 300), 7),
+        (framed(9, TOKEN, b"x" * 257, 10), 7),
+    ],
+)
+def test_each_fault_has_its_status(stand: Any, bad: bytes, code: int) -> None:
+    stand.apns()
+
+    async def main() -> None:
+        peer = await stand.provider()
+        peer.transport.write(bad)
+        await asyncio.sleep(2)
+        assert peer.received == bytes([8, code, 0, 0, 0, 9])
+        assert accepted(stand) == []
+
+    stand.run(main)
+
+
+def test_the_payload_limit_is_a_setting(stand: Any) -> None:
+    service = stand.apns(legacy_payload_limit=2048)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(1, token, b"x" * 2048) + frame(2, token, b"x" * 2049))
+        await asyncio.sleep(2)
+        assert peer.received == bytes([8, 7, 0, 0, 0, 2])
+
+    stand.run(main)
+
+
+def test_a_token_of_another_app_is_an_invalid_token(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), "org.other")
+        peer = await stand.provider()
+        peer.transport.write(frame(9, token))
+        await asyncio.sleep(2)
+        assert peer.received == bytes([8, 8, 0, 0, 0, 9])
+
+    stand.run(main)
+
+
+def test_a_certificate_without_app_has_no_topic(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider(topic=None)
+        peer.transport.write(frame(9, token))
+        await asyncio.sleep(2)
+        assert peer.received == bytes([8, 3, 0, 0, 0, 9])
+
+    stand.run(main)
+
+
+def test_a_silent_notification_may_not_be_immediate(stand: Any) -> None:
+    service = stand.apns()
+    silent = json.dumps({"aps": {"content-available": 1}}).encode()
+    alert = json.dumps({"aps": {"content-available": 1, "alert": "hi"}}).encode()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        good = framed(1, token, silent, 5) + framed(2, token, alert, 10)
+        peer.transport.write(good + framed(3, token, silent, 10))
+        await asyncio.sleep(2)
+        assert accepted(stand) == [1, 2]
+        assert peer.received == bytes([8, 1, 0, 0, 0, 3])
+
+    stand.run(main)
+
+
+def test_a_bad_simple_notification_gets_no_packet(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(simple(token) + simple(bytes(32)) + simple(token))
+        await asyncio.sleep(2)
+        assert peer.received == b""
+        assert peer.closed_at is not None
+        assert len(accepted(stand)) == 1
+
+    stand.run(main)
+
+
+@pytest.mark.parametrize(("modern", "answer"), [(False, b""), (True, bytes([8, 128, 0, 0, 0, 0]))])
+def test_garbage_closes_the_connection_and_harms_nobody_else(
+    stand: Any, modern: bool, answer: bytes
+) -> None:
+    service = stand.apns(modern_protocol_error=modern)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(1, token) + b"GET / HTTP/1.1\r\n\r\n" + frame(2, token))
+        await asyncio.sleep(2)
+        assert peer.received == answer
+        assert peer.closed_at is not None
+        another = await stand.provider()
+        another.transport.write(frame(3, token))
+        await asyncio.sleep(1)
+        assert accepted(stand) == [1, 3]
+
+    stand.run(main)
+
+
+@pytest.mark.parametrize(
+    ("topic", "environments"), [(APP, ("development",)), (APP, ()), (None, ())]
+)
+def test_a_wrong_certificate_is_closed_with_zero_bytes(
+    stand: Any, topic: str | None, environments: tuple[str, ...]
+) -> None:
+    stand.apns()
+
+    async def main() -> None:
+        peer = await stand.provider(topic, environments)
+        await asyncio.sleep(1)
+        assert peer.received == b""
+        assert peer.closed_at is not None
+        assert stand.named("vendor.closed")[0]["reason"] == "certificate"
+
+    stand.run(main)
+
+
+def test_no_certificate_is_closed_with_zero_bytes(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.connect("gateway.push.apple.com", 2195, stand.world.ca.client_context())
+        peer.transport.write(frame(1, token))
+        await asyncio.sleep(1)
+        assert peer.received == b""
+        assert peer.closed_at is not None
+        assert accepted(stand) == []
+
+    stand.run(main)
+
+
+def test_a_universal_certificate_is_good_everywhere(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider(environments=("development", "production"))
+        peer.transport.write(frame(1, token))
+        await asyncio.sleep(1)
+        assert accepted(stand) == [1]
+
+    stand.run(main)
+
+
+def test_tls_1_3_is_not_spoken_to_providers(stand: Any) -> None:
+    stand.apns()
+
+    async def main() -> None:
+        peer = await stand.provider()
+        assert peer.transport.get_extra_info("ssl_object").version() == "TLSv1.2"
+
+    stand.run(main)
+
+
+def test_shutdown_names_the_last_accepted_notification(stand: Any) -> None:
+    service = stand.apns(shutdown_after=2)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(10, token) + frame(11, token) + frame(12, token))
+        await asyncio.sleep(1)
+        assert peer.received == bytes([8, 10, 0, 0, 0, 11])
+        assert peer.closed_at is not None
+        assert accepted(stand) == [10, 11]
+        assert stand.named("vendor.closed")[0]["reason"] == "shutdown"
+
+    stand.run(main)
+
+
+def test_shutdown_on_demand_names_zero_when_nothing_was_accepted(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        peer = await stand.provider()
+        await asyncio.sleep(1)
+        service.shut_down_connections()
+        await asyncio.sleep(1)
+        assert peer.received == bytes([8, 10, 0, 0, 0, 0])
+
+    stand.run(main)
+
+
+def test_the_error_packet_may_never_arrive(stand: Any) -> None:
+    stand.apns(no_error_packet=1.0)
+
+    async def main() -> None:
+        peer = await stand.provider()
+        peer.transport.write(frame(1, bytes(32)))
+        await asyncio.sleep(2)
+        assert peer.received == b""
+        assert peer.closed_at is not None
+
+    stand.run(main)
+
+
+def test_the_error_packet_may_name_a_wrong_identifier(stand: Any) -> None:
+    stand.apns(wrong_identifier=1.0)
+
+    async def main() -> None:
+        peer = await stand.provider()
+        peer.transport.write(frame(1, bytes(32)))
+        await asyncio.sleep(2)
+        assert peer.received[:2] == b"\x08\x08"
+        assert peer.received[2:] != b"\0\0\0\1"
+
+    stand.run(main)
+
+
+def test_the_connection_may_end_with_a_reset(stand: Any) -> None:
+    stand.apns(close_style="rst")
+
+    async def main() -> None:
+        peer = await stand.provider()
+        peer.transport.write(frame(1, bytes(32)))
+        await asyncio.sleep(2)
+        assert peer.received == bytes([8, 8, 0, 0, 0, 1])
+        assert isinstance(peer.error, ConnectionResetError)
+
+    stand.run(main)
+
+
+def test_who_connects_too_often_is_closed_at_once_for_a_while(stand: Any) -> None:
+    stand.apns(reconnect_limit={"connects": 3, "per": 60, "penalty": 600})
+
+    async def main() -> None:
+        peers = [await stand.provider() for _ in range(4)]
+        other_app = await stand.provider("org.other")
+        await asyncio.sleep(1)
+        assert [peer.closed_at is not None for peer in peers] == [False, False, False, True]
+        assert other_app.closed_at is None
+        await asyncio.sleep(590)
+        refused = await stand.provider()
+        await asyncio.sleep(20)
+        assert refused.closed_at is not None
+        welcome = await stand.provider()
+        await asyncio.sleep(1)
+        assert welcome.closed_at is None
+
+    stand.run(main)
+
+
+def test_stopping_ends_the_connections(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        peer = await stand.provider()
+        await service.stop()
+        await asyncio.sleep(1)
+        assert peer.closed_at is not None
+        with pytest.raises(ConnectionRefusedError):
+            await stand.provider()
+
+    stand.run(main)
