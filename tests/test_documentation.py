@@ -1,11 +1,14 @@
 """The documentation is true where a machine can tell: examples load, tables are complete."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from scenarios.engine import cli
+from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.loader import load
 from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
 
@@ -76,6 +79,26 @@ def test_the_table_of_figures_is_complete() -> None:
     rows = table_rows(SCENARIOS, "figure")
 
     assert sorted(name for row in rows for name in quoted(row[0])) == sorted(OBSERVATIONS)
+
+
+def commands() -> list[str]:
+    """Every `airbed ...` in a shell block of a page."""
+    blocks = "".join("".join(code_blocks(page, "sh")) for page in PAGES)
+    return re.findall(r"^airbed .*?(?=\s+#|$)", blocks, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_in_the_documentation_is_one(command: str) -> None:
+    program, name, *arguments = shlex.split(command)
+
+    assert program == "airbed"
+    assert cli._parse([name, *arguments]).command == name
+
+
+def test_the_table_of_exit_codes_is_complete() -> None:
+    rows = table_rows(ROOT / "README.md", "exit code")
+
+    assert [int(row[0]) for row in rows] == sorted(ExitCode)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
