@@ -53,6 +53,7 @@ IMPORT_RULES = (
             "scenarios.engine.run_command",
             "scenarios.engine.runner",
             "scenarios.engine.record",
+            "scenarios.engine.console",
         ),
     ),
     ImportRule("reports", allowed=("reports",)),
