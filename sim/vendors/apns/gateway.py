@@ -36,7 +36,6 @@ from sim.vendors.apns.limits import ConnectionLimiter
 from sim.vendors.apns.registry import TOKEN_LENGTH, AppToken, topic_hash
 from sim.vendors.seams import peer_name, token_ref
 
-
 LINGER_ZERO = struct.pack("ii", 1, 0)
 """struct linger: on, for zero seconds."""
 

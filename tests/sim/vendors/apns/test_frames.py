@@ -1,5 +1,6 @@
 """The decoder of the binary provider protocol, against Apple's layouts byte by byte."""
 
+import itertools
 import struct
 
 import pytest
@@ -123,7 +124,7 @@ def test_bytes_behind_a_frame_stay_counted() -> None:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 frames_bytes = st.lists(st.sampled_from([COMMAND_0, COMMAND_1, COMMAND_2]), max_size=6).map(
