@@ -189,6 +189,7 @@ class Bench:
         )
         self._gcm_tls = world.ca.server_context(world.ca.issue("gcm", names=["gcm"]))
         self.gateway_host = world.host("gateway")
+        self._gcm_runner = web.AppRunner(self.gcm.application(), access_log=None)
         self._runner: web.AppRunner | None = None
         self.session: aiohttp.ClientSession
         self._apns_server: asyncio.Server | None = None
@@ -203,6 +204,9 @@ class Bench:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as self.session:
                 await main()
             await self.stop_gateway()
+            self.stop_apns()
+            await self._gcm_runner.cleanup()
+            await asyncio.sleep(1)  # the last connections say goodbye
 
         self.world.run(everything)
 
@@ -218,9 +222,8 @@ class Bench:
             writer.close()
 
     async def _start_gcm(self) -> None:
-        runner = web.AppRunner(self.gcm.application(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "gcm", 443, ssl_context=self._gcm_tls).start()
+        await self._gcm_runner.setup()
+        await web.TCPSite(self._gcm_runner, "gcm", 443, ssl_context=self._gcm_tls).start()
 
     async def start_gateway(self) -> None:
         async def start() -> None:
