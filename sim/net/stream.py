@@ -48,6 +48,7 @@ class StreamEnd(asyncio.Transport):
     __slots__ = (
         "_arrival",
         "_dead",
+        "_fin_sent",
         "_opaque",
         "_options",
         "_peer",
@@ -74,6 +75,7 @@ class StreamEnd(asyncio.Transport):
         self._under_way = 0
         self._stalled: deque[Segment] | None = None
         self._dead = False
+        self._fin_sent = False
         self._opaque = False
 
     @property
@@ -111,7 +113,10 @@ class StreamEnd(asyncio.Transport):
         self._dispatch(segment)
 
     def send_fin(self) -> None:
-        """Say that no more bytes follow."""
+        """Say that no more bytes follow; saying it again does nothing."""
+        if self._fin_sent:
+            return
+        self._fin_sent = True
         network = self.host.network
         network.digest.add(digest.FIN, network.environment._now, self.number, self.direction, b"")
         self._segment = None

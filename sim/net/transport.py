@@ -46,6 +46,7 @@ class SimTransport(StreamEnd):
     """
 
     __slots__ = (
+        "_attaching",
         "_backlog",
         "_closing",
         "_context",
@@ -70,6 +71,7 @@ class SimTransport(StreamEnd):
         self._inbox: deque[Segment] | None = None
         self._water: tuple[int, int] | None = None
         self._paused = True
+        self._attaching = False
         self._protocol_paused = False
         self._closing = False
         self._eof_sent = False
@@ -90,10 +92,20 @@ class SimTransport(StreamEnd):
         """
         self.set_protocol(protocol)
         self._context = context
-        self._in_context(protocol.connection_made, self)
-        self._paused = False
-        if self._inbox:
-            self._soon(self._drain_inbox)
+        # Arrivals keep waiting until the protocol was told; it may itself ask them to wait.
+        self._attaching = True
+        self._in_context(self._tell_made, protocol)
+        if self._attaching:
+            self._attaching = False
+            self.resume_reading()
+
+    def _tell_made(self, protocol: asyncio.BaseProtocol) -> None:
+        try:
+            protocol.connection_made(self)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._report(error, "protocol.connection_made() failed")
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -127,11 +139,14 @@ class SimTransport(StreamEnd):
     # -- sending ----------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if data.__class__ is not bytes:
+            if not isinstance(data, bytes | bytearray | memoryview):
+                raise TypeError(f"data must be bytes, bytearray or memoryview, not {data!r}")
+            data = bytes(data)
         if self._eof_sent and not self._closing:
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._closing or self._dead or not data:
             return  # asyncio drops such writes as well; the peer never sees them
-        data = bytes(data)
         room = RECEIVE_WINDOW - self._under_way
         if self._backlog is None and len(data) <= room:
             self.send(data)
@@ -142,6 +157,9 @@ class SimTransport(StreamEnd):
                 self.send(data[:room])
                 data = data[room:]
         self._backlog.append(data)
+        self._pause_writing_if_full()
+
+    def _pause_writing_if_full(self) -> None:
         high = self._water[1] if self._water else HIGH_WATER
         if not self._protocol_paused and self.get_write_buffer_size() > high:
             self._protocol_paused = True
@@ -170,7 +188,7 @@ class SimTransport(StreamEnd):
         if self._protocol_paused and self.get_write_buffer_size() <= low:
             self._protocol_paused = False
             self._in_context(self._protocol.resume_writing)
-        if self._backlog is None:
+        if self._backlog is None and not self._dead:  # resume_writing() may do anything
             if self._closing:
                 self._end(None)
             elif self._eof_sent:
@@ -188,6 +206,7 @@ class SimTransport(StreamEnd):
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._water = (low, high)
+        self._pause_writing_if_full()
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         return self._water or (LOW_WATER, HIGH_WATER)
@@ -258,6 +277,10 @@ class SimTransport(StreamEnd):
             self.close()
 
     def _fail(self, error: BaseException, message: str) -> None:
+        self._report(error, message)
+        self._force_close(error)
+
+    def _report(self, error: BaseException, message: str) -> None:
         self._network.loop.call_exception_handler(
             {
                 "message": message,
@@ -266,13 +289,13 @@ class SimTransport(StreamEnd):
                 "protocol": self._protocol,
             }
         )
-        self._force_close(error)
 
     def is_reading(self) -> bool:
         return not self._paused and not self._closing
 
     def pause_reading(self) -> None:
         self._paused = True
+        self._attaching = False
 
     def resume_reading(self) -> None:
         if self._closing or not self._paused:
@@ -313,7 +336,7 @@ class SimTransport(StreamEnd):
         unread = self._inbox is not None and any(segment is not FIN for segment in self._inbox)
         if unread or _LINGER_ZERO in self._options:
             self.send_reset()
-        elif not self._eof_sent:
+        else:
             self._eof_sent = True
             self.send_fin()
         self._lose(error)
