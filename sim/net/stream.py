@@ -13,6 +13,7 @@ acknowledgements are not sent as segments: the sender knows at once what its pee
 
 import asyncio
 import errno
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ class StreamEnd(asyncio.Transport):
         "_arrival",
         "_dead",
         "_fin_sent",
+        "_held",
         "_opaque",
         "_options",
         "_peer",
@@ -73,7 +75,9 @@ class StreamEnd(asyncio.Transport):
         self._segment: Segment | None = None
         self._segment_time = -1.0
         self._under_way = 0
+        # While the path is down: what was under way and did not arrive, and what was sent since.
         self._stalled: deque[Segment] | None = None
+        self._held: deque[Segment] | None = None
         self._dead = False
         self._fin_sent = False
         self._opaque = False
@@ -134,8 +138,8 @@ class StreamEnd(asyncio.Transport):
     # -- on the way -------------------------------------------------------------------------
 
     def _dispatch(self, segment: Segment) -> None:
-        if self._stalled is not None:
-            self._stalled.append(segment)
+        if self._held is not None:
+            self._held.append(segment)
             return
         network = self.host.network
         peer = self._peer
@@ -172,6 +176,7 @@ class StreamEnd(asyncio.Transport):
             self._stalled.append(segment)
             return
         self._stalled = deque([segment])
+        self._held = deque()
         self._retry(self.host.network.environment._now, FIRST_RETRANSMISSION)
 
     def _retry(self, since: float, wait: float) -> None:
@@ -180,17 +185,20 @@ class StreamEnd(asyncio.Transport):
 
     def _retransmit(self, since: float, next_wait: float) -> None:
         environment = self.host.network.environment
-        stalled = self._stalled
+        stalled, held = self._stalled, self._held
         assert stalled is not None
-        if environment._now < self._arrival:
-            # What was sent before the path came back is still under way and has to queue up first.
-            environment.call_at(self._arrival, self._retransmit, since, next_wait)
+        assert held is not None
+        if environment._now <= self._arrival:
+            # What was sent before the path was found to be down is still under way and has to
+            # queue up first.
+            after = math.nextafter(self._arrival, math.inf)
+            environment.call_at(after, self._retransmit, since, next_wait)
         elif self.host.online and self._peer.host.online:
-            self._stalled = None
-            for segment in stalled:
+            self._stalled = self._held = None
+            for segment in (*stalled, *held):
                 self._dispatch(segment)
         elif environment._now - since >= RETRY_LIMIT:
-            self._stalled = None
+            self._stalled = self._held = None
             if not self._dead:
                 self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
         else:
