@@ -139,7 +139,7 @@ class GcmService:
                 self._outcomes.rejected(push, result.error, prune=prune)
             else:
                 self._outcomes.completed(push, result.message_id)
-                if result.canonical is not None:
+                if result.canonical not in (None, push.token):
                     self._outcomes.replaced(push, result.canonical)
         if again:
             if delay is None:

@@ -201,7 +201,9 @@ class Bench:
             await self.apns_host.start(self.start_apns)
             await self.world.host("gcm").start(self._start_gcm)
             await self.start_gateway()
-            async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as self.session:
+            # A connection for each request: the gateway may have been restarted in between.
+            connector = aiohttp.TCPConnector(force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as self.session:
                 await main()
             await self.stop_gateway()
             self.stop_apns()

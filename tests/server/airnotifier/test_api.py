@@ -53,9 +53,7 @@ def test_registering_answers_ok_and_then_token_exists_in_the_wire_format_of_airn
 
 @pytest.mark.parametrize("path", ["/tokens", "/tokens/"])
 @pytest.mark.parametrize("options", [{"data": {"token": TOKEN}}, {"json": {"token": TOKEN}}])
-def test_the_token_may_come_in_the_body(
-    tmp_path: Path, path: str, options: dict[str, Any]
-) -> None:
+def test_the_token_may_come_in_the_body(tmp_path: Path, path: str, options: dict[str, Any]) -> None:
     answers = ask(tmp_path, ("POST", path, options), ("POST", f"/tokens/{TOKEN}", {}))
     assert [answer.json["status"] for answer in answers] == ["ok", "token exists"]
 
@@ -239,7 +237,10 @@ def test_a_push_reaches_apns_in_every_dialect(tmp_path: Path, dialect: str) -> N
         "multipart": {"data": multipart(**fields)},
         "json": {"json": fields},
         "json as form": {"data": text, "headers": form_type},
-        "escaped json": {"data": text.replace("{", "%7B").replace('"', "%22"), "headers": form_type},
+        "escaped json": {
+            "data": text.replace("{", "%7B").replace('"', "%22"),
+            "headers": form_type,
+        },
     }
     with gateway_bench(tmp_path) as bench:
 
@@ -293,9 +294,7 @@ def test_the_body_overrides_the_query_and_the_last_value_wins(tmp_path: Path) ->
 def test_bad_input_is_an_error_stores_nothing_and_the_server_goes_on(
     tmp_path: Path, log: Log, options: dict[str, Any], status: int
 ) -> None:
-    bad, good = ask(
-        tmp_path, ("POST", "/notification/", options), ("POST", f"/tokens/{TOKEN}", {})
-    )
+    bad, good = ask(tmp_path, ("POST", "/notification/", options), ("POST", f"/tokens/{TOKEN}", {}))
     assert bad.status == status, bad
     assert list(bad.json) == ["error"]
     assert log("push.accepted") == []

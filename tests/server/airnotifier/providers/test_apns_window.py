@@ -1,0 +1,96 @@
+"""Bookkeeping of unconfirmed pushes, and the hunt for one that makes the server hang up."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.airnotifier.providers.apns_frames import ErrorPacket
+from server.airnotifier.providers.apns_suspicion import Suspicion
+from server.airnotifier.providers.apns_window import LAST_IDENTIFIER, Settlement, Window
+from server.airnotifier.push import Push
+
+
+def push(number: int) -> Push:
+    return Push(number, "moodle", "apns", "00" * 32, "{}", None, None, 0.0, 1)
+
+
+def window_of(count: int) -> tuple[Window, list[Push]]:
+    window, pushes = Window(), [push(number) for number in range(1, count + 1)]
+    for number, entry in enumerate(pushes):
+        assert window.add(entry, float(number)) == number + 1
+    return window, pushes
+
+
+def test_an_error_packet_divides_the_window() -> None:
+    window, pushes = window_of(5)
+    assert window.settle(ErrorPacket(8, 3)) == Settlement(pushes[:2], pushes[2], pushes[3:])
+    assert repr(window) == "<Window empty, next=6>"
+
+
+def test_a_shutdown_confirms_the_named_push_too() -> None:
+    window, pushes = window_of(5)
+    assert window.settle(ErrorPacket(10, 3)) == Settlement(pushes[:3], None, pushes[3:])
+
+
+def test_a_shutdown_with_identifier_zero_says_that_nothing_was_accepted() -> None:
+    window, pushes = window_of(2)
+    assert window.settle(ErrorPacket(10, 0)) == Settlement(replay=pushes)
+
+
+def test_a_packet_about_an_unknown_push_leaves_everything_to_be_repeated() -> None:
+    for identifier in (0, 9):
+        window, pushes = window_of(3)
+        settlement = window.settle(ErrorPacket(8, identifier))
+        assert settlement == Settlement(replay=pushes, understood=False)
+
+
+def test_a_packet_about_a_push_that_was_already_confirmed_is_not_understood() -> None:
+    window, pushes = window_of(3)
+    assert window.confirm(0.0) == pushes[:1]
+    assert window.settle(ErrorPacket(8, 1)) == Settlement(replay=pushes[1:], understood=False)
+
+
+def test_a_shutdown_after_everything_was_confirmed_is_understood() -> None:
+    window, _ = window_of(2)
+    window.confirm(9.0)
+    assert window.settle(ErrorPacket(10, 2)) == Settlement()
+
+
+def test_identifiers_run_out_instead_of_starting_again() -> None:
+    window = Window()
+    window._next = LAST_IDENTIFIER
+    assert not window.exhausted
+    assert window.add(push(1), 0.0) == LAST_IDENTIFIER
+    assert window.exhausted
+
+
+@given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 40), st.sampled_from([8, 10, 255]))
+def test_every_push_has_exactly_one_fate(
+    count: int, confirmed: int, identifier: int, status: int
+) -> None:
+    window, pushes = window_of(count)
+    done = window.confirm(float(confirmed - 1))
+    settlement = window.settle(ErrorPacket(status, identifier))
+    rejected = [settlement.rejected] if settlement.rejected else []
+    assert done + settlement.confirmed + rejected + settlement.replay == pushes
+    assert len(window) == 0
+
+
+@given(st.integers(1, 300), st.data())
+def test_the_culprit_is_found_and_nobody_else_is_given_up(count: int, data: st.DataObject) -> None:
+    culprit = data.draw(st.integers(0, count - 1))
+    waiting = [push(number) for number in range(count)]
+    suspicion = Suspicion(limit=count)
+    given_up: list[int] = []
+    for _ in range(200):
+        if not waiting:
+            break
+        batch = waiting[: suspicion.allowance]
+        if all(entry.id != culprit for entry in batch):
+            waiting = waiting[len(batch) :]
+            suspicion.progress()
+        elif (guilty := suspicion.silent_end(batch)) is not None:
+            given_up.append(guilty.id)
+            waiting.remove(guilty)
+            suspicion.progress()
+    assert given_up == [culprit]
+    assert waiting == []

@@ -1,0 +1,105 @@
+"""Reading arguments from query strings, forms, multipart forms and JSON."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.airnotifier.arguments import read_arguments
+from server.airnotifier.errors import Refused
+from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
+
+BODY = (
+    b"preamble\r\n--xYz\r\n"
+    b'Content-Disposition: form-data; name="alert"\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\nB\r\n--xYz\r\n'
+    b"Content-Type: text/plain\r\ncontent-disposition: form-data; name=date\r\n\r\n\r\n--xYz--\r\n"
+)
+
+
+def test_a_multipart_body_as_curl_writes_it() -> None:
+    assert parse_multipart(BODY, "xYz", max_parts=2) == [("alert", "Grüße\r\nB"), ("date", "")]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "boundary"),
+    [
+        ("multipart/form-data; boundary=abc", "abc"),
+        ('Multipart/Form-Data; charset=utf-8; Boundary="a b"', "a b"),
+        ("multipart/form-data", ""),
+        ("application/json", None),
+    ],
+)
+def test_the_boundary_is_found_in_the_content_type(content_type: str, boundary: str | None) -> None:
+    assert boundary_of(content_type) == boundary
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--xYz",
+        BODY[:-6],
+        BODY.replace(b"name=", b"label="),
+        BODY.replace(b"isposition", b"escription"),
+        BODY.replace(b"date\r\n\r\n", b"date\r\n"),
+        BODY.replace(b"name=date", b'name="date"; filename="x"'),
+        BODY.replace(b"--xYz\r\nCon", b"--xYz no\r\nCon"),
+    ],
+)
+def test_a_broken_multipart_body_is_an_error(body: bytes) -> None:
+    with pytest.raises(MultipartError):
+        parse_multipart(body, "xYz", max_parts=2)
+
+
+def test_too_many_parts_are_an_error() -> None:
+    with pytest.raises(MultipartError, match="too many"):
+        parse_multipart(BODY, "xYz", max_parts=1)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8", exclude_characters='"\\\r\n%')),
+            st.text(st.characters(codec="utf-8")),
+        ),
+        max_size=5,
+    )
+)
+def test_multipart_fields_survive(fields: list[tuple[str, str]]) -> None:
+    parts = [
+        f'--B0undary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields
+        if "--B0undary" not in value
+    ]
+    body = "".join([*parts, "--B0undary--\r\n"]).encode()
+    assert parse_multipart(body, "B0undary", max_parts=5) == fields
+
+
+@given(st.text("a=&{}[]\"':,%7Bb \n\\ud800", max_size=60), st.binary(max_size=60))
+def test_reading_never_raises(query: str, body: bytes) -> None:
+    for content_type in ("", "application/json", "multipart/form-data; boundary=a"):
+        read_arguments(query, content_type, body)
+
+
+def test_values_are_stripped_and_the_last_wins() -> None:
+    arguments = read_arguments("a=1&b=+x+", "", b"a=2&a=+3+")
+    assert arguments.values == {"a": "3", "b": "x"}
+
+
+def test_text_that_is_cut_inside_a_character_is_kept_with_a_replacement() -> None:
+    assert read_arguments("", "", b"alert=gr%C3").values == {"alert": "gr\ufffd"}
+
+
+def test_lists_come_repeated_with_commas_or_as_json() -> None:
+    assert read_arguments("c=x,%20y&c=x&c=", "", b"").texts("c") == ["x", "y"]
+    assert read_arguments("", "", b'{"c": ["x", "y,z"]}').texts("c") == ["x", "y", "z"]
+    assert read_arguments("", "", b"").texts("c") == []
+    with pytest.raises(Refused, match="text expected"):
+        read_arguments("", "", b'{"c": [1]}').texts("c")
+
+
+def test_json_numbers_count_as_text_where_text_is_wanted_and_true_does_not() -> None:
+    arguments = read_arguments("", "application/json", b'{"badge": 5, "sound": true, "x": null}')
+    assert arguments.text("badge") == "5"
+    assert arguments.text("x") is None
+    with pytest.raises(Refused, match="Invalid argument sound"):
+        arguments.text("sound")
