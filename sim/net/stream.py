@@ -28,8 +28,10 @@ FIRST_RETRANSMISSION = 0.2
 MAX_RETRANSMISSION = 120.0
 """Seconds between retransmissions at the most (Linux's maximum RTO)."""
 
-RETRY_LIMIT = 924.6
-"""Seconds without an answer after which the sender gives up (Linux, tcp_retries2 = 15)."""
+RETRANSMISSIONS = 15
+"""Retransmissions without an answer after which the sender gives up (Linux, tcp_retries2): with
+the waits above 924.6 s in all.
+"""
 
 Segment = list[bytes]
 """The writes of one instant, in order."""
@@ -177,13 +179,14 @@ class StreamEnd(asyncio.Transport):
             return
         self._stalled = deque([segment])
         self._held = deque()
-        self._retry(self.host.network.environment._now, FIRST_RETRANSMISSION)
+        self._retry(0)
 
-    def _retry(self, since: float, wait: float) -> None:
-        environment = self.host.network.environment
-        environment.call_later(wait, self._retransmit, since, min(wait * 2, MAX_RETRANSMISSION))
+    def _retry(self, done: int) -> None:
+        """Wait for the next retransmission; `done` were in vain."""
+        wait = min(FIRST_RETRANSMISSION * 2.0**done, MAX_RETRANSMISSION)
+        self.host.network.environment.call_later(wait, self._retransmit, done)
 
-    def _retransmit(self, since: float, next_wait: float) -> None:
+    def _retransmit(self, done: int) -> None:
         environment = self.host.network.environment
         stalled, held = self._stalled, self._held
         assert stalled is not None
@@ -192,14 +195,14 @@ class StreamEnd(asyncio.Transport):
             # What was sent before the path was found to be down is still under way and has to
             # queue up first.
             after = math.nextafter(self._arrival, math.inf)
-            environment.call_at(after, self._retransmit, since, next_wait)
+            environment.call_at(after, self._retransmit, done)
         elif self.host.online and self._peer.host.online:
             self._stalled = self._held = None
             for segment in (*stalled, *held):
                 self._dispatch(segment)
-        elif environment._now - since >= RETRY_LIMIT:
+        elif done == RETRANSMISSIONS:
             self._stalled = self._held = None
             if not self._dead:
                 self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
         else:
-            self._retry(since, next_wait)
+            self._retry(done + 1)

@@ -133,17 +133,6 @@ jitters = st.sampled_from([0.0, 0.02, 0.3])
     0.05,
     0.0,
 )
-@example(
-    # A segment and the retransmission of the one before it fall on the same moment.
-    [
-        Act(0, "client", "offline"),
-        Act(0, "client", "write", 4),
-        Act(0.2, "client", "write", 4),
-        Act(0.1, "client", "online"),
-    ],
-    0.1,
-    0.0,
-)
 def test_an_open_connection_delivers_everything_whatever_happens_to_the_network(
     story: list[Act], latency: float, jitter: float
 ) -> None:
