@@ -1,0 +1,209 @@
+"""The gateway as a process of its own, on real sockets: started, killed, started again.
+
+These are the only tests of the gateway outside a simulated world: a SIGKILL needs a process. They
+wait for events (a log line, a frame), never for a time.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sim.kernel.seeds import Seeds
+from sim.net.tls import CertificateAuthority
+from tests.server.airnotifier.support import HEADERS, SITE_KEY, ApnsListener, apns_token
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 30.0
+"""Seconds after which a test is given up; nothing waits that long when it works."""
+
+
+class Process:
+    """`python -m server.airnotifier` with its log."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self.events: list[dict[str, Any]] = []
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> str:
+        """Returns the base URL once it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "server.airnotifier",
+            "--config",
+            str(self._config),
+            cwd=ROOT,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        started = await self.wait_for("server.started")
+        return f"http://{started['host']}:{started['port']}"
+
+    async def wait_for(self, event: str) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            while line := await self._process.stderr.readline():
+                self.events.append(json.loads(line))
+                if self.events[-1]["event"] == event:
+                    return self.events[-1]
+        raise AssertionError(f"no {event} in {self.events}")
+
+    async def stop(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        _, rest = await self._process.communicate()
+        self.events.extend(json.loads(line) for line in rest.splitlines())
+        return await self._process.wait()
+
+
+@pytest.fixture
+def authority() -> Iterator[CertificateAuthority]:
+    authority = CertificateAuthority(Seeds(1))
+    yield authority
+    authority.close()
+
+
+def write_config(path: Path, authority: CertificateAuthority, apns_port: int) -> Path:
+    identity = authority.issue("push", uid="com.moodle.app", environments=["production"])
+    config = path / "gateway.json"
+    apns = {
+        "host": "localhost",
+        "port": apns_port,
+        "ca_file": authority.ca_file,
+        "cert_file": identity.cert_file,
+        "key_file": identity.key_file,
+        "confirm_after": 0.2,
+        "backoff_initial": 0.1,
+        "backoff_max": 0.2,
+    }
+    keys = [
+        {"key": HEADERS["X-AN-APP-KEY"], "permissions": ["create_token"]},
+        {"key": SITE_KEY, "permissions": ["send_notification", "send_broadcast"]},
+    ]
+    document = {
+        "port": 0,
+        "database": f"sqlite:///{path / 'gateway.db'}",
+        "apps": [{"name": "moodle", "keys": keys, "apns": apns}],
+    }
+    config.write_text(json.dumps(document))
+    return config
+
+
+async def listen(listener: ApnsListener, tls: ssl.SSLContext, port: int = 0) -> asyncio.Server:
+    return await asyncio.start_server(listener.serve, "localhost", port, ssl=tls)
+
+
+def test_a_push_survives_kill_9_between_acceptance_and_dispatch(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
+    tls = authority.server_context(authority.issue("apns", names=["localhost"]))
+
+    async def main() -> None:
+        listener = ApnsListener()
+        server = await listen(listener, tls)
+        port = server.sockets[0].getsockname()[1]
+        process = Process(write_config(tmp_path, authority, port))
+        url = await process.start()
+        server.close()  # from here on nothing can be dispatched
+        site = {**HEADERS, "X-AN-APP-KEY": SITE_KEY}
+        async with aiohttp.ClientSession() as session:
+            for number in range(5):
+                token = apns_token(number)
+                async with session.post(f"{url}/tokens/{token}", headers=HEADERS) as answer:
+                    assert answer.status == 200
+                data = {"token": token, "alert": f"number {number}"}
+                async with session.post(f"{url}/notification/", data=data, headers=site) as answer:
+                    assert answer.status == 200
+            async with session.post(
+                f"{url}/broadcast", json={"alert": "all"}, headers=site
+            ) as answer:
+                assert answer.status == 200
+        assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert listener.accepted == []
+
+        server = await listen(listener, tls, port)
+        process = Process(process._config)
+        await process.start()
+        for _ in range(10):
+            await process.wait_for("push.completed")
+        tokens = [apns_token(number) for number in range(5)]
+        assert listener.accepted == tokens * 2
+        alerts = [frame.payload["aps"]["alert"] for frame in listener.frames]
+        assert alerts == [f"number {number}" for number in range(5)] + ["all"] * 5
+        assert await process.stop(signal.SIGTERM) == 0
+        server.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in listener.writers))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("apps: [", "cannot be read"),
+        ("apps: []\napps: []", "cannot be read"),
+        ("prot: 8801\napps: []", "prot: Extra inputs are not permitted"),
+        (
+            "apps: [{name: moodle, apns: {cert_file: /no/cert, key_file: /no/key}}]",
+            "no file /no/cert",
+        ),
+        ("apps: [{name: moodle, blocked_ips: [10.0.0.0/33]}]", "apps.0.blocked_ips"),
+        ("apps: [{name: moodle, keys: [{key: short, permissions: 1}]}]", "at least 16"),
+        ("apps: [{name: moodle, keys: [{permissions: 1}]}]", "give either key or key_sha256"),
+        (
+            "apps: [{name: moodle, keys: [{key: 0123456789abcdef, permissions: [fly]}]}]",
+            "unknown permission 'fly'",
+        ),
+        ("apps: [{name: a}, {name: a}]", "two apps have the same name"),
+    ],
+)
+def test_a_bad_configuration_is_one_clear_message_and_exit_code_2(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text(text)
+    result = subprocess.run(
+        [sys.executable, "-m", "server.airnotifier", "--config", str(config)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert complaint in result.stderr
+    assert "Traceback" not in result.stderr
+    assert str(config) in result.stderr
+
+
+def test_a_certificate_that_is_none_is_named_at_start(tmp_path: Path) -> None:
+    pem = tmp_path / "bad.pem"
+    pem.write_text("not a certificate")
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        f"database: 'sqlite:///{tmp_path / 'gateway.db'}'\nport: 0\n"
+        f"apps: [{{name: moodle, apns: {{cert_file: {pem}, key_file: {pem}}}}}]\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "server.airnotifier", "--config", str(config)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "app moodle: the APNs certificate cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert os.path.exists(tmp_path / "gateway.db")
