@@ -1,7 +1,10 @@
 """What PHP would find in `$_GET` and `$_POST` of a request."""
 
+from itertools import islice
+
 from aiohttp import web
 
+from server.moodle.multipart import decode
 from server.moodle.phpargs import PhpArray, PhpValue, parse, register
 
 
@@ -19,22 +22,12 @@ async def read_input(request: web.Request, max_vars: int) -> tuple[PhpArray, Php
         body = (await request.read()).decode("utf-8", "surrogateescape")
         return get, parse(body, max_vars=max_vars)
     if request.content_type == "multipart/form-data":
-        return get, await _multipart(request, max_vars)
+        post = PhpArray()
+        fields = decode(request.headers["Content-Type"], await request.read())
+        for name, value in islice(fields, max_vars):
+            register(post, *(text.decode("utf-8", "surrogateescape") for text in (name, value)))
+        return get, post
     return get, PhpArray()
-
-
-async def _multipart(request: web.Request, max_vars: int) -> PhpArray:
-    post = PhpArray()
-    try:
-        fields = await request.post()
-    except ValueError:
-        return post
-    for number, (name, value) in enumerate(fields.items(), start=1):
-        if number > max_vars:
-            break
-        if isinstance(value, str):
-            register(post, name, value)
-    return post
 
 
 def scalar(variables: PhpArray, name: str) -> str:

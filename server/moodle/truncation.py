@@ -28,7 +28,7 @@ def truncate(text: bytes, allowed: int) -> bytes:
     cut = _substr(text, allowed - 4)
     length = php_json.encoded_length(cut)
     if length > allowed:
-        cut = _substr(text, allowed - 4 - (length - len(cut)))
+        cut = _substr(cut, allowed - 4 - (length - len(cut)))
     return cut + _ELLIPSIS
 
 
