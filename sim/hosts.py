@@ -19,6 +19,7 @@ import simpy
 from sim.kernel.bridge import as_event
 from sim.kernel.context import current_host
 from sim.net.links import Link
+from sim.net.listener import ANY_ADDRESS
 from sim.net.network import Network
 from sim.net.transport import SimTransport
 
@@ -138,10 +139,10 @@ class Host:
         """Put it back: connections that both ends still have go on with their retransmissions."""
         self.online = True
 
-    def listener(self, port: int, *, loopback: bool = False) -> "SimServer | None":
-        """Who listens on the port, seen from another host or (loopback) from this one."""
+    def listener(self, port: int, dialled: str) -> "SimServer | None":
+        """Who listens on the port at the address that was dialled."""
         for address, server in self.listeners.get(port, ()):
-            if loopback or address != "127.0.0.1":
+            if address in (ANY_ADDRESS, dialled):
                 return server
         return None
 

@@ -12,6 +12,7 @@ Simplifications: names resolve at once and never change; IPv4 only; backlogs are
 import asyncio
 import contextvars
 import errno
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 SYN_RETRIES = 6
 """Repeated SYNs before a dial is given up (Linux, tcp_syn_retries): 127 s in all."""
+
+SYN_ACK_RETRIES = 5
+"""Repeated answers to a SYN before a listening end forgets it (Linux, tcp_synack_retries)."""
 
 LOOPBACK = "127.0.0.1"
 
@@ -91,6 +95,8 @@ class Network:
         if name in ("localhost", LOOPBACK) or name in self._addresses:
             return LOOPBACK if name == "localhost" else name
         found = self._names.get(name.lower().rstrip("."))
+        if found is None and _is_ipv4(name):
+            return name
         if found is None:
             raise socket.gaierror(socket.EAI_NONAME, f"{name}: name or service not known")
         return found.address
@@ -111,37 +117,51 @@ class Network:
 
     # -- dialling ---------------------------------------------------------------------------
 
-    def dial(self, source: "Host", name: str, port: int, done: Dialled) -> None:
-        """Connect `source` to a name or address; `done` is called when it is decided.
+    def dial(self, source: "Host", name: str, port: int, done: Dialled) -> "_Dial":
+        """Connect `source` to a name or address; `done` is called when it is decided, unless the
+        attempt is abandoned before.
 
         Raises `socket.gaierror` at once for an unknown name.
         """
         address = self._address_of(name)
-        target = source if address in (LOOPBACK, ANY_ADDRESS) else self._addresses.get(address)
+        if address == ANY_ADDRESS:
+            address = LOOPBACK
+        target = source if address == LOOPBACK else self._addresses.get(address)
         self._connections += 1
         number = self._connections
         self.digest.add(
             digest.CONNECT, self.environment._now, number, 0, f"{address}:{port}".encode()
         )
-        loopback = address == LOOPBACK
-        self._send_syn(_Dial(number, source, target, address, port, loopback, done), 0)
+        dial = _Dial(number, source, target, address, port, done)
+        self._send_syn(dial)
+        return dial
 
-    def _send_syn(self, dial: "_Dial", attempt: int) -> None:
-        now = self.environment._now
-        if attempt > SYN_RETRIES:
+    def _send_syn(self, dial: "_Dial") -> None:
+        if dial.abandoned:
+            return
+        if dial.attempts > SYN_RETRIES:
             dial.done(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
             return
-        if dial.target is not None and dial.source.online and dial.target.online:
+        now = self.environment._now
+        dial.next_attempt = now + 2.0**dial.attempts
+        dial.attempts += 1
+        if dial.target is not None and dial.path_is_up():
             delay = self.delay(dial.source, dial.target)
-            self.environment.call_at(now + delay, self._arrive_syn, dial, attempt)
+            self.environment.call_at(now + delay, self._arrive_syn, dial)
         else:
-            self.environment.call_at(now + 2.0**attempt, self._send_syn, dial, attempt + 1)
+            self._try_again(dial)
 
-    def _arrive_syn(self, dial: "_Dial", attempt: int) -> None:
+    def _try_again(self, dial: "_Dial") -> None:
+        self.environment.call_at(dial.next_attempt, self._send_syn, dial)
+
+    def _arrive_syn(self, dial: "_Dial") -> None:
+        if not dial.path_is_up():
+            self._try_again(dial)
+            return
         target = dial.target
         assert target is not None
         back = self.environment._now + self.delay(target, dial.source)
-        server = target.listener(dial.port, loopback=dial.loopback)
+        server = target.listener(dial.port, dial.address)
         if server is None:
             self.digest.add(digest.REFUSED, self.environment._now, dial.number, 1, b"")
             self.environment.call_at(back, self._refused, dial)
@@ -149,6 +169,11 @@ class Network:
             self.environment.call_at(back, self._established, dial, server)
 
     def _refused(self, dial: "_Dial") -> None:
+        if not dial.path_is_up():
+            self._try_again(dial)
+            return
+        if dial.abandoned:
+            return
         self.trace.emit(
             "connection.refused",
             dial.source.name,
@@ -161,6 +186,11 @@ class Network:
         dial.done(None, error)
 
     def _established(self, dial: "_Dial", server: SimServer) -> None:
+        if not dial.path_is_up():
+            self._try_again(dial)
+            return
+        if dial.abandoned:
+            return
         assert dial.target is not None
         ours, theirs = connect_pair(
             dial.number, dial.source, dial.source.ephemeral_port(), dial.target, dial.port
@@ -178,14 +208,21 @@ class Network:
         # The handshake's last segment goes the same way as the first bytes and ahead of them.
         arrival = self.environment._now + self.delay(dial.source, dial.target)
         ours._arrival = arrival
-        self.environment.call_at(arrival, self._accepted, theirs, server)
+        self.environment.call_at(arrival, self._accepted, theirs, server, dial, 0)
         dial.done(ours, None)
 
-    def _accepted(self, transport: SimTransport, server: SimServer) -> None:
+    def _accepted(
+        self, transport: SimTransport, server: SimServer, dial: "_Dial", attempts: int
+    ) -> None:
+        if not dial.path_is_up() and attempts < SYN_ACK_RETRIES:
+            # The handshake's last segment was lost: the listening end asks for it again.
+            again = self.environment._now + 2.0**attempts
+            self.environment.call_at(again, self._accepted, transport, server, dial, attempts + 1)
+            return
         host = transport.host
         host.connections[transport.number] = transport
-        if transport.host.listener(transport.local_port, loopback=True) is not server:
-            transport.abort()  # it stopped listening meanwhile
+        if attempts == SYN_ACK_RETRIES or host.listener(dial.port, dial.address) is not server:
+            transport.abort()  # nobody answered, or it stopped listening meanwhile
         else:
             server.accept(transport)
 
@@ -272,17 +309,20 @@ class Network:
         future: asyncio.Future[SimTransport] = loop.create_future()
 
         def done(transport: SimTransport | None, error: OSError | None) -> None:
-            if future.done():  # the caller gave up meanwhile
-                if transport is not None:
-                    transport.abort()
-            elif error is not None:
+            if error is not None:
                 future.set_exception(error)
             else:
                 assert transport is not None
                 future.set_result(transport)
 
-        self.dial(_here(), name, port, done)
-        return await future
+        dial = self.dial(_here(), name, port, done)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            dial.abandoned = True
+            if future.done() and not future.cancelled() and future.exception() is None:
+                future.result().abort()  # connected and given up at one moment
+            raise
 
     async def sock_connect(self, loop: SimLoop, sock: Any, address: Any) -> None:
         """As `loop.sock_connect`, for a `SimSocket`."""
@@ -340,7 +380,17 @@ class Network:
 class _Dial:
     """An attempt to connect."""
 
-    __slots__ = ("address", "done", "loopback", "number", "port", "source", "target")
+    __slots__ = (
+        "abandoned",
+        "address",
+        "attempts",
+        "done",
+        "next_attempt",
+        "number",
+        "port",
+        "source",
+        "target",
+    )
 
     def __init__(
         self,
@@ -349,7 +399,6 @@ class _Dial:
         target: "Host | None",
         address: str,
         port: int,
-        loopback: bool,
         done: Dialled,
     ) -> None:
         self.number = number
@@ -357,8 +406,22 @@ class _Dial:
         self.target = target
         self.address = address
         self.port = port
-        self.loopback = loopback
         self.done = done
+        self.attempts = 0
+        self.next_attempt = 0.0
+        self.abandoned = False
+
+    def path_is_up(self) -> bool:
+        """Whether a segment between the two would arrive now."""
+        return self.source.online and self.target is not None and self.target.online
+
+
+def _is_ipv4(name: str) -> bool:
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _here() -> "Host":
