@@ -273,8 +273,8 @@ def test_the_body_overrides_the_query_and_the_last_value_wins(tmp_path: Path) ->
         ({"data": "{bad json"}, 400),
         ({"data": '{"alert": NaN}'}, 400),
         ({"data": "[" * 50_000, "headers": {**HEADERS, "Content-Type": "application/json"}}, 400),
-        ({"data": '{"alert": "\\ud800", "token": "%s"}' % TOKEN}, 400),
-        ({"data": '{"alert": {"body": "x"}, "token": "%s"}' % TOKEN}, 400),
+        ({"json": {"alert": "\ud800", "token": TOKEN}}, 400),
+        ({"json": {"alert": {"body": "x"}, "token": TOKEN}}, 400),
         ({"data": '{"alert": "x", "token": {"$ne": null}}'}, 400),
         ({"data": '{"alert": "x", "token": null}'}, 400),
         ({"data": b"\xff\xfe\x00"}, 400),
@@ -309,7 +309,8 @@ def test_what_is_not_http_is_closed_and_the_server_goes_on(tmp_path: Path, raw: 
             reader, writer = await asyncio.open_connection("gateway", 8801)
             writer.write(raw)
             reply = await reader.read()
-            assert reply.startswith(b"HTTP/1.") and b" 400 " in reply.split(b"\r\n")[0]
+            assert reply.startswith(b"HTTP/1.")
+            assert b" 400 " in reply.split(b"\r\n")[0]
             assert b"Traceback" not in reply
             writer.close()
             await bench.register(TOKEN)

@@ -122,8 +122,8 @@ def test_one_refused_request_does_not_spoil_those_it_shares_a_transaction_with(
             await bench.stop_gateway()
             with sqlite3.connect(tmp_path / "gateway.db") as database:
                 database.executemany(
-                    "insert into tokens (app_id, token, device, registered) values (1, ?, 'ios', 0)",
-                    [(token,) for token in TOKENS[:20]],
+                    "insert into tokens (app_id, token, device, registered) values (1, ?, ?, 0)",
+                    [(token, "ios") for token in TOKENS[:20]],
                 )
             await bench.start_gateway()
             answers = await asyncio.gather(
