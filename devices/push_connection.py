@@ -95,9 +95,10 @@ class PushConnection(asyncio.Protocol):
         self.phone.radio.logged_in(self)
 
     def _listen(self) -> None:
-        silence = self.phone.env.now - self._heard
-        if silence < self._interval:
-            self._set_timer(self._interval - silence, self._listen)
+        due = self._heard + self._interval
+        if due > self.phone.env.now:
+            # An absolute moment: a remaining delay may be too small to move the clock at all.
+            self._timer = self.phone.env.call_at(due, self._listen)
         else:
             self._set_timer(self.phone.radio_settings.heartbeat_timeout, self._decide)
             self._ask_for_life()

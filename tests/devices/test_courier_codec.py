@@ -1,5 +1,6 @@
 """The phone's codec of the courier protocol, against golden bytes."""
 
+import itertools
 import struct
 
 import pytest
@@ -84,7 +85,7 @@ def test_the_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(GOLDEN)]
     messages: list[codec.Message] = []
     rest = b""
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         more, rest = codec.read_messages(rest + GOLDEN[start:end])
         messages += more
     assert messages == READ

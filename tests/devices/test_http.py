@@ -164,6 +164,7 @@ def test_https_is_checked_against_the_worlds_authority() -> None:
         untrusting = HttpClient(world.host("another"), user_agent="test")
         with pytest.raises(ConnectFailed, match="no TLS settings"):
             world.run(untrusting.request("GET", "https://site/"))
+        world.run(world.env.timeout(60))
 
 
 @pytest.mark.parametrize(
@@ -195,9 +196,7 @@ def test_every_way_to_end_a_body_is_understood(answer: bytes, body: bytes) -> No
         (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", InvalidResponse),
     ],
 )
-def test_an_answer_cut_short_or_not_http_is_an_error(
-    answer: bytes, error: type[HttpError]
-) -> None:
+def test_an_answer_cut_short_or_not_http_is_an_error(answer: bytes, error: type[HttpError]) -> None:
     with World(seed=1) as world:
         serve_raw(world.host("site"), canned(answer))
         with pytest.raises(error, match="POST http://site:80/x"):
@@ -299,6 +298,5 @@ def test_requests_are_traced_without_query_and_secrets() -> None:
 
 
 def test_an_address_that_is_not_http_is_a_programming_error() -> None:
-    with World(seed=1) as world:
-        with pytest.raises(ValueError, match="ftp://site"):
-            client_of(world).request("GET", "ftp://site/x")
+    with World(seed=1) as world, pytest.raises(ValueError, match="ftp://site"):
+        client_of(world).request("GET", "ftp://site/x")
