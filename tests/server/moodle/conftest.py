@@ -119,8 +119,8 @@ class Stand:
         self.world.run(wait)
 
     def browser(self) -> aiohttp.ClientSession:
-        """A client with cookies of its own."""
-        return aiohttp.ClientSession()
+        """A client with cookies of its own, as patient as they come."""
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout())
 
     async def token(self, username: str) -> str:
         """Log in as an app does."""

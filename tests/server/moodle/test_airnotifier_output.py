@@ -1,0 +1,215 @@
+"""The requests that reach the gateway."""
+
+import asyncio
+
+from server.logs import token_ref
+
+TOKEN = "ab" * 32
+
+
+def enable(stand, user=2):
+    for state in ("loggedin", "loggedoff"):
+        stand.sql(
+            "INSERT INTO user_preferences (userid, name, value) VALUES"
+            f" ({user}, 'message_provider_moodle_instantmessage_{state}', 'airnotifier')"
+        )
+
+
+def test_a_push_has_the_parts_of_2013_in_their_order(stand):
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "Lab at nine")
+
+    stand.run(story)
+    ((path, headers, body),) = stand.gateway.requests
+    assert path == "/notification/"
+    assert headers["X-AN-APP-NAME"] == "moodle"
+    assert headers["X-AN-APP-KEY"] == "site-key"
+    assert headers["Accept"] == "application/json"
+    assert headers["User-Agent"] == "MoodleBot/1.0"
+    assert headers["Content-Length"] == str(len(body))
+    ((created,),) = stand.sql("SELECT timecreated FROM message_read")
+    boundary = headers["Content-Type"].removeprefix("multipart/form-data; boundary=")
+    parts = [
+        ("alert", "Lab at nine"),
+        ("date", str(created)),
+        ("urlparams", '{"user":2,"id":1}'),
+        ("type", "moodle_instantmessage"),
+        ("userfrom", "Ann Sender"),
+        ("id", "1"),
+        ("token", TOKEN),
+    ]
+    expected = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in parts
+    )
+    assert body.decode() == expected + f"--{boundary}--\r\n"
+
+
+def test_what_the_gateway_called_the_push_is_logged(stand):
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "a secret text")
+
+    stand.run(story)
+    assert stand.events("push.requested") == [
+        {
+            "message": 1,
+            "device": 1,
+            "token_ref": token_ref(TOKEN),
+            "status": 200,
+            "gateway_push": "push-1",
+            "error": None,
+        }
+    ]
+    assert "secret" not in repr(stand.log)
+    assert TOKEN not in repr(stand.log)
+
+
+def test_every_enabled_phone_gets_a_request_in_the_order_of_registration(stand):
+    async def story():
+        enable(stand)
+        token = await stand.token("ben")
+        for number in range(4):
+            await stand.register(token, f"token-{number}")
+        stand.sql("UPDATE airnotifier_user_devices SET enable = 0 WHERE id = 2")
+        stand.sql("UPDATE airnotifier_user_devices SET appname = 'other' WHERE id = 3")
+        await stand.send(await stand.token("ana"), 2, "hello")
+
+    stand.run(story)
+    assert [form["token"] for form in stand.gateway.forms()] == [b"token-0", b"token-3"]
+    assert stand.events("push.suppressed") == [
+        {"message": 1, "user_to": 2, "reason": "device_disabled", "device": 2}
+    ]
+
+
+def test_a_long_text_is_cut_inside_a_character_and_sent_as_bytes(stand):
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "x" + "é" * 200)
+
+    stand.run(story)
+    (form,) = stand.gateway.forms()
+    # The id has one digit here, which leaves 112 bytes: 108 of the text and the dots.
+    assert form["alert"] == b"x" + "é".encode() * 53 + b"\xc3" + b"..."
+
+
+def test_a_text_in_a_bulk_call_reaches_each_recipient_with_its_own_fields(stand):
+    async def story():
+        enable(stand)
+        enable(stand, user=3)
+        await stand.register(await stand.token("ben"), "bens")
+        await stand.register(await stand.token("root"), "roots")
+        arguments = {
+            "messages[0][touserid]": "3",
+            "messages[0][text]": "one",
+            "messages[1][touserid]": "2",
+            "messages[1][text]": "two",
+        }
+        function = "moodle_message_send_instantmessages"
+        await stand.call(await stand.token("ana"), function, **arguments)
+
+    stand.run(story)
+    seen = [
+        (form["token"], form["alert"], form["id"], form["urlparams"])
+        for form in stand.gateway.forms()
+    ]
+    assert seen == [
+        (b"roots", b"one", b"1", b'{"user":3,"id":1}'),
+        (b"bens", b"two", b"2", b'{"user":2,"id":1}'),
+    ]
+
+
+def test_a_refusal_by_the_gateway_changes_nothing_for_the_sender(stand):
+    stand.gateway.status = 400
+
+    async def story():
+        enable(stand)
+        token = await stand.token("ben")
+        for number in range(2):
+            await stand.register(token, f"token-{number}")
+        assert await stand.send(await stand.token("ana"), 2, "hello") == [{"msgid": 1}]
+
+    stand.run(story)
+    assert [event["status"] for event in stand.events("push.requested")] == [400, 400]
+    assert stand.sql("SELECT count(*) FROM message_read") == [(1,)]
+
+
+def test_an_unreachable_gateway_changes_nothing_either(stand):
+    stand.settings["airnotifier"]["port"] = 1
+
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        assert await stand.send(await stand.token("ana"), 2, "hello") == [{"msgid": 1}]
+
+    stand.run(story)
+    (event,) = stand.events("push.requested")
+    assert (event["status"], event["gateway_push"]) == (0, None)
+    assert event["error"] == "ClientConnectorError"
+
+
+def test_a_slash_or_port_at_the_end_of_the_address_breaks_it(stand):
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "hello")
+
+    stand.settings["airnotifier"]["url"] = "http://gateway.test:8801"
+    stand.run(story)
+    (event,) = stand.events("push.requested")
+    assert event["status"] == 0
+    assert stand.gateway.requests == []
+
+
+def test_a_gateway_off_the_network_costs_the_sender_thirty_seconds_per_phone(stand):
+    async def story():
+        enable(stand)
+        token = await stand.token("ben")
+        for number in range(2):
+            await stand.register(token, f"token-{number}")
+        sender = await stand.token("ana")
+        stand.world.hosts["gateway.test"].disconnect()
+        start = stand.world.env.now
+        await stand.send(sender, 2, "hello")
+        took = stand.world.env.now - start
+        stand.world.hosts["gateway.test"].reconnect()
+        return took
+
+    assert 60 <= stand.run(story) < 64
+    assert len(stand.events("push.requested")) == 2
+
+
+def test_a_gateway_that_never_answers_holds_the_sender_but_not_the_site(stand):
+    stand.gateway.hangs = True
+
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        sender = await stand.token("ana")
+        sending = asyncio.create_task(stand.send(sender, 2, "hello"))
+        await asyncio.sleep(3600)
+        assert not sending.done()
+        info = await stand.call(sender, "moodle_webservice_get_siteinfo")
+        assert info["username"] == "ana"
+        # Stored, and not read yet: the push is still being made.
+        assert stand.sql("SELECT count(*) FROM message") == [(1,)]
+        sending.cancel()
+
+    stand.run(story)
+
+
+def test_requests_to_the_gateway_share_a_connection(stand):
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        sender = await stand.token("ana")
+        for _ in range(5):
+            await stand.send(sender, 2, "hello")
+        return len(stand.world.hosts["gateway.test"].connections)
+
+    assert stand.run(story) == 1
+    assert len(stand.gateway.requests) == 5
