@@ -1,12 +1,8 @@
-"""The network between all hosts of a world: names, addresses, establishing connections.
+"""The network between all hosts of a world: names, addresses, and the loop's way in.
 
-Model of establishing: SYN takes the path to the other host; a host without a listener on the
-port answers with RST (`ConnectionRefusedError` after a round trip); a host that is off the
-network does not answer, and the SYN is repeated after 1, 3, 7, ... s until `TimeoutError`
-(ETIMEDOUT) after 127 s. The dialling end is connected after one round trip, the listening end
-accepts half a round trip later.
+How a connection is established: `sim.net.dial`; what travels on it: `sim.net.stream`.
 
-Simplifications: names resolve at once and never change; IPv4 only; backlogs are unlimited.
+Simplifications: names resolve at once and never change; IPv4 only.
 """
 
 import asyncio
@@ -24,27 +20,19 @@ from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import EscapeError
 from sim.kernel.loop import SimLoop
 from sim.net import digest
+from sim.net.dial import Dial, Dialled
 from sim.net.digest import WireDigest
 from sim.net.listener import ANY_ADDRESS, SimServer
 from sim.net.sockets import SimSocket
 from sim.net.stream import SocketOptions
 from sim.net.tls_protocol import wrap_in_tls
-from sim.net.transport import SimTransport, connect_pair
+from sim.net.transport import SimTransport
 from sim.trace.recorder import Recorder
 
 if TYPE_CHECKING:
     from sim.hosts import Host
 
-SYN_RETRIES = 6
-"""Repeated SYNs before a dial is given up (Linux, tcp_syn_retries): 127 s in all."""
-
-SYN_ACK_RETRIES = 5
-"""Repeated answers to a SYN before a listening end forgets it (Linux, tcp_synack_retries)."""
-
 LOOPBACK = "127.0.0.1"
-
-Dialled = Callable[[SimTransport | None, OSError | None], None]
-"""Called once with the connected transport (no protocol attached yet) or with the error."""
 
 
 class Network:
@@ -117,7 +105,7 @@ class Network:
 
     # -- dialling ---------------------------------------------------------------------------
 
-    def dial(self, source: "Host", name: str, port: int, done: Dialled) -> "_Dial":
+    def dial(self, source: "Host", name: str, port: int, done: Dialled) -> Dial:
         """Connect `source` to a name or address; `done` is called when it is decided, unless the
         attempt is abandoned before.
 
@@ -132,99 +120,9 @@ class Network:
         self.digest.add(
             digest.CONNECT, self.environment._now, number, 0, f"{address}:{port}".encode()
         )
-        dial = _Dial(number, source, target, address, port, done)
-        self._send_syn(dial)
+        dial = Dial(self, number, source, target, address, port, done)
+        dial.send_syn()
         return dial
-
-    def _send_syn(self, dial: "_Dial") -> None:
-        if dial.abandoned:
-            return
-        if dial.attempts > SYN_RETRIES:
-            dial.done(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
-            return
-        now = self.environment._now
-        dial.next_attempt = now + 2.0**dial.attempts
-        dial.attempts += 1
-        if dial.target is not None and dial.path_is_up():
-            delay = self.delay(dial.source, dial.target)
-            self.environment.call_at(now + delay, self._arrive_syn, dial)
-        else:
-            self._try_again(dial)
-
-    def _try_again(self, dial: "_Dial") -> None:
-        self.environment.call_at(dial.next_attempt, self._send_syn, dial)
-
-    def _arrive_syn(self, dial: "_Dial") -> None:
-        if not dial.path_is_up():
-            self._try_again(dial)
-            return
-        target = dial.target
-        assert target is not None
-        back = self.environment._now + self.delay(target, dial.source)
-        server = target.listener(dial.port, dial.address)
-        if server is None:
-            self.digest.add(digest.REFUSED, self.environment._now, dial.number, 1, b"")
-            self.environment.call_at(back, self._refused, dial)
-        else:
-            self.environment.call_at(back, self._established, dial, server)
-
-    def _refused(self, dial: "_Dial") -> None:
-        if not dial.path_is_up():
-            self._try_again(dial)
-            return
-        if dial.abandoned:
-            return
-        self.trace.emit(
-            "connection.refused",
-            dial.source.name,
-            connection=dial.number,
-            server=f"{dial.address}:{dial.port}",
-        )
-        error = ConnectionRefusedError(
-            errno.ECONNREFUSED, f"Connect call failed ('{dial.address}', {dial.port})"
-        )
-        dial.done(None, error)
-
-    def _established(self, dial: "_Dial", server: SimServer) -> None:
-        if not dial.path_is_up():
-            self._try_again(dial)
-            return
-        if dial.abandoned:
-            return
-        assert dial.target is not None
-        ours, theirs = connect_pair(
-            dial.number, dial.source, dial.source.ephemeral_port(), dial.target, dial.port
-        )
-        dial.source.connections[dial.number] = ours
-        if self.trace.wants_connections:
-            self.trace.emit(
-                "connection.opened",
-                dial.source.name,
-                connection=dial.number,
-                client=f"{dial.source.address}:{ours.local_port}",
-                server=f"{dial.address}:{dial.port}",
-                to=dial.target.name,
-            )
-        # The handshake's last segment goes the same way as the first bytes and ahead of them.
-        arrival = self.environment._now + self.delay(dial.source, dial.target)
-        ours._arrival = arrival
-        self.environment.call_at(arrival, self._accepted, theirs, server, dial, 0)
-        dial.done(ours, None)
-
-    def _accepted(
-        self, transport: SimTransport, server: SimServer, dial: "_Dial", attempts: int
-    ) -> None:
-        if not dial.path_is_up() and attempts < SYN_ACK_RETRIES:
-            # The handshake's last segment was lost: the listening end asks for it again.
-            again = self.environment._now + 2.0**attempts
-            self.environment.call_at(again, self._accepted, transport, server, dial, attempts + 1)
-            return
-        host = transport.host
-        host.connections[transport.number] = transport
-        if attempts == SYN_ACK_RETRIES or host.listener(dial.port, dial.address) is not server:
-            transport.abort()  # nobody answered, or it stopped listening meanwhile
-        else:
-            server.accept(transport)
 
     def connection_ended(self, transport: SimTransport, how: str) -> None:
         """Bookkeeping when one end is gone."""
@@ -375,45 +273,6 @@ class Network:
         if start_serving:
             await server.start_serving()
         return server
-
-
-class _Dial:
-    """An attempt to connect."""
-
-    __slots__ = (
-        "abandoned",
-        "address",
-        "attempts",
-        "done",
-        "next_attempt",
-        "number",
-        "port",
-        "source",
-        "target",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        source: "Host",
-        target: "Host | None",
-        address: str,
-        port: int,
-        done: Dialled,
-    ) -> None:
-        self.number = number
-        self.source = source
-        self.target = target
-        self.address = address
-        self.port = port
-        self.done = done
-        self.attempts = 0
-        self.next_attempt = 0.0
-        self.abandoned = False
-
-    def path_is_up(self) -> bool:
-        """Whether a segment between the two would arrive now."""
-        return self.source.online and self.target is not None and self.target.online
 
 
 def _is_ipv4(name: str) -> bool:
