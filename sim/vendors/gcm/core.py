@@ -130,12 +130,7 @@ class PushCore:
     def session_ended(self, device: Device) -> None:
         """The device is offline: what was sent and not acknowledged waits for the next session."""
         for message in list(device.held or ()):
-            if message.stage is not Stage.SENT:
-                continue
-            if message.ttl == 0:
-                self._drop(message)
-                self._expire(message)
-            else:
+            if message.stage is Stage.SENT:
                 self._watch_expiry(message)
 
     def unregistered(self, registration: Registration) -> None:

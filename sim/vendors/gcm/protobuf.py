@@ -9,6 +9,8 @@ from collections.abc import Iterator
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 MAX_VARINT_BYTES = 10
 
+_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
+
 
 class MalformedProtobuf(Exception):
     """The bytes are no protobuf message."""
@@ -69,7 +71,9 @@ def _complete(result: tuple[int, int] | None) -> tuple[int, int]:
 def varint(value: int) -> bytes:
     """Encode an unsigned number below 2**64."""
     if value < 0x80:
-        return bytes((value,))
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -90,7 +94,10 @@ def fixed64_field(number: int, value: int) -> bytes:
 
 def bytes_field(number: int, value: bytes) -> bytes:
     """A length-delimited field."""
-    return varint(number << 3 | LENGTH_DELIMITED) + varint(len(value)) + value
+    key, length = number << 3 | LENGTH_DELIMITED, len(value)
+    if key < 0x80 and length < 0x80:
+        return _ONE_BYTE[key] + _ONE_BYTE[length] + value
+    return varint(key) + varint(length) + value
 
 
 def text_field(number: int, value: str) -> bytes:

@@ -238,6 +238,24 @@ def test_a_stored_notification_is_dropped_at_its_expiry(stand: Any) -> None:
     stand.run(main)
 
 
+def test_what_was_delivered_from_storage_does_not_expire_any_more(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone = Phone(stand, service.add_device())
+        token = service.issue(phone.token, APP)
+        provider = await stand.provider()
+        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
+        await asyncio.sleep(1)
+        (message_id,) = [fields[4] for kind, fields in await phone.connect() if kind == 10]
+        await asyncio.sleep(100)
+        phone.acknowledge(message_id)
+        await asyncio.sleep(1)
+        assert stand.kinds("vendor.expired", "vendor.acked") == ["vendor.acked"]
+
+    stand.run(main)
+
+
 def test_expiry_zero_is_one_attempt_and_no_storage(stand: Any) -> None:
     service = stand.apns()
 
@@ -307,6 +325,22 @@ def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: A
         provider.transport.write(frame(2, token, b"b"))
         assert payloads(await twin.heard()) == [b"b"]
         assert service.is_connected(phone.token)
+
+    stand.run(main)
+
+
+def test_one_attempt_is_not_repeated_on_a_newer_session(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone, twin = (Phone(stand, token) for token in [service.add_device()] * 2)
+        token = service.issue(phone.token, APP)
+        await phone.connect()
+        provider = await stand.provider()
+        provider.transport.write(frame(1, token, expiry=0))
+        await phone.heard()
+        assert payloads(await twin.connect()) == []
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
 
     stand.run(main)
 

@@ -302,6 +302,21 @@ def test_a_stored_message_is_dropped_at_the_end_of_its_time(stand: Any) -> None:
     stand.run(main)
 
 
+def test_what_was_delivered_from_storage_does_not_expire_any_more(stand: Any) -> None:
+    service = stand.gcm()
+
+    async def main() -> None:
+        phone = Phone(stand, service)
+        await send(stand, phone.id, time_to_live=60)
+        assert len(await phone.connect()) == 1
+        await asyncio.sleep(100)
+        phone.write(0, number(2, 2))
+        await asyncio.sleep(1)
+        assert stand.kinds("vendor.expired", "vendor.acked") == ["vendor.acked"]
+
+    stand.run(main)
+
+
 def test_time_to_live_zero_is_now_or_never(stand: Any) -> None:
     service = stand.gcm()
 
@@ -417,6 +432,19 @@ def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: A
         ]
         assert older.closed_at is not None
         assert service.is_connected(phone.android_id)
+
+    stand.run(main)
+
+
+def test_one_attempt_is_not_repeated_on_a_newer_session(stand: Any) -> None:
+    service = stand.gcm()
+
+    async def main() -> None:
+        phone = Phone(stand, service)
+        await phone.connect()
+        await send(stand, phone.id, time_to_live=0)
+        assert await phone.connect() == []
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
 
     stand.run(main)
 
