@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from sim.kernel.bridge import as_future
+from sim.net.links import LINKS
 from sim.world import World
 from tests.conformance.transports import (
     CHECKS,
     Check,
-    Pair,
-    Witness,
+    check_transport,
     reading_may_be_paused_in_connection_made,
 )
+from tests.conformance.witness import Pair, Witness
 
 Arm = Callable[[Check], None]
 
@@ -101,3 +103,28 @@ def test_a_transport_conforms(arm: Arm, check: Check) -> None:
     if arm is on_loopback and check in NOT_BEFORE_3_12 and sys.version_info < (3, 12):
         pytest.skip("asyncio forgot a pause in connection_made() until Python 3.12")
     arm(check)
+
+
+def test_a_connection_of_a_device_conforms() -> None:
+    """`Host.connect` serves protocols without a task and without a context."""
+
+    async def settle() -> None:
+        await asyncio.sleep(1)
+
+    with World(seed=1) as world:
+        phone, server = world.host("phone", link=LINKS["cellular"]), world.host("server")
+
+        @contextlib.asynccontextmanager
+        async def make_pair(ours: Witness, theirs: Witness) -> AsyncIterator[Pair]:
+            loop = asyncio.get_running_loop()
+            listener = await server.start(lambda: loop.create_server(lambda: theirs, port=80))
+            await as_future(loop, phone.connect("server", 80, lambda: ours))
+            await theirs.until(lambda: "made" in theirs.log)
+            try:
+                yield Pair(ours, theirs, settle)
+            finally:
+                listener.close()
+                await taken_down(ours, theirs)
+
+        world.run(lambda: check_transport(make_pair))
+        assert phone.connections == server.connections == {}
