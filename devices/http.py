@@ -118,9 +118,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the idle connections; requests under way finish and are not kept."""
-        for connection in self._idle.values():
+        for connection in list(self._idle.values()):
             connection.drop()
-        self._idle.clear()
 
     # -- used by the exchange and the connection
 

@@ -54,10 +54,11 @@ class MtalkConnection(PushConnection):
 
     def _act_on(self, frame: codec.Frame) -> None:
         if isinstance(frame, codec.DataMessage):
-            taken = self.phone.deliver_data(frame.persistent_id, frame.category, frame.data)
-            if not taken:
-                self.send(codec.no_receiver(frame.category, frame.persistent_id, self._frames))
-            self.send(codec.selective_ack(frame.persistent_id, self._frames))
+            mid = frame.persistent_id
+            if self.phone.deliver_data(mid, frame.category, frame.data):
+                self.send(codec.selective_ack(mid, self._frames))
+            else:  # this frame itself must not count as received, that would acknowledge it
+                self.send(codec.no_receiver(frame.category, mid, self._frames - 1))
         elif isinstance(frame, codec.LoginResponse):
             self._logged_in(frame)
         elif isinstance(frame, codec.HeartbeatPing):

@@ -7,19 +7,29 @@ from typing import Any
 
 import simpy
 
+from devices.android import AndroidPhone
 from devices.app import AppState
+from devices.http import HttpClient
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp, Site
-from devices.settings import AppSettings, IosSettings
+from devices.settings import AndroidSettings, AppSettings, IosSettings
 from sim.distributions import Constant
 from sim.kernel.bridge import as_event
 from sim.net.links import LINKS
 from sim.vendors.apns.service import ApnsService
 from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.gcm.service import GcmService
+from sim.vendors.gcm.settings import GcmSettings, Project
 from sim.world import World
 
 APP_ID = "com.moodle.moodlemobile"
-APP = AppSettings(site_url="http://site", gateway_url="http://gateway", gateway_key="app-key")
+SENDER, API_KEY = "1234567890", "api-key"
+APP = AppSettings(
+    site_url="http://site",
+    gateway_url="http://gateway",
+    gateway_key="app-key",
+    sender_id=SENDER,
+)
 BEN = Site("http://site", "ben", "ws-token", 3)
 
 
@@ -57,6 +67,44 @@ def push_to_ios(world: World, token: str, payload: Any, *, expiry: int = 2**31 -
     world.run(send)
 
 
+def gcm(world: World, **settings: Any) -> GcmService:
+    """GCM, listening, with one project."""
+    host = world.host("gcm")
+    world.network.alias("mtalk.google.com", host)
+    world.network.alias("android.clients.google.com", host)
+    service = GcmService(
+        GcmSettings(
+            projects=(Project(sender_id=SENDER, api_keys=(API_KEY,)),),
+            latency=Constant(value=0.05),
+            **settings,
+        ),
+        host_name="gcm",
+        trace=world.trace,
+        rng=world.seeds.stream("gcm"),
+        provider_tls=world.ca.server_context(world.ca.issue("gcm", names=["gcm"])),
+    )
+    world.run(as_event(world.env, host.start(service.start)))
+    return service
+
+
+def push_to_android(world: World, token: str, data: dict[str, str], **fields: Any) -> Any:
+    """Send one message to GCM as a provider would; returns the result for the token."""
+    http = HttpClient(world.operator, user_agent="provider", tls=world.ca.client_context())
+    body = json.dumps({"registration_ids": [token], "data": data, **fields}).encode()
+    headers = {"Authorization": f"key={API_KEY}", "Content-Type": "application/json"}
+    response = world.run(http.request("POST", "https://gcm/gcm/send", headers=headers, body=body))
+    http.close()
+    world.run(world.env.timeout(1))
+    return response.json()["results"][0]
+
+
+def text_pairs(number: int, text: str = "Lab at nine") -> dict[str, str]:
+    """The data of a push about a personal message, as the gateway makes it for GCM."""
+    payload = message(number, text)
+    del payload["aps"]
+    return {"message": text, **payload}
+
+
 def message(number: int, text: str = "Lab at nine") -> dict[str, Any]:
     """The payload of a push about a personal message, as the gateway makes it for APNs."""
     return {
@@ -72,6 +120,15 @@ def iphone(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleA
     """A new iPhone, switched on, with the app on it."""
     host = world.host(name, link=LINKS["wifi"])
     phone = IosPhone(host, world.seeds.stream(f"device/{name}"), IosSettings())
+    installed = MoodleApp(phone, app)
+    phone.power_on()
+    return installed
+
+
+def android(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleApp:
+    """A new Android phone, switched on, with the app on it."""
+    host = world.host(name, link=LINKS["wifi"])
+    phone = AndroidPhone(host, world.seeds.stream(f"device/{name}"), AndroidSettings())
     installed = MoodleApp(phone, app)
     phone.power_on()
     return installed
