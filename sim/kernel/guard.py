@@ -144,11 +144,24 @@ class Guard:
         urandom = self._here(self._seeds.stream("guard/urandom").randbytes, os.urandom)
         self._patch(os, "urandom", urandom)
         self._patch(random, "_urandom", urandom)  # SystemRandom, and so `secrets`
+        self._patch(random.Random, "seed", self._seeding())
         # uuid1() reads the network card and a C clock unless these are set.
         self._patch(uuid, "_node", self._seeds.integer("guard/node") & 0xFEFF_FFFF_FFFF)
         self._patch(uuid, "_generate_time_safe", None)
         self._patch(uuid, "_last_timestamp", None)
         self._reseed_websocket_masks()
+
+    def _seeding(self) -> Callable[..., Any]:
+        """`Random()` without a seed asks the operating system in C."""
+        original, thread = random.Random.seed, self._thread
+        stream = self._seeds.stream("guard/unseeded")
+
+        def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
+            if a is None and threading.get_ident() == thread:
+                a = stream.getrandbits(256)
+            original(self, a, version)
+
+        return seed
 
     def _reseed_websocket_masks(self) -> None:
         # aiohttp makes one Random() at import, as the default of a keyword argument.
@@ -171,6 +184,9 @@ class Guard:
         self._patch(threading.Thread, "start", self._refusing_thread_start())
         self._patch(subprocess.Popen, "__init__", self._refusing_popen())
         self._patch(socket, "socket", self._socket_class)
+        self._patch(socket, "getaddrinfo", self._here(_refuse_lookup, socket.getaddrinfo))
+        for name in ("fork", "posix_spawn", "system"):
+            self._patch(os, name, self._here(_refuse_process, getattr(os, name)))
 
     def _refusing_thread_start(self) -> Callable[..., Any]:
         # A plain function, so that it binds as a method.
@@ -191,10 +207,20 @@ class Guard:
 
         def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
             if threading.get_ident() == thread:
-                raise EscapeError("a process was started inside a simulated world")
+                _refuse_process()
             original(self, *args, **kwargs)
 
         return initialise
+
+
+def _refuse_process(*_args: Any, **_kwargs: Any) -> NoReturn:
+    raise EscapeError("a process was started inside a simulated world")
+
+
+def _refuse_lookup(host: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
+    raise EscapeError(
+        f"the real name {host!r} was looked up inside a simulated world; use loop.getaddrinfo()"
+    )
 
 
 def _refuse_sleep(seconds: float) -> NoReturn:

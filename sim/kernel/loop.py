@@ -132,12 +132,13 @@ class SimLoop(asyncio.BaseEventLoop):
         else:
             self._turns_at_instant += 1
             if self._turns_at_instant > _LIVELOCK_TURNS:
-                raise LivelockError(
-                    f"{_LIVELOCK_TURNS} turns of the loop at {now:.6f} s without time moving; "
-                    f"next: {ready[0] if ready else 'a SimPy event'}"
-                )
+                self._refuse_livelock(ready[0] if ready else "a SimPy event")
+        events = 0
         while environment.next_event_time() <= now:
             environment.step()
+            events += 1
+            if events > _LIVELOCK_TURNS:
+                self._refuse_livelock("a SimPy event")
         timers = self._timers
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]
@@ -150,6 +151,12 @@ class SimLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+
+    def _refuse_livelock(self, follower: object) -> NoReturn:
+        raise LivelockError(
+            f"{_LIVELOCK_TURNS} turns of the loop at {self.environment.now:.6f} s without time "
+            f"moving; next: {follower}"
+        )
 
     def _process_events(self, event_list: Any) -> None:
         """Nothing to do: there is no selector."""
