@@ -1,8 +1,9 @@
 """The tables of the site, with Moodle 2.5's names and columns as far as the site uses them.
 
-`users` stands for Moodle's `user`, which is a reserved word elsewhere. Columns that only parts of
-Moodle use which are not built here are left out. Ids are never used twice, also after deleting the
-newest row: a push carries the id of a message that may have moved to `message_read` since.
+`users` stands for Moodle's `user`, which is a reserved word elsewhere. Columns and indices
+that only parts of Moodle use which are not built here are left out. Ids of messages and phones are
+never used twice, also after deleting the newest row: a push carries the id of a message that may
+have moved to `message_read` since.
 """
 
 from sqlalchemy import (
@@ -24,11 +25,18 @@ def _id() -> "Column[int]":
     return Column("id", Integer, primary_key=True)
 
 
-def _user(name: str, *, index: bool = True) -> "Column[int]":
-    return Column(name, Integer, ForeignKey("users.id"), nullable=False, index=index)
+def _user(name: str) -> "Column[int]":
+    return Column(name, Integer, ForeignKey("users.id"), nullable=False)
 
 
 def _table(name: str, *items: "Column[int] | Column[str] | Index | UniqueConstraint") -> Table:
+    return Table(name, metadata, _id(), *items)
+
+
+def _table_with_lasting_ids(
+    name: str, *items: "Column[int] | Column[str] | Index | UniqueConstraint"
+) -> Table:
+    """A table from which rows are deleted whose ids are known elsewhere."""
     return Table(name, metadata, _id(), *items, sqlite_autoincrement=True)
 
 
@@ -59,11 +67,12 @@ external_tokens = _table(
     Column("validuntil", Integer),
     Column("timecreated", Integer, nullable=False),
     Column("lastaccess", Integer),
+    Index("external_tokens_user", "userid"),
 )
 
 user_preferences = _table(
     "user_preferences",
-    _user("userid", index=False),
+    _user("userid"),
     Column("name", String(255), nullable=False),
     Column("value", String(1333), nullable=False),
     UniqueConstraint("userid", "name"),
@@ -113,13 +122,13 @@ def _message_columns() -> "list[Column[int] | Column[str]]":
     ]
 
 
-message = _table("message", *_message_columns())
+message = _table_with_lasting_ids("message", *_message_columns())
 message_read = _table(
     "message_read", *_message_columns(), Column("timeread", Integer, nullable=False)
 )
 message_working = _table(
     "message_working",
-    Column("unreadmessageid", Integer, nullable=False, index=True),
+    Column("unreadmessageid", Integer, nullable=False),
     Column("processorid", Integer, nullable=False),
 )
 
@@ -132,7 +141,7 @@ email_outbox = _table(
     Column("timecreated", Integer, nullable=False),
 )
 
-airnotifier_user_devices = _table(
+airnotifier_user_devices = _table_with_lasting_ids(
     "airnotifier_user_devices",
     Column("appname", String(100)),
     Column("devicename", String(255)),

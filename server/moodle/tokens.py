@@ -64,13 +64,14 @@ def authenticate(connection: Connection, token: str, now: int) -> User | MoodleE
     if row is None:
         return MoodleError("invalidtoken")
     token_id, service, validuntil, lastaccess = row[:4]
-    where = external_tokens.c.id == token_id
     if validuntil and validuntil < now:
-        connection.execute(delete(external_tokens).where(where))
+        connection.execute(delete(external_tokens).where(external_tokens.c.id == token_id))
         return MoodleError("accessexception", detail="token expired")
     user = User._make(row[4:])
     if not user.active or service != MOBILE_SERVICE:
         return MoodleError("accessexception")
     if lastaccess is None or now - lastaccess >= _TOUCH_INTERVAL:
-        connection.execute(update(external_tokens).where(where).values(lastaccess=now))
+        connection.execute(
+            update(external_tokens).where(external_tokens.c.id == token_id).values(lastaccess=now)
+        )
     return user
