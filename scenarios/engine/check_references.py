@@ -7,7 +7,7 @@ from scenarios.engine.cast import entries, items
 from scenarios.engine.diagnostics import Diagnostic, Span, did_you_mean
 from scenarios.engine.expression_syntax import ExpressionError, Name, Value
 from scenarios.engine.expressions import Expression
-from scenarios.engine.matrix import LITERAL, ROOT
+from scenarios.engine.matrix import ROOT
 from scenarios.engine.mistakes import Mistakes
 from scenarios.engine.models import Fates
 from scenarios.engine.nodes import Location, MappingNode, Node, ScalarNode, find, texts
@@ -40,10 +40,8 @@ class ReferenceChecks:
 
     def check_settings(self) -> None:
         """All texts outside the flow and the conditions: only the matrix is known there."""
-        for section, value in self._data.items():
-            if section in LITERAL or section == "flow":
-                continue
-            for location, _ in texts(value, (section,)):
+        for section in ("world", "devices", "faults", "expect"):
+            for location, _ in texts(self._data.get(section), (section,)):
                 if location[-1] not in ("when", "that"):
                     self._check_text(location, in_flow=False)
 
@@ -67,9 +65,9 @@ class ReferenceChecks:
         """A condition; only `at_end` of the run is anything measured."""
         node = find(self._root, location)
         try:
-            expression = Expression.parse(text)
-        except (ExpressionError, TypeError):
-            return  # reported by the models
+            expression = Expression.parse(text if isinstance(text, str) else "true")
+        except ExpressionError:
+            return  # reported by the models, as is what is no text
         wrong = False
         for name in expression.names():
             span = _part(node, name.start, name.end)

@@ -20,6 +20,9 @@ from rich.text import Text
 MAX_WIDTH: Final = 100  # of a source line as shown; longer ones are cut around the caret
 
 
+_TAB: Final = "    "  # as shown; where the tab stops of a terminal are, nobody can say
+
+
 class Span(NamedTuple):
     """A stretch of a source text: offsets of its first character and of the one after its last."""
 
@@ -98,7 +101,7 @@ def render(source: Source, diagnostic: Diagnostic) -> Text:
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Help for a name that is not among the known ones: a similar one, or all if they are few."""
     names = list(known)
-    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.65)
     if close:
         return f"did you mean '{close[0]}'?"
     if not names:
@@ -119,23 +122,21 @@ def _excerpt(line: str, number: int, column: int, span: Span) -> Text:
     first = max(0, column - MAX_WIDTH // 2) if len(line) > MAX_WIDTH else 0
     shown = line[first : first + MAX_WIDTH]
     lead, tail = ("… " if first else ""), (" …" if first + MAX_WIDTH < len(line) else "")
-    before = "".join(_blank(character) for character in lead + line[first:column])
+    before = sum(_columns(character) for character in lead + line[first:column])
     carets = sum(_columns(character) for character in shown[column - first :][:width])
     return Text.assemble(
         (f"\n{number:5} | ", "blue"),
-        _visible(lead + shown + tail),
+        _visible(lead + shown + tail).replace("\t", _TAB),
         ("\n      | ", "blue"),
-        before,
+        " " * before,
         ("^" * max(1, carets), "bold red"),
     )
 
 
-def _blank(character: str) -> str:
-    return character if character == "\t" else " " * _columns(character)
-
-
 def _columns(character: str) -> int:
     """How many columns of a terminal a character takes."""
+    if character == "\t":
+        return len(_TAB)
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -90,9 +90,8 @@ class Expression:
         if isinstance(value, bool):
             return cls.parse(str(value).lower())
         if not isinstance(value, str):
-            raise PydanticCustomError(
-                "expression", "expected a condition", {"help": "write for example fates.lost == 0"}
-            )
+            context = {"message": "expected a condition", "help": "such as fates.lost == 0"}
+            raise PydanticCustomError("expression", "{message}", context)
         try:
             return cls.parse(value)
         except ExpressionError as error:

@@ -64,7 +64,7 @@ def load(path: Path) -> ScenarioFile:
     source = Source(str(path), _read(path))
     reader = YamlReader(source.text)
     root = reader.read()
-    if root is None and not reader.diagnostics:
+    if not reader.diagnostics and (root is None or plain(root) is None):
         hint = "`airbed list` shows scenarios to start from"
         _refuse(source, Diagnostic("empty-file", "the file has no scenario in it", _START, hint))
     mistakes = Mistakes(reader.diagnostics)

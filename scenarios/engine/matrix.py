@@ -17,7 +17,7 @@ MAX_CELLS: Final = 1000
 ROOT: Final = "matrix"  # references to the matrix start with this name
 
 # These hold for the whole file, so they cannot depend on the cell.
-LITERAL: Final = frozenset({"format", "name", "description", "tags", "seed", "seeds", ROOT})
+_LITERAL: Final = frozenset({"format", "name", "description", "tags", "seed", "seeds", ROOT})
 _CONDITIONS: Final = frozenset({"when", "that"})
 
 
@@ -87,6 +87,6 @@ def substitute_cell(document: Any, values: Mapping[str, Value]) -> Any:
         return replaced.replace("$$", "$")
 
     return {
-        key: value if key in LITERAL else visit(value, at_run_time=key == "flow")
+        key: value if key in _LITERAL else visit(value, at_run_time=key == "flow")
         for key, value in document.items()
     }

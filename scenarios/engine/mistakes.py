@@ -1,6 +1,6 @@
 """Collects the mistakes of one file over all cells of its matrix, each only once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from scenarios.engine.diagnostics import Diagnostic, Span
@@ -9,26 +9,32 @@ MAX_SHOWN: Final = 100  # a file with more is not a scenario, and nobody reads o
 
 
 class Mistakes:
-    """What is wrong with a file.
+    """What is wrong with a file, beginning with what its reader found.
 
     A mistake that only some cells have is noted with the first of them: without that, a value
     which comes from the matrix would be hard to recognise.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic] = ()) -> None:
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self._unreadable = {each.span for each in diagnostics}
         self._found: dict[tuple[str, Span | None], Diagnostic] = {}
         self._cells_with: dict[tuple[str, Span | None], list[str]] = {}
         self._cells: list[str] = []
-        for diagnostic in diagnostics:
-            self.add(diagnostic)
+        for each in diagnostics:
+            self._found[each.message, each.span] = each
 
     def enter(self, cell: str) -> None:
         """What is added from here on belongs to this cell."""
         self._cells.append(cell)
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Add one, unless the same mistake is known from another cell."""
-        key = diagnostic.code, diagnostic.span
+        """Add one, unless the same mistake is known from another cell.
+
+        What YAML could not make sense of is not judged a second time.
+        """
+        if diagnostic.span in self._unreadable:
+            return
+        key = diagnostic.message, diagnostic.span
         self._found.setdefault(key, diagnostic)
         if self._cells:
             self._cells_with.setdefault(key, []).append(self._cells[-1])

@@ -18,7 +18,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic import StringConstraints as Text
@@ -54,6 +56,10 @@ AxisValue = Annotated[
     Value,
     PlainValidator(_axis_value),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Generation = Annotated[
+    Literal["2013"],
+    BeforeValidator(str, json_schema_input_type=Literal[2013, "2013"]),  # YAML reads a number
 ]
 Count = Annotated[int, Field(ge=0, strict=True)]
 
@@ -93,7 +99,7 @@ class Site(_Section):
     """The Moodle site. The user `admin` is always there."""
 
     kind: Literal["moodle"]
-    generation: Annotated[Literal["2013"], BeforeValidator(str)] = Field(
+    generation: Generation = Field(
         default="2013",
         description="The generation of Moodle and its plugin that the site behaves as.",
     )
@@ -178,26 +184,29 @@ class Mix(_Section):
     ios: Percent
     android: Percent
 
+    @model_validator(mode="after")
+    def _complete(self) -> "Mix":
+        if abs(self.ios + self.android - 1) > 1e-9:
+            raise _error("conflict", "the shares of 'mix' are not 100% together", "correct one")
+        return self
+
 
 class Fleet(_Section):
     """Many phones alike, each with an owner of its own."""
 
     count: int = Field(ge=1, le=MAX_PHONES, strict=True)
     platform: Platform | None = Field(default=None, description="One platform for all.")
-    mix: Mix | None = Field(default=None, description="Or a share for each.")
+    mix: Mix | None = Field(default=None, validate_default=True, description="Or a share for each.")
     state: Readiness = Field(default="new", description="Where all of them start, as for a phone.")
 
-    @model_validator(mode="after")
-    def _one_of_platform_and_mix(self) -> "Fleet":
-        if (self.platform is None) is (self.mix is None):
+    @field_validator("mix")
+    @classmethod
+    def _one_of_platform_and_mix(cls, mix: Mix | None, info: ValidationInfo) -> Mix | None:
+        if "platform" in info.data and (info.data["platform"] is None) is (mix is None):
             raise _error(
-                "conflict", "a fleet needs either 'platform' or 'mix'", "write one of the two"
+                "conflict", "a fleet needs either 'platform' or 'mix'", "write one of them"
             )
-        if self.mix is not None and abs(self.mix.ios + self.mix.android - 1) > 1e-9:
-            raise _error(
-                "conflict", "the shares of 'mix' are not 100% together", "correct one of them"
-            )
-        return self
+        return mix
 
 
 class Devices(_Section):
@@ -301,11 +310,12 @@ class Scenario(_Section):
     flow: list[Step] = Field(min_length=1)
     expect: Expect = Expect()
 
-    @model_validator(mode="after")
-    def _one_of_seed_and_seeds(self) -> "Scenario":
-        if self.seed is not None and self.seeds is not None:
+    @field_validator("seeds")
+    @classmethod
+    def _one_of_seed_and_seeds(cls, seeds: Seeds | None, info: ValidationInfo) -> Seeds | None:
+        if info.data.get("seed") is not None:
             raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
-        return self
+        return seeds
 
     @property
     def all_seeds(self) -> range:

@@ -1,5 +1,6 @@
 """Which scenario files a command is about: files, directories, shipped ones, by tags."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
     seen = set()
     for name in names:
         for path in _files(name):
-            if (identity := path.resolve()) in seen:
+            if (identity := os.path.abspath(path)) in seen:
                 continue
             seen.add(identity)
             try:
@@ -49,7 +50,7 @@ def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
 
 def _files(name: str) -> list[Path]:
     path = _locate(name)
-    if not path.is_dir():
+    if not _exists(path) or not path.is_dir():
         return [path]
     found = [each for pattern in ("*.yaml", "*.yml") for each in path.rglob(pattern)]
     return sorted(each for each in found if each.is_file())

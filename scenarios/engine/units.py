@@ -69,15 +69,6 @@ def parse_percent(value: object) -> float:
     return float(share)
 
 
-def format_duration(seconds: float) -> str:
-    """A duration for people, in the largest unit that keeps it a short number: `1.5s`, `20m`."""
-    for unit in ("d", "h", "m", "s", "ms"):
-        amount = seconds / float(SECONDS[unit])
-        if amount >= 1 and (unit in ("s", "ms") or amount == int(amount)):
-            return f"{amount:.6g}{unit}"
-    return f"{seconds / float(SECONDS['us']):.6g}us" if seconds else "0s"
-
-
 def _parse(
     value: object,
     what: str,

@@ -66,12 +66,19 @@ class YamlReader:
             self._stop("yaml", str(error).splitlines()[0], Span(0, 1))
 
     def _syntax_error(self, error: MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
-        at = min(mark.index, max(0, len(self._text) - 1)) if mark else 0
+        mark, context = error.problem_mark or error.context_mark, error.context_mark
         problem = error.problem or error.context or "this is not YAML"
         said = f"{error.context} {problem}"
         hint = next((text for part, text in _HINTS.items() if part in said), "")
-        self._stop("yaml", " ".join(problem.split()), Span(at, at + 1), hint)
+        note = ""
+        if context is not None and mark is not None and context.index < mark.index:
+            note = f"in what starts at line {context.line + 1}, column {context.column + 1}"
+            if "end of stream" in problem:  # the start is what has to be looked at
+                mark, note = context, "it goes on to the end of the file"
+        at = min(mark.index, max(0, len(self._text) - 1)) if mark else 0
+        span = Span(at, at + 1)
+        self.diagnostics.append(Diagnostic("yaml", " ".join(problem.split()), span, hint, note))
+        raise _Stop
 
     def _document(self, stream: Iterator[Any]) -> Node | None:
         root = None
@@ -96,7 +103,7 @@ class YamlReader:
         if event.tag is not None:
             self._report(
                 "tag",
-                f"tags are not used in scenario files: {event.tag}",
+                "tags are not used in scenario files",
                 _span(event),
                 "remove the tag; quotes make a text of anything",
             )
