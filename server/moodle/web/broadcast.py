@@ -59,7 +59,7 @@ class BroadcastPage:
                 gateway_broadcast=reply.headers.get("X-AN-Broadcast-Id"),
                 error=reply.error,
             )
-            if reply.status == 200:
+            if 200 <= reply.status < 300:
                 result = "The gateway accepted the message."
             elif reply.status:
                 result = f"The gateway refused the message with status {reply.status}."

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, Mapping[str, str], bytes]] = []
-        self.answer = web.Response
         self.status = 200
         self.hangs = False
 
@@ -205,15 +205,28 @@ class _Keep(logging.Handler):
         self._kept.append((record.event, record.fields))  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def stand(tmp_path: Path) -> Iterator[Stand]:
-    """A site that is about to start; `settings` may be changed before `run`."""
+@contextmanager
+def open_stand(directory: Path) -> Iterator[Stand]:
+    """A stand in a world of its own."""
     log: list[tuple[str, dict[str, Any]]] = []
     logger, handler = logging.getLogger("moodle"), _Keep(log)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
         with World(seed=1) as world:
-            yield Stand(world, tmp_path, log)
+            yield Stand(world, directory, log)
     finally:
         logger.removeHandler(handler)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    """A site that is about to start; `settings` may be changed before `run`."""
+    with open_stand(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_stand() -> Callable[[Path], AbstractContextManager[Stand]]:
+    """For tests that need more than one, one after the other."""
+    return open_stand

@@ -218,6 +218,23 @@ def test_what_is_not_http_is_refused_and_the_site_keeps_serving(stand, request_b
     stand.run(story)
 
 
+def test_a_database_that_fails_is_an_error_and_leaves_nothing_half_done(stand):
+    async def story():
+        token = await stand.token("ana")
+        stand.sql("ALTER TABLE message_working RENAME TO away")
+        assert await stand.send(token, 2, "a secret text") == error(
+            "dml_write_exception", "dmlwriteexception", "Error writing to database"
+        )
+        stand.sql("ALTER TABLE away RENAME TO message_working")
+        assert stand.sql("SELECT * FROM message") == []
+        assert await stand.send(token, 2, "hello") == [{"msgid": 1}]
+
+    stand.run(story)
+    (event,) = stand.events("database.failed")
+    assert event == {"function": "moodle_message_send_instantmessages", "error": "DatabaseError"}
+    assert len(stand.events("message.created")) == 1
+
+
 def test_a_site_below_a_path_answers_there(stand):
     stand.settings["wwwroot"] = "http://site.test/moodle"
 
