@@ -87,6 +87,10 @@ class App(ABC):
         """The notifications that arrived while the app was open and were not opened yet."""
         return self._list
 
+    def has(self, notification: Notification) -> bool:
+        """Whether the notification can be tapped: in the tray, or in the app."""
+        return notification in self.phone.tray or notification in self._list
+
     # -- what the user does
 
     def open(self) -> simpy.Event:
@@ -119,9 +123,7 @@ class App(ABC):
 
         The event's value is what was `Opened`. Raises NotPossible when it is at none of these.
         """
-        if notification is self._popup or notification in self._list:
-            if self.state != "open":
-                raise NotPossible(f"{self.phone.name}: the app is {self.state}; open it first")
+        if notification in self._list:
             self._end_popup()
             self._list = tuple(other for other in self._list if other is not notification)
         else:

@@ -37,11 +37,12 @@ class IosPhone(Phone):
         settings: IosSettings,
         *,
         device_token: bytes | None = None,
+        permission: Permission = "not asked",
     ) -> None:
         super().__init__(host, stream)
         self._settings = settings
         self.device_token = device_token
-        self._permission: Permission = "not asked"
+        self._permission: Permission = permission
         self._waiting_for_token: tuple[simpy.Event, ...] = ()
 
     @property

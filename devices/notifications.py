@@ -18,7 +18,7 @@ class Notification:
     `mid`: the id on the wire; `alert`: the text to show, None for a silent one; `custom`: the
     sender's own keys as they came (the Moodle plugin's `id`, `type`, `userfrom`, `urlparams`,
     `date` are texts); `badge`: the number for the app's icon, None to leave it; `received_at`:
-    virtual seconds.
+    virtual seconds. `sound`: the name of the sound to play, None for none.
     """
 
     mid: str
@@ -27,6 +27,7 @@ class Notification:
     title: str | None
     custom: Mapping[str, Any]
     badge: int | None
+    sound: str | None
     received_at: float
 
     @property
@@ -65,14 +66,16 @@ def from_apns(mid: str, app_id: str, payload: bytes, now: float) -> Notification
     badge = aps.get("badge")
     if not isinstance(badge, int) or isinstance(badge, bool) or badge < 0:
         badge = None
-    return Notification(mid, app_id, _text(alert), title, content, badge, now)
+    return Notification(
+        mid, app_id, _text(alert), title, content, badge, _text(aps.get("sound")), now
+    )
 
 
 def from_gcm(mid: str, app_id: str, data: Mapping[str, str], now: float) -> Notification:
     """Read the text pairs of a GCM message."""
     alert = data.get("message", data.get("alert"))
     custom = {key: value for key, value in data.items() if key not in ("message", "alert")}
-    return Notification(mid, app_id, alert, data.get("title"), custom, None, now)
+    return Notification(mid, app_id, alert, data.get("title"), custom, None, None, now)
 
 
 def _text(value: object) -> str | None:

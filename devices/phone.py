@@ -187,8 +187,13 @@ class Phone(ABC):
             raise NotPossible(f"{self.name}: that notification is not in the tray")
         self.tray = tuple(other for other in self.tray if other is not notification)
 
+    def dismiss(self, notification: Notification) -> None:
+        """Swipe a notification away unread. Raises NotPossible when it is not in the tray."""
+        self.take_from_tray(notification)
+        self.emit("phone.dismissed", mid=notification.mid)
+
     def clear_tray(self) -> None:
-        """Dismiss everything."""
+        """Remove all notifications of an app that goes away."""
         self.tray = ()
 
     def wait_for_notification(
