@@ -100,7 +100,7 @@ class Phone:
             await asyncio.sleep(how[0])
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=25), st.sampled_from(["last", "first", "random"]))
 def test_every_accepted_notification_ends_once_or_is_still_held(
     story: list[tuple[Any, ...]], pick: str
