@@ -154,7 +154,6 @@ class MtalkConnection(asyncio.Protocol):
         older = device.session
         if older is not None:
             older.replace()
-            self._core.session_ended(device)
         device.session = self
         self._device = device
         heartbeat = self._core.settings.heartbeat

@@ -20,12 +20,12 @@ TOPICS = [topic_hash("org.example"), topic_hash("org.other")]
 ENDS = {"vendor.acked", "vendor.collapsed", "vendor.expired", "vendor.undeliverable"}
 
 steps = st.one_of(
-    st.tuples(st.just("send"), st.integers(0, 1), st.sampled_from([None, 0, 5, 40, 10_000])),
+    st.tuples(st.just("send"), st.integers(0, 1), st.sampled_from([None, 0, 20])),
     st.tuples(st.just("connect"), st.sampled_from([TOPICS, TOPICS[:1], []])),
     st.tuples(st.just("disconnect")),
     st.tuples(st.just("acknowledge"), st.integers(0, 3), st.booleans()),
     st.tuples(st.just("uninstall"), st.integers(0, 1)),
-    st.tuples(st.just("wait"), st.sampled_from([0.01, 1.0, 30.0])),
+    st.tuples(st.just("wait"), st.sampled_from([0.01, 30.0])),
 )
 
 
@@ -101,7 +101,7 @@ class Phone:
 
 
 @settings(max_examples=60)
-@given(st.lists(steps, max_size=25), st.sampled_from(["last", "first", "random"]))
+@given(st.lists(steps, min_size=8, max_size=25), st.sampled_from(["last", "first", "random"]))
 def test_every_accepted_notification_ends_once_or_is_still_held(
     story: list[tuple[Any, ...]], pick: str
 ) -> None:

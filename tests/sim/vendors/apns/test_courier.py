@@ -310,6 +310,25 @@ def test_what_was_not_acknowledged_comes_again_with_its_message_id(stand: Any) -
     stand.run(main)
 
 
+def test_what_was_not_acknowledged_expires_while_the_phone_is_away(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone = Phone(stand, service.add_device())
+        token = service.issue(phone.token, APP)
+        await phone.connect()
+        provider = await stand.provider()
+        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
+        await phone.heard()
+        await phone.leave()
+        await asyncio.sleep(60)
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
+        assert payloads(await phone.connect()) == []
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
+
+    stand.run(main)
+
+
 def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: Any) -> None:
     service = stand.apns()
 

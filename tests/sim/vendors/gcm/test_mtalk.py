@@ -203,6 +203,23 @@ def test_a_message_named_at_login_is_not_sent_again(stand: Any) -> None:
     stand.run(main)
 
 
+def test_what_was_not_acknowledged_expires_while_the_phone_is_away(stand: Any) -> None:
+    service = stand.gcm()
+
+    async def main() -> None:
+        phone = Phone(stand, service)
+        await phone.connect()
+        await send(stand, phone.id, time_to_live=60)
+        await phone.heard()
+        await phone.leave()
+        await asyncio.sleep(60)
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
+        assert await phone.connect() == []
+        assert stand.kinds("vendor.expired") == ["vendor.expired"]
+
+    stand.run(main)
+
+
 def test_heartbeats_are_answered_and_count_as_frames(stand: Any) -> None:
     service = stand.gcm(heartbeat=900.0)
 
