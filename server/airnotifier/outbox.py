@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, literal, select
 from sqlalchemy.sql import Select
 
 from server.airnotifier import registry
@@ -26,6 +26,33 @@ WRITE_COUNT = 2_000
 """Completions that are written without waiting any longer."""
 
 _insert = insert(outbox)
+
+
+def _given(name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=outbox.c[name].type)
+
+
+# One statement for what nearly every request needs: is the token known, and if so, store the push.
+_insert_if_known = (
+    insert(outbox)
+    .from_select(
+        ["app", "provider", "token", "payload", "collapse_key", "broadcast", "accepted", "expires"],
+        select(
+            _given("app"),
+            _given("provider"),
+            tokens.c.token,
+            _given("payload"),
+            _given("collapse_key"),
+            _given("broadcast"),
+            _given("accepted"),
+            _given("expires"),
+        ).where(
+            tokens.c.app_id == bindparam("app_id", type_=tokens.c.app_id.type),
+            tokens.c.token == _given("token"),
+        ),
+    )
+    .returning(outbox.c.id)
+)
 _delete = delete(outbox).where(outbox.c.id == bindparam("push"))
 
 
@@ -109,13 +136,6 @@ def accept_push(
     An unknown token is registered if channels for it are given (the key may create tokens), else
     raises Refused (400).
     """
-    created = False
-    if registry.find_token(connection, app_id, target.token) is None:
-        if new_token_channels is None:
-            raise Refused(400, "Unknow token and you have no permission to create")
-        created = registry.register_token(
-            connection, app_id, target, new_token_channels, letter.accepted
-        )
     values: dict[str, Any] = {
         "app": app,
         "provider": target.provider,
@@ -126,9 +146,16 @@ def accept_push(
         "accepted": letter.accepted,
         "expires": letter.expires,
     }
-    primary_key = connection.execute(_insert, values).inserted_primary_key
-    assert primary_key is not None
-    return Push(id=primary_key[0], **values), created
+    addressed = {**values, "app_id": app_id}
+    number = connection.scalar(_insert_if_known, addressed)
+    created = number is None
+    if created:
+        if new_token_channels is None:
+            raise Refused(400, "Unknow token and you have no permission to create")
+        registry.register_token(connection, app_id, target, new_token_channels, letter.accepted)
+        number = connection.scalar(_insert_if_known, addressed)
+    assert number is not None
+    return Push(id=number, **values), created
 
 
 def accept_broadcast(

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from server.airnotifier.api.call import admit, answer
 from server.airnotifier.api.letters import channels_of, compose
+from server.airnotifier.auth import allows
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
@@ -33,7 +34,7 @@ class Notifications:
                 raise Refused(400, "No token provided")
             token = call.target.token
             letter = compose(call.app, call.target.provider, call.arguments)
-            may_create = call.permissions & Permission.CREATE_TOKEN
+            may_create = allows(call.permissions, Permission.CREATE_TOKEN)
             push = await self._gateway.accept_push(
                 call.app, call.target, letter, channels_of(call.arguments) if may_create else None
             )
