@@ -22,6 +22,7 @@ import simpy
 from sim.hosts import Host
 from sim.kernel.bridge import as_future
 from sim.kernel.environment import SimEnvironment
+from sim.kernel.errors import LivelockError
 from sim.kernel.guard import Guard
 from sim.kernel.identity import NumberedTask
 from sim.kernel.loop import SimLoop
@@ -82,7 +83,8 @@ class World:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._cancel_everything()
+            if not isinstance(error, LivelockError):  # after one, nothing can come to an end
+                self._cancel_everything()
         finally:
             self._guard.__exit__(kind, error, traceback)
             self.loop.close()
