@@ -203,16 +203,6 @@ class _Reader:
             start, site = self._last_message
             self._hop(start, site, t, event["host"], "push request accepted", "push")
 
-    def _push_refused(self, t: int, event: dict[str, Any]) -> None:
-        self._refused(t, event)
-
-    def _request_refused(self, t: int, event: dict[str, Any]) -> None:
-        self._refused(t, event)
-
-    def _refused(self, t: int, event: dict[str, Any]) -> None:
-        label = f"refused: {event['reason']} ({event['status']})"
-        self._mark(t, event["host"], label, "problem")
-
     def _push_dispatched(self, t: int, event: dict[str, Any]) -> None:
         if event.get("identifier") is None:
             self._to_gcm[str(event["push"])] = (t, event["host"])
@@ -280,6 +270,7 @@ _CAUSES = ("message", "broadcast")
 
 _MARKS: dict[str, tuple[str, Tone]] = {
     "app.state": ("app {state}", "quiet"),
+    "request.refused": ("refused: {reason} ({status})", "problem"),
     "token.registered": ("token stored", "good"),
     "token.pruned": ("token removed: {reason}", "quiet"),
     "login.succeeded": ("logged in", "good"),

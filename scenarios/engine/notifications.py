@@ -48,6 +48,8 @@ class AtGateway(StrEnum):
     UNKNOWN = "unknown"
     HELD = "held"
     COMPLETED = "completed"
+    ABANDONED = "abandoned"
+    """Written and forgotten, as the gateway of 2013 does: whatever becomes of it."""
     REJECTED = "rejected"
     EXPIRED = "expired"
     LOST = "lost"

@@ -28,6 +28,7 @@ class Senders:
             "broadcast.accepted": self._broadcast_accepted,
             "push.dispatched": self._push_dispatched,
             "push.completed": self._push_completed,
+            "push.abandoned": self._push_abandoned,
             "push.rejected": self._push_rejected,
             "push.expired": self._push_expired,
             "push.lost": self._push_lost,
@@ -41,6 +42,7 @@ class Senders:
         self._refused: dict[str | None, list[Notification]] = {}
         self._unclaimed: dict[str, list[Notification]] = {}
         self._broadcasts: dict[str, tuple[int, int]] = {}
+        self._told_before = False
 
     def sent_before(self, token_ref: str, t: int) -> Notification | None:
         """The last notification for that token which the gateway had sent at that time."""
@@ -146,9 +148,13 @@ class Senders:
 
     def _push_refused(self, t: int, event: Event) -> None:
         self._refuse(t, event, event.get("token_ref"))
+        self._told_before = True
 
     def _request_refused(self, t: int, event: Event) -> None:
-        if str(event.get("path", "")).strip("/") in ("notification", "broadcast"):
+        # A refused push is told twice in a row: as a push, and as a request like any other.
+        told, self._told_before = self._told_before, False
+        path = str(event.get("path", "")).strip("/")
+        if path == "broadcast" or (path == "notification" and not told):
             self._refuse(t, event, None)
 
     def _refuse(self, t: int, event: Event, token_ref: str | None) -> None:
@@ -222,6 +228,11 @@ class Senders:
             notification.completed = t
             notification.reason = str(event.get("reason") or notification.reason)
             notification.hop(t, text)
+
+    def _push_abandoned(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.gateway = AtGateway.ABANDONED
 
     def _push_rejected(self, t: int, event: Event) -> None:
         text = f"the gateway gave it up: {event.get('reason')}"

@@ -78,6 +78,17 @@ def test_a_request_refused_for_its_key_counts_once_with_the_sites_own_report(sto
     assert ledger.notifications[0].reason == "permission (403)"
 
 
+def test_a_refused_push_that_is_told_as_push_and_as_request_counts_once(story: Any) -> None:
+    story.message()
+    story.tell("push.refused", "gateway", app="moodle", reason="token", status=400, token_ref="aa")
+    story.tell(
+        "request.refused", "gateway", app="moodle", reason="token", status=400,
+        path="/notification/", peer="10.0.0.2",
+    )  # fmt: skip
+    story.requested(push=None, status=400)
+    assert fates_of(story) == {"refused": 1}
+
+
 def test_a_push_that_somebody_asked_the_gateway_for_directly_counts_too(story: Any) -> None:
     story.tell(
         "request.refused", "gateway", app="moodle", reason="permission", status=403,

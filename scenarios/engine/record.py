@@ -1,0 +1,173 @@
+"""Writes the record of a run: one directory from which every report can be made again.
+
+    trace.jsonl         every event, as it happened
+    notifications.csv   a row per notification: its fate and the times of its hops
+    metrics.csv         what was measured: name, unit, value
+    summary.json        steps, fates, invariants, verdict
+    junit.xml, timeline.html
+    manifest.json       how it was made: versions, machine, wall-clock times, hashes of the rest
+
+All but the manifest follow from the scenario and the seed alone, byte for byte. While the run goes
+on the directory has a name that starts with a dot; it gets its own name, with the first digits
+of the wire digest, when it is complete. A record of the same run is replaced.
+"""
+
+import csv
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from reports.junit import junit_xml
+from reports.reading import Record
+from reports.timeline import write_timeline
+from scenarios.engine.notifications import Copy, Notification
+from sim.trace.recorder import Event, line_of
+
+MODE: Final = "simulated"
+STATE: Final = "state"
+"""Directory below the record for the servers' databases and keys; gone when the run is over."""
+
+_PACKAGES: Final = (
+    "aiohttp", "argon2-cffi", "cryptography", "faker", "httptools", "jinja2", "pydantic",
+    "ruamel.yaml", "simpy", "sqlalchemy",
+)  # fmt: skip
+
+_COLUMNS: Final = (
+    "number", "origin", "message", "device", "user", "push", "provider", "token_ref", "phone",
+    "fate", "reading", "reason", "attempts", "copies", "duplicates",
+    "created_ns", "accepted_ns", "dispatched_ns", "vendor_accepted_ns", "sent_ns",
+    "received_ns", "displayed_ns", "read_ns", "completed_ns",
+)  # fmt: skip
+
+
+class RecordWriter:
+    """The record of one run, from its first event to its manifest."""
+
+    def __init__(self, runs: Path, name: str, seed: int) -> None:
+        """`name` is scenario and cell, fit for a file name. Raises OSError."""
+        self._runs = runs
+        self._name = f"{name}-{seed}"
+        self._path = runs / f".{self._name}"
+        shutil.rmtree(self._path, ignore_errors=True)
+        self.state = self._path / STATE
+        self.state.mkdir(parents=True)
+        self._trace = (self._path / "trace.jsonl").open("w", encoding="utf-8")
+
+    def trace(self, event: Event) -> None:
+        """Write the next event."""
+        self._trace.write(line_of(event))
+        self._trace.write("\n")
+
+    def end_trace(self) -> None:
+        """The world is over: no event will follow, and the servers' files are not needed."""
+        self._trace.close()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def write_measures(
+        self,
+        notifications: Iterable[Notification],
+        metrics: Iterable[tuple[str, str, float]],
+    ) -> None:
+        """Write the two tables."""
+        with (self._path / "notifications.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(_COLUMNS)
+            rows.writerows(_row(notification) for notification in notifications)
+        with (self._path / "metrics.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("name", "unit", "value"))
+            rows.writerows((name, unit, f"{value:.9g}") for name, unit, value in metrics)
+
+    @property
+    def searched_for_leaks(self) -> Sequence[Path]:
+        """The files written so far. The manifest is not among them: the scenario stands in it."""
+        return [self._path / name for name in ("trace.jsonl", "notifications.csv", "metrics.csv")]
+
+    def finish(self, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> Path:
+        """Write the rest, give the directory its name and return its path."""
+        _write_json(self._path / "summary.json", summary)
+        record = Record.read(self._path)
+        (self._path / "junit.xml").write_text(junit_xml([record.summary]), encoding="utf-8")
+        write_timeline(record)
+        hashes = {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(self._path.iterdir())
+        }
+        _write_json(self._path / "manifest.json", {**manifest, "sha256": hashes})
+        final = self._runs / f"{self._name}-{summary['wire_digest'][:8]}"
+        shutil.rmtree(final, ignore_errors=True)
+        return self._path.rename(final)
+
+
+def provenance() -> dict[str, Any]:
+    """What the manifest says of code and machine; the same for all runs of a process."""
+    return {
+        "mode": MODE,
+        "git": _git(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "machine": {
+            "host": platform.node(),
+            "system": platform.platform(),
+            "processor": platform.machine(),
+        },
+        "arguments": sys.argv[1:],
+    }
+
+
+def scenario_hash(scenario: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved scenario, independent of how its file is written."""
+    text = json.dumps(scenario, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _git() -> dict[str, Any] | None:
+    """The commit of the checkout that this code comes from; None if it is none."""
+    here = Path(__file__).parent
+
+    def ask(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return answer.stdout.strip()
+
+    try:
+        commit = ask("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _row(notification: Notification) -> list[Any]:
+    copy = _foremost(notification.copies)
+    return [
+        notification.number, notification.origin, notification.message, notification.device,
+        notification.user, notification.push, notification.provider, notification.token_ref,
+        copy.phone if copy else None, notification.fate, notification.reading,
+        notification.reason, notification.attempts, len(notification.copies),
+        notification.duplicates, notification.created, notification.accepted,
+        notification.dispatched, *(
+            (copy.accepted, copy.sent, copy.received, copy.displayed, copy.read_at)
+            if copy else (None,) * 5
+        ),
+        notification.completed,
+    ]  # fmt: skip
+
+
+def _foremost(copies: Sequence[Copy]) -> Copy | None:
+    """The copy that reached a phone first; the first one if none did."""
+    received = [copy for copy in copies if copy.received is not None]
+    if received:
+        return min(received, key=lambda copy: copy.received or 0)
+    return copies[0] if copies else None
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,61 @@
+"""`airbed run`: all cells of the given scenarios, each with all its seeds, one after the other."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from reports.junit import junit_xml
+from reports.reading import Record
+from scenarios.engine.console import MANY, RunConsole
+from scenarios.engine.loader import Cell, ScenarioFile
+from scenarios.engine.results import RunResult
+from scenarios.engine.runner import EXIT_CODES, Runner
+
+JUNIT: Final = "junit.xml"
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run what `args.scenarios` (loaded and checked) asks for; returns the exit code.
+
+    0: all passed, 1: at least one failed, 2: interrupted. `args.seed` replaces the seeds of the
+    files, records go below `args.runs`, and a JUnit file for all of them beside the records.
+    """
+    planned = list(_plan(args.scenarios, args.seed))
+    brief = args.quiet or (len(planned) > MANY and not args.verbose)
+    console = RunConsole(Console(), total=len(planned), brief=brief)
+    runner = Runner(args.runs, console)
+    results: list[RunResult] = []
+    interrupted = False
+    for file, cell, seed in planned:
+        try:
+            results.append(runner.run(file, cell, seed))
+        except KeyboardInterrupt:  # between two steps of the engine itself
+            interrupted = True
+        if interrupted or results[-1].verdict == "interrupted":
+            interrupted = True
+            break
+    junit = _write_junit(args.runs, results)
+    console.summary(results, junit, interrupted=interrupted)
+    if interrupted:
+        return EXIT_CODES["interrupted"]
+    return max((EXIT_CODES[result.verdict] for result in results), default=0)
+
+
+def _plan(
+    files: Sequence[ScenarioFile], seed: int | None
+) -> Iterator[tuple[ScenarioFile, Cell, int]]:
+    for file in files:
+        for cell in file.cells:
+            for each in file.seeds if seed is None else (seed,):
+                yield file, cell, each
+
+
+def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:
+    records = [Record.read(result.record) for result in results if result.record is not None]
+    runs.mkdir(parents=True, exist_ok=True)
+    path = runs / JUNIT
+    path.write_text(junit_xml(record.summary for record in records), encoding="utf-8")
+    return path

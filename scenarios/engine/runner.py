@@ -1,0 +1,259 @@
+"""Runs one cell of a scenario with one seed: a world of its own, the flow, the verdict, the record.
+
+deploy -> play the steps -> stop the servers -> close the ledger -> compare -> write
+"""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Protocol
+
+import simpy
+from rich.text import Text
+
+from scenarios.engine.context import Context
+from scenarios.engine.deployment import Deployment
+from scenarios.engine.expression_syntax import ExpressionError
+from scenarios.engine.fates import Ledger
+from scenarios.engine.invariants import Evidence, Witness, check
+from scenarios.engine.leaks import LeakScanner
+from scenarios.engine.loader import Cell, ScenarioFile
+from scenarios.engine.models import Expect
+from scenarios.engine.observations import Observations
+from scenarios.engine.places import Places
+from scenarios.engine.play import RunScope, StepOutcome, play
+from scenarios.engine.record import RecordWriter, provenance, scenario_hash
+from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_of
+from scenarios.engine.server_logs import logs_in_trace
+from scenarios.engine.watch import Watch
+from sim.kernel.errors import StandstillError
+from sim.trace.recorder import Event
+from sim.world import UnhandledErrors, World
+
+EXIT_CODES: Final = {"passed": 0, "failed": 1, "interrupted": 2}
+MAX_VIOLATIONS: Final = 5
+"""Shown of one invariant; the record has them all."""
+
+
+class Progress(Protocol):
+    """Is told how a run goes, as it goes."""
+
+    def run_started(self, result: RunResult) -> None: ...
+    def step_started(self, step: StepOutcome) -> None: ...
+    def step_finished(self, step: StepOutcome) -> None: ...
+    def run_finished(self, result: RunResult) -> None: ...
+
+
+@dataclass(slots=True)
+class _Measures:
+    """Everything that reads the trace while it is made."""
+
+    ledger: Ledger
+    observations: Observations
+    witness: Witness
+    server_errors: list[str]
+
+    def feed(self, event: Event) -> None:
+        self.ledger.feed(event)
+        self.observations.feed(event)
+        self.witness.feed(event)
+        if event["kind"] == "server.error":
+            self.server_errors.append(f"{event['host']}: {event['error']}")
+
+
+class Runner:
+    """Runs cells one after the other and writes their records below `runs`."""
+
+    def __init__(self, runs: Path, progress: Progress) -> None:
+        self._runs = runs
+        self._progress = progress
+        self._provenance = provenance()
+
+    def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
+        """Run a cell with a seed. An interrupt (Ctrl-C) ends it with what there is so far.
+
+        Raises OSError when the record cannot be written.
+        """
+        result = RunResult(file, cell, seed)
+        record = RecordWriter(self._runs, _file_name(file, cell), seed)
+        places = Places(file.path, file.text)
+        began, started_at = time.monotonic(), datetime.now(UTC)
+        self._progress.run_started(result)
+        epoch = cell.scenario.world.epoch.timestamp()
+        world = World(seed, epoch=epoch, wants_connections=_is_small(cell))
+        ledger = Ledger()
+        measures = _Measures(ledger, Observations(ledger), Witness(), [])
+        watch = Watch(world.env)
+        for listener in (record.trace, measures.feed, watch.feed):
+            world.trace.listen(listener)
+        deployment = Deployment(world, cell.scenario, record.state)
+        context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
+        try:
+            with world, logs_in_trace(world.trace):
+                world.run(deployment.start())
+                self._play(context, result, places)
+                result.virtual_seconds = world.env.now
+                result.wire_digest = world.digest()
+                world.run(deployment.stop())
+        except UnhandledErrors as error:
+            result.fail(Text(f"error[unhandled]: {error}", "bold red"))
+        finally:
+            record.end_trace()
+        ledger.close()
+        record.write_measures(ledger.notifications, measures.observations.metrics())
+        leaks = LeakScanner(deployment.secrets())
+        evidence = Evidence(
+            ledger,
+            measures.witness,
+            deployment.phones_of_tokens(),
+            [leak for path in record.searched_for_leaks for leak in leaks.scan(path)],
+        )
+        result.fates = ledger.counts()
+        result.observations = measures.observations.all()
+        if result.verdict != "interrupted":
+            _compare(context, evidence, result, places)
+        for text in dict.fromkeys(measures.server_errors):
+            result.fail(Text(f"error[server-error]: {text}", "bold red"))
+        resolved = cell.scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+        result.record = record.finish(
+            summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),
+            {
+                "scenario": resolved,
+                "scenario_sha256": scenario_hash(resolved),
+                "seed": seed,
+                "exit_code": EXIT_CODES[result.verdict],
+                "started": started_at.isoformat(),
+                "ended": datetime.now(UTC).isoformat(),
+                **self._provenance,
+            },
+        )
+        result.wall_seconds = time.monotonic() - began
+        self._progress.run_finished(result)
+        return result
+
+    def _play(self, context: Context, result: RunResult, places: Places) -> None:
+        def started(step: StepOutcome) -> None:
+            result.steps.append(step)
+            self._progress.step_started(step)
+
+        def finished(step: StepOutcome) -> None:
+            if step.failure is not None:
+                result.fail(step.failure)
+            if step.status == "skipped":
+                result.steps.append(step)
+            self._progress.step_finished(step)
+
+        world = context.deployment.world
+        flow = world.env.process(play(context, result.cell.values, places, started, finished))
+        try:
+            with _interrupt(world) as interrupted:
+                world.run(flow | interrupted)
+            if interrupted.triggered:
+                result.verdict = "interrupted"
+        except StandstillError:
+            step = result.steps[-1]
+            message = f"step {step.n} {step.do}: nothing is left that could happen; "
+            location = ("flow", step.n - 1)
+            step.failure = places.failure("standstill", message + context.last_hop(), location)
+            step.status, step.end = "failed", round(context.env.now * 1e9)
+            finished(step)
+
+
+@contextmanager
+def _interrupt(world: World) -> Iterator[simpy.Event]:
+    """Within it, Ctrl-C makes the event happen in the world instead of raising somewhere in it.
+
+    A second Ctrl-C raises KeyboardInterrupt as ever.
+    """
+    event = world.env.event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        world.loop.call_soon(event.succeed)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _compare(context: Context, evidence: Evidence, result: RunResult, places: Places) -> None:
+    """Hold what was measured against `expect`."""
+    expect = context.scenario.expect
+    scope = RunScope(context, result.cell.values)
+    _compare_invariants(expect, evidence, result, places)
+    if result.verdict == "failed":
+        return  # after half a flow the rest would only fail for the step's sake
+    fates = expect.fates
+    if fates is not None and (fates.when is None or fates.when.holds(scope)):
+        for fate, wanted in fates.counts().items():
+            actual = result.fates[fate]
+            if actual != wanted:
+                message = f"{fate}: {actual} of {result.fates['created']}, expected {wanted}"
+                note = "; ".join(_examples(evidence.ledger, fate))
+                where = ("expect", "fates", fate)
+                result.fail(places.failure("fate", message, where, at_key=True, note=note))
+    for index, condition in enumerate(expect.checks):
+        held: bool | None = None
+        if condition.when is None or condition.when.holds(scope):
+            location = ("expect", "checks", index, "that")
+            try:
+                held = condition.that.holds(scope)
+            except ExpressionError as error:
+                result.fail(places.failure("check", str(error), location))
+            if held is False:
+                names = (name.path for name in condition.that.names())
+                message = f"it does not hold that {condition.that.text}"
+                note = ", ".join(_measured(scope, path) for path in names)
+                result.fail(places.failure("check", message, location, note=note))
+        result.checks.append(CheckOutcome(condition.that.text, held))
+
+
+def _compare_invariants(
+    expect: Expect, evidence: Evidence, result: RunResult, places: Places
+) -> None:
+    for index, name in enumerate(expect.invariants):
+        verdict = check(name, evidence)
+        result.invariants.append(verdict)
+        if not verdict.holds:
+            shown = "; ".join(verdict.violations[:MAX_VIOLATIONS])
+            more = len(verdict.violations) - MAX_VIOLATIONS
+            message = f"the invariant {name} does not hold: {shown}"
+            message += f"; and {more} more" if more > 0 else ""
+            place = ("expect", "invariants", index)
+            result.fail(places.failure("invariant", message, place))
+
+
+def _examples(ledger: Ledger, fate: str) -> Iterator[str]:
+    """A few notifications with that fate, by their last hop."""
+    found = [n for n in ledger.notifications if fate in (n.fate, n.reading)]
+    for notification in found[:3]:
+        at = notification.last_time / 1e9
+        yield f"notification {notification.number}: {notification.last_hop} at {at:.3f} s"
+
+
+def _measured(scope: RunScope, path: tuple[str, ...]) -> str:
+    name = ".".join(path)
+    try:
+        value = scope.reference(path) if path[0] == "matrix" else scope.observation(path)
+    except LookupError:
+        value = scope.reference(path)
+    return f"{name} is {value}"
+
+
+def _is_small(cell: Cell) -> bool:
+    """Whether every connection may be an event of the trace; a fleet would drown the rest."""
+    return cell.scenario.devices.fleet is None
+
+
+def _file_name(file: ScenarioFile, cell: Cell) -> str:
+    """Scenario and cell as part of a file name: `ten_steps-ios-closed`."""
+    words: list[Any] = [file.path.stem, *cell.values.values()]
+    return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", str(word)) for word in words)

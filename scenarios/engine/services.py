@@ -1,0 +1,321 @@
+"""The servers and push services of a world, set up and started as their operators would do it.
+
+Settings files' contents come from the scenario; keys and passwords from the world's seed;
+certificates from the world's authority; databases are SQLite files below the run's directory.
+Names are those of the real world where there were any (gateway.push.apple.com), and otherwise in
+the reserved domain `.example`.
+"""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import simpy
+from aiohttp import web
+from pydantic import SecretStr
+
+from devices.people import Person
+from scenarios.engine.leaks import Secret
+from scenarios.engine.models import Apns, Gcm, Scenario
+from server.airnotifier import admin as gateway_admin
+from server.airnotifier.app import create_app as create_gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.settings import (
+    ApnsSettings as ApnsProviderSettings,
+)
+from server.airnotifier.settings import (
+    AppSettings,
+    GatewaySettings,
+    KeySettings,
+)
+from server.airnotifier.settings import (
+    GcmSettings as GcmProviderSettings,
+)
+from server.airnotifier.tables import metadata as gateway_tables
+from server.database import Database, Durability
+from server.moodle import admin as site_admin
+from server.moodle.app import create_app as create_site
+from server.moodle.passwords import make_hasher
+from server.moodle.settings import (
+    AirnotifierSettings,
+    PasswordHash,
+    Role,
+    SiteSettings,
+    UserSettings,
+)
+from server.moodle.site import install as install_site
+from sim.hosts import Host
+from sim.kernel.bridge import as_event
+from sim.net.links import LINKS, Link
+from sim.vendors.apns.service import ApnsService
+from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.gcm.service import GcmService
+from sim.vendors.gcm.settings import GcmSettings, Project
+from sim.world import World
+
+APP_ID: Final = "com.moodle.moodlemobile"
+SENDER_ID: Final = "694767596569"
+GATEWAY_NAME: Final = "push.example"
+GATEWAY_PORT: Final = 8801
+SITE_NAME: Final = "school.example"
+APNS_NAME: Final = "gateway.push.apple.com"
+COURIER_NAME: Final = "1-courier.push.apple.com"
+GCM_NAME: Final = "android.googleapis.com"
+GOOGLE_NAME: Final = "android.clients.google.com"
+MTALK_NAME: Final = "mtalk.google.com"
+
+DURABILITY: Final[Durability] = "normal"
+"""Survives the end of a process. No world cuts the power, and waiting for a real disk would be
+wall-clock time spent for nothing."""
+
+PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
+"""The cheapest there is: nobody attacks these accounts, and hashing takes no virtual time."""
+
+
+class Services:
+    """See the module. `state` is the directory for databases."""
+
+    def __init__(self, world: World, scenario: Scenario, state: Path) -> None:
+        self._world = world
+        self._scenario = scenario
+        self._state = state
+        network = scenario.world.network
+        self.link: Link | None = None
+        if network.latency is not None or network.jitter is not None:
+            self.link = Link(network.latency or 0.0, network.jitter or 0.0)
+        keys = world.seeds.stream("deployment/keys")
+        self.app_key, self.site_key, self._api_key = (keys.randbytes(16).hex() for _ in range(3))
+        self.gateway = self._host("gateway", GATEWAY_NAME)
+        self.site = self._host("site", SITE_NAME)
+        apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
+        gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
+        self.apns = ApnsService(
+            _apns_settings(scenario.world.vendors.apns),
+            host_name=apns_host.name,
+            trace=world.trace,
+            rng=world.seeds.stream("vendors/apns"),
+            provider_tls=world.ca.server_context(
+                world.ca.issue(APNS_NAME, names=[APNS_NAME]), client_certificates=True
+            ),
+        )
+        project = Project(sender_id=SENDER_ID, api_keys=(self._api_key,))
+        self.gcm = GcmService(
+            _gcm_settings(scenario.world.vendors.gcm, project),
+            host_name=gcm_host.name,
+            trace=world.trace,
+            rng=world.seeds.stream("vendors/gcm"),
+            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=[GCM_NAME])),
+        )
+        self._vendors: dict[Host, ApnsService | GcmService] = {
+            apns_host: self.apns,
+            gcm_host: self.gcm,
+        }
+        self._runners: list[tuple[Host, web.AppRunner]] = []
+        self._gateway_settings = self._make_gateway_settings()
+        self._site_settings: SiteSettings
+
+    # -- running
+
+    def start_vendors(self) -> Generator[simpy.Event, Any, None]:
+        """Start the push services, so that phones can be made known to them."""
+        for host, service in self._vendors.items():
+            yield as_event(self._world.env, host.start(service.start))
+
+    def start_servers(
+        self, staff: Sequence[tuple[Person, Role]]
+    ) -> Generator[simpy.Event, Any, None]:
+        """Start the gateway and the site, on which the staff have accounts."""
+        self._site_settings = self._make_site_settings(staff)
+        yield from self._serve(self.gateway, create_gateway(self._gateway_settings), GATEWAY_PORT)
+        yield from self._serve(self.site, create_site(self._site_settings), 80)
+
+    def stop(self) -> Generator[simpy.Event, Any, None]:
+        """Stop everything in good order, the site first."""
+        for host, runner in reversed(self._runners):
+            yield as_event(self._world.env, host.start(runner.cleanup))
+        for host, service in self._vendors.items():
+            yield as_event(self._world.env, host.start(service.stop))
+
+    def _serve(
+        self, host: Host, app: web.Application, port: int
+    ) -> Generator[simpy.Event, Any, None]:
+        # No access log: tokens and passwords stand in the addresses of requests.
+        runner = web.AppRunner(app, access_log=None)
+
+        async def start() -> None:
+            await runner.setup()
+            await web.TCPSite(runner, "0.0.0.0", port).start()
+
+        yield as_event(self._world.env, host.start(start))
+        self._runners.append((host, runner))
+
+    # -- in bulk, before the servers start
+
+    def import_tokens(self, registrations: Sequence[gateway_admin.Registration]) -> None:
+        """Register tokens at the gateway: (token, device, channels)."""
+        database = self._open(self._gateway_settings.database)
+        database.create(gateway_tables)
+        app = self._scenario.world.gateway.app
+        database.run_now(gateway_admin.import_tokens, app, registrations)
+        database.engine.dispose()
+
+    def import_accounts(
+        self,
+        users: Sequence[site_admin.NewUser],
+        devices: Sequence[site_admin.NewDevice],
+        *,
+        enabled: bool,
+    ) -> None:
+        """Make accounts and their registered phones known to the site.
+
+        `enabled`: their owners have ticked mobile notifications; if not, they have the site's
+        defaults.
+        """
+        settings = self._make_site_settings(())
+        database = self._open(settings.database)
+        hasher = make_hasher(settings.password_hash)
+        database.run_now(install_site, settings, hasher)
+        ids = database.run_now(site_admin.import_users, users, hasher)
+        database.run_now(site_admin.import_devices, devices)
+        if not enabled:
+            for state in ("loggedin", "loggedoff"):
+                outputs = getattr(settings.default_outputs, state)
+                database.run_now(site_admin.set_outputs, list(ids.values()), state, outputs)
+        database.engine.dispose()
+
+    def user_ids(self) -> dict[str, int]:
+        """The site's user ids by user name."""
+        database = self._open(self._site_settings.database)
+        ids = database.run_now(site_admin.user_ids)
+        database.engine.dispose()
+        return ids
+
+    def _open(self, url: str) -> Database:
+        return Database(url, durability=DURABILITY)
+
+    # -- names and secrets
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{GATEWAY_NAME}:{GATEWAY_PORT}"
+
+    @property
+    def site_url(self) -> str:
+        return f"http://{SITE_NAME}"
+
+    def secrets(self) -> list[Secret]:
+        """The keys of this deployment."""
+        return [
+            Secret("app's access key", self.app_key),
+            Secret("site's access key", self.site_key),
+            Secret("API key for GCM", self._api_key),
+        ]
+
+    def lanes(self) -> list[dict[str, Any]]:
+        """The hosts here as a drawing shows them."""
+        return [
+            {"name": "site", "role": "site", "title": "site", "names": ["site", SITE_NAME]},
+            {
+                "name": "gateway",
+                "role": "gateway",
+                "title": "gateway",
+                "names": ["gateway", GATEWAY_NAME],
+            },
+            {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]},
+            {"name": "gcm", "role": "gcm", "title": "GCM", "names": ["gcm", GOOGLE_NAME]},
+        ]
+
+    # -- settings
+
+    def _host(self, name: str, *names: str) -> Host:
+        host = self._world.host(name, link=self.link or LINKS["datacentre"])
+        for other in names:
+            self._world.network.alias(other, host)
+        return host
+
+    def _make_gateway_settings(self) -> GatewaySettings:
+        world, wanted = self._world, self._scenario.world.gateway
+        certificate = world.ca.issue("airnotifier", uid=APP_ID, environments=["production"])
+        sending = Permission.SEND_NOTIFICATION | Permission.SEND_BROADCAST
+        return GatewaySettings(
+            database=f"sqlite:///{self._state / 'airnotifier.db'}",
+            durability=DURABILITY,
+            host="0.0.0.0",
+            port=GATEWAY_PORT,
+            apps=(
+                AppSettings(
+                    name=wanted.app,
+                    keys=(
+                        KeySettings(
+                            key=SecretStr(self.app_key),
+                            permissions=int(Permission.CREATE_TOKEN),
+                            description="app",
+                        ),
+                        KeySettings(
+                            key=SecretStr(self.site_key),
+                            permissions=int(sending),
+                            description="site",
+                        ),
+                    ),
+                    apns=ApnsProviderSettings(
+                        ca_file=Path(world.ca.ca_file),
+                        cert_file=Path(certificate.cert_file),
+                        key_file=Path(certificate.key_file),
+                        recovery=wanted.apns.recovery,
+                    ),
+                    gcm=GcmProviderSettings(
+                        api_key=SecretStr(self._api_key), ca_file=Path(world.ca.ca_file)
+                    ),
+                ),
+            ),
+        )
+
+    def _make_site_settings(self, staff: Sequence[tuple[Person, Role]]) -> SiteSettings:
+        wanted = self._scenario.world.site
+        return SiteSettings(
+            wwwroot=self.site_url,
+            sitename="Airbed School",
+            generation=wanted.generation,
+            host="0.0.0.0",
+            port=80,
+            database=f"sqlite:///{self._state / 'moodle.db'}",
+            durability=DURABILITY,
+            password_hash=PASSWORD_HASH,
+            users=[
+                UserSettings(
+                    username=person.username,
+                    password=person.password,
+                    firstname=person.firstname,
+                    lastname=person.lastname,
+                    email=person.email,
+                    role=role,
+                )
+                for person, role in staff
+            ],
+            airnotifier=AirnotifierSettings(
+                url=f"http://{GATEWAY_NAME}",
+                port=GATEWAY_PORT,
+                app_name=self._scenario.world.gateway.app,
+                access_key=self.app_key if wanted.gateway_key == "app" else self.site_key,
+                device_access_key=self.app_key,
+            ),
+        )
+
+
+def _apns_settings(wanted: Apns) -> ApnsSettings:
+    """What the scenario leaves out is as the service's own defaults say."""
+    given = {
+        "latency": wanted.latency,
+        "reject_delay": wanted.reject_delay,
+        "close_delay": wanted.close_delay,
+        "legacy_payload_limit": wanted.payload_limit,
+    }
+    return ApnsSettings.model_validate(
+        {name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _gcm_settings(wanted: Gcm, project: Project) -> GcmSettings:
+    if wanted.latency is None:
+        return GcmSettings(projects=(project,))
+    return GcmSettings(projects=(project,), latency=wanted.latency)

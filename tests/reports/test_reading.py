@@ -1,0 +1,47 @@
+"""Records are read back as they were written, and times read well."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reports.reading import NotARecord, Record, seconds
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (350_000, "350 µs"),
+        (12_345_678, "12.3 ms"),
+        (999_900_000, "1000 ms"),
+        (1_530_000_000, "1.53 s"),
+        (59_000_000_000, "59 s"),
+        (125_000_000_000, "2 min 5 s"),
+        (3_600_000_000_000, "1 h"),
+    ],
+)
+def test_a_virtual_time_is_shown_with_its_unit(ns: int | None, text: str) -> None:
+    assert seconds(ns) == text
+
+
+def test_a_record_gives_its_events_in_order(write_record: Callable[..., Record]) -> None:
+    times = [event["t"] for event in write_record().events()]
+    assert len(times) > 20
+    assert times == sorted(times)
+
+
+def test_a_record_is_named_by_scenario_cell_and_seed(write_record: Callable[..., Record]) -> None:
+    assert write_record().name == "A message reaches the phone [platform=ios], seed 42"
+
+
+def test_a_directory_without_a_summary_is_no_record(tmp_path: Path) -> None:
+    with pytest.raises(NotARecord, match=r"summary\.json"):
+        Record.read(tmp_path)
+
+
+def test_a_broken_summary_is_said_to_be_broken(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(NotARecord, match="cannot read"):
+        Record.read(tmp_path)
