@@ -42,6 +42,10 @@ collecting the long-lived objects of a fleet again and again.
 """
 
 
+class _NumberedPlaceholder(aiohttp.connector._TransportPlaceholder):
+    __hash__ = numbered_hash
+
+
 class Guard:
     """A context manager around the run of one world. Not reentrant; one guard a process at a time.
 
@@ -176,6 +180,9 @@ class Guard:
         # aiohttp makes eager tasks (Python 3.12+) from this name, not through the loop.
         self._patch(asyncio, "Task", NumberedTask)
         self._patch(aiohttp.client_proto.ResponseHandler, "__hash__", numbered_hash)
+        # Takes a connection's place in the connector's sets while it is being opened, and leaves
+        # holes there that decide where later ones go.
+        self._patch(aiohttp.connector, "_TransportPlaceholder", _NumberedPlaceholder)
 
     # -- escapes ----------------------------------------------------------------------------
 
