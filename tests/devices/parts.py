@@ -33,17 +33,20 @@ APP = AppSettings(
 BEN = Site("http://site", "ben", "ws-token", 3)
 
 
-def apns(world: World, **settings: Any) -> ApnsService:
+def apns(world: World, *, phone_tls: bool = False, **settings: Any) -> ApnsService:
     """APNs in production, listening."""
     host = world.host("apns")
     world.network.alias("1-courier.push.apple.com", host)
     tls = world.ca.server_context(world.ca.issue("apns", names=["apns"]), client_certificates=True)
+    names = ["1-courier.push.apple.com"]
+    courier = world.ca.server_context(world.ca.issue("courier", names=names))
     service = ApnsService(
         ApnsSettings(latency=Constant(value=0.05), **settings),
         host_name="apns",
         trace=world.trace,
         rng=world.seeds.stream("apns"),
         provider_tls=tls,
+        phone_tls=courier if phone_tls else None,
     )
     world.run(as_event(world.env, host.start(service.start)))
     return service
