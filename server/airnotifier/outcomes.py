@@ -74,6 +74,7 @@ class Outcomes:
     def abandoned(self, push: Push) -> None:
         """Nobody will look after it any more, whatever becomes of it (recovery `none`)."""
         self._outbox.push_done(push.id)
+        self._log.event("push.abandoned", push=push.id, provider=self._provider)
 
     def lost(self, push: Push) -> None:
         """It was written to a connection that was known to discard everything."""
