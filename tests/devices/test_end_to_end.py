@@ -106,8 +106,8 @@ class Stand:
             self.world.run(as_event(self.world.env, host.start(runner.cleanup)))
         self.world.run(self.world.env.timeout(30))
 
-    def app(self, platform: str, order: RegistrationOrder, **settings: str) -> MoodleApp:
-        built: AppSettings = replace(APP, gateway_key=APP_KEY, order=order, **settings)
+    def app(self, platform: str, order: RegistrationOrder) -> MoodleApp:
+        built: AppSettings = replace(APP, gateway_key=APP_KEY, order=order)
         return PHONES[platform](self.world, f"{platform}-{order}", built)
 
     def browser(self, username: str) -> Browser:

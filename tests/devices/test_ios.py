@@ -4,6 +4,8 @@ import pytest
 
 from devices.app import AppState, Opened
 from devices.errors import NothingReceived, NotPossible
+from devices.ios import IosPhone
+from devices.moodle_app import MoodleApp
 from devices.notifications import Notification
 from devices.tokens import token_ref
 from sim.world import World
@@ -20,11 +22,16 @@ from tests.devices.parts import (
 )
 
 
+def iphone_of(app: MoodleApp) -> IosPhone:
+    assert isinstance(app.phone, IosPhone)
+    return app.phone
+
+
 def test_a_new_phone_is_given_a_device_token_and_keeps_it() -> None:
     with World(seed=1) as world:
         service = apns(world)
         events = world.trace.keep()
-        phone = iphone(world).phone
+        phone = iphone_of(iphone(world))
         world.run(world.env.timeout(5))
         first = phone.device_token
         assert first is not None
@@ -45,8 +52,8 @@ def test_the_token_is_issued_when_the_user_accepts() -> None:
         service = apns(world)
         app = iphone(world)
         token = token_of(world, app)
-        assert app.phone.device_token is not None
-        issued = service.token_of(app.phone.device_token, APP_ID)
+        assert iphone_of(app).device_token is not None
+        issued = service.token_of(iphone_of(app).device_token, APP_ID)
 
     assert issued is not None
     assert token == issued.hex()
@@ -72,8 +79,8 @@ def test_without_permission_there_is_no_token() -> None:
         world.run(app.open())
         app.decline_push()
         assert isinstance(fails_with(world, app.accept_push()), NotPossible)
-        assert app.phone.device_token is not None
-        assert service.token_of(app.phone.device_token, APP_ID) is None
+        assert iphone_of(app).device_token is not None
+        assert service.token_of(iphone_of(app).device_token, APP_ID) is None
 
 
 @pytest.mark.parametrize("state", ["closed", "background", "open"])
@@ -225,8 +232,8 @@ def test_the_session_goes_to_the_newer_connection() -> None:
         world.run(world.env.timeout(1))
         app.phone.radio.go_online()
         world.run(world.env.timeout(5))
-        assert app.phone.device_token is not None
-        assert service.is_connected(app.phone.device_token)
+        assert iphone_of(app).device_token is not None
+        assert service.is_connected(iphone_of(app).device_token)
         push_to_ios(world, token, message(3))
         assert world.run(app.phone.wait_for_notification(timeout=10)).msgid == 3
 
@@ -236,8 +243,8 @@ def test_a_bad_device_token_is_forgotten_and_replaced() -> None:
         apns(world)
         app = iphone(world)
         app.phone.power_off()
-        app.phone.device_token = bytes(32)
+        iphone_of(app).device_token = bytes(32)
         app.phone.power_on()
         world.run(world.env.timeout(10))
-        assert app.phone.device_token not in (None, bytes(32))
+        assert iphone_of(app).device_token not in (None, bytes(32))
         assert app.phone.radio.connected
