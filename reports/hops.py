@@ -25,6 +25,7 @@ class Lane:
     name: str
     role: str
     title: str
+    detail: str = ""
     count: int = 1
 
 
@@ -69,7 +70,9 @@ _ROLES = ("person", "site", "gateway", "apns", "gcm", "phone")
 def drawing(record: Record) -> Drawing:
     """Read a record's trace into what there is to draw."""
     lanes = [
-        Lane(host["name"], host["role"], host["title"], host.get("count", 1))
+        Lane(
+            host["name"], host["role"], host["title"], host.get("detail", ""), host.get("count", 1)
+        )
         for host in sorted(record.summary["hosts"], key=lambda host: _ROLES.index(host["role"]))
     ]
     sections = [
@@ -120,6 +123,7 @@ class _Reader:
         ]
         self._current = -1
         self._free_since: dict[str, int] = {}
+        self._redirected: dict[str, Item] = {}
         self._in_flight: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._to_gcm: dict[str, tuple[int, str]] = {}
         self._gcm_accepted: dict[str | None, tuple[int, str]] = {}
@@ -161,12 +165,13 @@ class _Reader:
 
     def _hop(
         self, start: int, source: str, end: int, target: str, label: str, tone: Tone, kind: str = ""
-    ) -> None:
+    ) -> Item | None:
         section = self._section(kind)
-        if section is not None:
-            section.items.append(
-                Item(start, end, self.lane(source), self.lane(target), label, tone)
-            )
+        if section is None:
+            return None
+        item = Item(start, end, self.lane(source), self.lane(target), label, tone)
+        section.items.append(item)
+        return item
 
     def _mark(self, t: int, host: str, label: str, tone: Tone, kind: str = "") -> None:
         section = self._section(kind)
@@ -185,16 +190,28 @@ class _Reader:
         start = self._free_since.get(host, since)
         self._free_since[host] = t
         status = event["status"]
-        tone: Tone = "problem" if not 200 <= status < 400 else "request"
-        path = event["path"].partition("?")[0]
-        answer = f"{status}" if status else "no answer"
-        label = f"{event['method']} {path} → {answer}"
-        self._hop(start, host, t, event["server"], label, tone)
+        redirected = self._redirected.pop(host, None)
+        if redirected is not None and event["method"] == "GET":
+            redirected.end = t
+            redirected.label += f" → {status}"
+            item: Item | None = redirected
+        else:
+            tone: Tone = "request" if 200 <= status < 400 else "problem"
+            label = f"{event['method']} {event['path']} → {status or 'no answer'}"
+            item = self._hop(start, host, t, event["server"], label, tone)
+        if 300 <= status < 400 and item is not None:
+            self._redirected[host] = item
 
     # Steps 7 to 10
 
     def _message_created(self, t: int, event: dict[str, Any]) -> None:
         self._last_message = (t, event["host"])
+
+    def _device_enabled(self, t: int, event: dict[str, Any]) -> None:
+        self._mark(t, event["host"], f"device {'en' if event['enabled'] else 'dis'}abled", "good")
+
+    def _fault_injected(self, t: int, event: dict[str, Any]) -> None:
+        self._mark(t, event["phone"], f"fault: {event['inject']}", "problem")
 
     def _push_accepted(self, t: int, event: dict[str, Any]) -> None:
         if event.get("broadcast") is not None:
@@ -276,7 +293,8 @@ _MARKS: dict[str, tuple[str, Tone]] = {
     "login.succeeded": ("logged in", "good"),
     "login.failed": ("login failed: {reason}", "problem"),
     "device.registered": ("device stored", "good"),
-    "device.enabled": ("device enabled: {enabled}", "good"),
+    "preference.changed": ("preference saved", "good"),
+    "token.issued": ("has its push token", "good"),
     "push.suppressed": ("no push: {reason}", "problem"),
     "push.retry": ("will try again: {reason}", "problem"),
     "push.expired": ("expired", "problem"),

@@ -71,6 +71,17 @@ def seconds(ns: int | None) -> str:
     return " ".join(f"{value} {unit}" for value, unit in parts if value)
 
 
+def clock(ns: int) -> str:
+    """A point in virtual time, always as exact: `2.296 s`, `20:03.250` (minutes), `1:00:02.000`."""
+    milliseconds = round(ns / 1_000_000)
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.3f} s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes:02}:{rest / 1000:06.3f}"
+    return f"{hours}:{text}" if hours else text.removeprefix("0")
+
+
 def _three_digits(value: float) -> str:
     decimals = 0 if value >= 100 else 1 if value >= 10 else 2
     text = f"{value:.{decimals}f}"

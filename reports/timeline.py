@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.hops import Drawing, Item, Lane, Section, drawing
-from reports.reading import Record, seconds
+from reports.reading import Record, clock, seconds
 from reports.timeline_style import STYLE
 
 STEP_WIDTH = 300
@@ -152,10 +152,11 @@ def _bands(sections: list[Section], width: float) -> list[str]:
 
 def _lane_head(lane: Lane, x: float) -> str:
     count = f" &#215; {lane.count}" if lane.count > 1 else ""
+    role = escape(lane.detail or _ROLE_NAMES[lane.role])
     return (
         f'<g class="head {lane.role}"><rect x="{x - 84:g}" y="8" width="168" height="38" rx="8"/>'
         f'<text x="{x:g}" y="25">{escape(lane.title)}{count}</text>'
-        f'<text class="role" x="{x:g}" y="39">{escape(_ROLE_NAMES[lane.role])}</text></g>'
+        f'<text class="role" x="{x:g}" y="39">{role}</text></g>'
     )
 
 
@@ -204,7 +205,7 @@ def _step_detail(section: Section) -> str:
 def _row(item: Item, columns: dict[str, float], y: float) -> str:
     time = (
         f'<text class="time" x="{STEP_WIDTH + TIME_WIDTH - 10:g}" y="{y + 20:g}">'
-        f"{escape(seconds(item.start))}</text>"
+        f"{escape(clock(item.start))}</text>"
     )
     count = f"{item.count} &#215; " if item.count > 1 else ""
     x1 = columns[item.source]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from reports.reading import seconds
@@ -119,7 +118,7 @@ class RunConsole:
     def _field(self, name: str, text: Text) -> None:
         self._print(Text(f"{name:{_WIDTH}}", "bold").append_text(text))
 
-    def _print(self, *texts: Text | Table) -> None:
+    def _print(self, *texts: Text) -> None:
         for text in texts:
             self._console.print(text, soft_wrap=True, highlight=False)
 
@@ -157,15 +156,16 @@ def _invariants(result: RunResult) -> Text:
     )
 
 
-def _table(results: Sequence[RunResult]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("scenario", "cell", "seed", "verdict", "fates", "virtual time"):
-        table.add_column(title)
+def _table(results: Sequence[RunResult]) -> Text:
+    rows = [("scenario", "cell", "seed", "verdict", "fates")]
     for result in results:
         fates = ", ".join(f"{fate} {result.fates[fate]}" for fate in Fate if result.fates[fate])
-        table.add_row(
-            result.file.path.stem, result.cell.id, str(result.seed),
-            Text(result.verdict, _STYLES[result.verdict]), fates,
-            seconds(round(result.virtual_seconds * 1e9)),
-        )  # fmt: skip
-    return table
+        name, cell = result.file.path.stem, result.cell.id
+        rows.append((name, cell, str(result.seed), result.verdict, fates or "no notification"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        style = "bold" if number == 0 else _STYLES[row[3]] if row[3] != "passed" else ""
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(Text("  ".join(cells).rstrip(), style))
+    return Text("\n").join(lines)

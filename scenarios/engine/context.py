@@ -64,6 +64,7 @@ class Context:
 
     def new_sending(self) -> None:
         """A message or broadcast is about to be sent."""
+        self.deployment.inject_faults()
         self.first_of_last_sending = len(self.ledger.notifications)
 
     def last_hop(self) -> str:

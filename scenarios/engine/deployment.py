@@ -26,6 +26,7 @@ class Deployment:
         self._scenario = scenario
         self._state = state
         self._texts: list[str] = []
+        self._faults = list(scenario.faults)
         self.services: Services
         self.population: Population
 
@@ -41,6 +42,21 @@ class Deployment:
     def stop(self) -> Generator[simpy.Event, Any, None]:
         """Stop the servers and push services in good order."""
         yield from self.services.stop()
+
+    def inject_faults(self) -> None:
+        """Let the scenario's faults happen: `before_dispatch` is now, once."""
+        faults, self._faults = self._faults, []
+        for fault in faults:
+            phone = self.population.target(fault)
+            services = self.services
+            token = next(t for t, name in self.population.tokens.items() if name == phone.name)
+            if phone.platform == "ios":
+                services.apns.invalidate(bytes.fromhex(token))
+            else:
+                services.gcm.invalidate(token)
+            self.world.trace.emit(
+                "fault.injected", "engine", fault=fault.id, inject=fault.inject, phone=phone.name
+            )
 
     def note_text(self, text: str) -> None:
         """A message is about to be sent whose text must not be written down anywhere."""

@@ -13,13 +13,13 @@ from rich.text import Text
 
 from devices.errors import DeviceError
 from devices.tokens import token_ref
-from scenarios.engine import steps
 from scenarios.engine.context import Context, StepFailed, Task
 from scenarios.engine.expressions import Scope
 from scenarios.engine.flow import Step
 from scenarios.engine.nodes import Location
 from scenarios.engine.places import Places
 from scenarios.engine.references import as_text, resolve
+from scenarios.engine.steps.implemented import REGISTRY, Implementation
 
 DEFAULT_LIMIT: Final = 300.0
 """Virtual seconds for a step without `within`: far more than any step needs, so that a run ends."""
@@ -100,7 +100,7 @@ def _do(
     here: Location,
 ) -> Generator[simpy.Event, Any, None]:
     outcome.status = "failed"
-    implementation = steps.REGISTRY[step.do]
+    implementation = REGISTRY[step.do]
     limit = DEFAULT_LIMIT if step.within is None else step.within
     arguments = resolve(step.arguments, scope.reference)
     task = Task(outcome.n, step.do, outcome.by, arguments, limit)
@@ -134,7 +134,7 @@ def _do(
 
 
 def _limited(
-    context: Context, task: Task, implementation: "steps.Implementation"
+    context: Context, task: Task, implementation: Implementation
 ) -> Generator[simpy.Event, Any, Mapping[str, Any]]:
     env = context.env
     process = env.process(implementation.run(context, task))

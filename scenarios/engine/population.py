@@ -15,17 +15,19 @@ from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp
 from devices.people import People, Person
 from devices.phone import Phone
-from devices.settings import AndroidSettings, AppSettings, IosSettings
+from devices.settings import AndroidSettings, AppSettings, IosSettings, RegistrationOrder
 from devices.tokens import token_ref
+from scenarios.engine.fleets import ProvisionedFleet, provision_fleet, start_fleet
 from scenarios.engine.leaks import Secret
+from scenarios.engine.models import Fault, Scenario
 from scenarios.engine.models import Phone as PhoneModel
-from scenarios.engine.models import Scenario
 from scenarios.engine.services import APP_ID, SENDER_ID, Services
 from server.moodle.settings import Role
 from sim.net.links import LINKS
 from sim.world import World
 
 ADMIN: Final = "admin"
+_SYSTEMS: Final = {"ios": "iOS", "android": "Android"}
 
 
 class Population:
@@ -44,6 +46,8 @@ class Population:
         self.apps: dict[str, MoodleApp] = {}
         self.tokens: dict[str, str] = {}
         """Push token -> phone, for every token that a phone ever had."""
+        self.fleet: tuple[Phone, ...] = ()
+        self._fleet: ProvisionedFleet | None = None
         self._browsers: dict[str, Browser] = {}
         self._stream = world.seeds.stream("devices/phones")
         self._ios = IosSettings()
@@ -61,10 +65,10 @@ class Population:
         owner = self.people[wanted.owner]
         phone.device_name = self._faces.device_name(owner, wanted.platform)
         self.phones[name] = phone
-        self.apps[name] = MoodleApp(phone, self._app_settings(wanted))
+        self.apps[name] = MoodleApp(phone, self._app_settings(wanted.registration))
 
-    def _app_settings(self, wanted: PhoneModel) -> AppSettings:
-        services, design = self._services, wanted.registration == "design"
+    def _app_settings(self, order: RegistrationOrder) -> AppSettings:
+        services, design = self._services, order == "design"
         return AppSettings(
             site_url=services.site_url,
             gateway_url=services.gateway_url,
@@ -72,8 +76,24 @@ class Population:
             gateway_key=services.app_key if design else None,
             app_id=APP_ID,
             sender_id=SENDER_ID,
-            order=wanted.registration,
+            order=order,
         )
+
+    def provision_fleet(self) -> None:
+        """Make the fleet known to push services, gateway and site; before the servers start."""
+        wanted = self._scenario.devices.fleet
+        if wanted is None:
+            return
+        app = self._app_settings("design")
+        self._fleet = provision_fleet(self._world, self._services, self._faces, wanted, app)
+        self.tokens |= self._fleet.tokens
+
+    def target(self, fault: Fault) -> Phone:
+        """The phone that a fault is about."""
+        name = fault.target.removeprefix("device.")
+        if name != "fleet":
+            return self.phones[name]
+        return self.fleet[fault.select.index if fault.select is not None else 0]
 
     def staff(self) -> list[tuple[Person, Role]]:
         """The accounts that the site has from its start."""
@@ -81,6 +101,7 @@ class Population:
 
     def start(self) -> Generator[simpy.Event, Any, None]:
         """Switch the phones on; set those up that the scenario wants set up."""
+        self.fleet = yield from start_fleet(self._world, self._fleet)
         for phone in self.phones.values():
             phone.power_on()
         for name, wanted in self._scenario.devices.phones.items():
@@ -106,8 +127,9 @@ class Population:
     def note_tokens(self) -> None:
         """Remember which phone has which token now."""
         for name, app in self.apps.items():
-            if app.token is not None:
+            if app.token is not None and app.token not in self.tokens:
                 self.tokens[app.token] = name
+                app.phone.emit("token.issued", token_ref=token_ref(app.token))
 
     def phones_of_tokens(self) -> dict[str, str]:
         """Token reference -> phone."""
@@ -121,17 +143,22 @@ class Population:
         tokens = [Secret(f"push token of {phone}", token) for token, phone in self.tokens.items()]
         return passwords + tokens
 
-    def provision_fleet(self) -> None:
-        """Make the fleet known to push services, gateway and site, as far as it starts known."""
-
     def lanes(self) -> list[dict[str, Any]]:
         """Phones and people as a drawing shows them."""
         phones = [
-            {"name": name, "role": "phone", "title": phone.device_name, "names": [name]}
-            for name, phone in self.phones.items()
+            {
+                "name": name,
+                "role": "phone",
+                "title": name,
+                "detail": f"{wanted.owner}'s, {_SYSTEMS[wanted.platform]}",
+                "names": [name],
+            }
+            for name, wanted in self._scenario.devices.phones.items()
         ]
         people = [
             {"name": name, "role": "person", "title": name, "names": [f"{name}-browser"]}
             for name in self.roles
         ]
-        return [*people, *phones]
+        fleet = {"name": "fleet", "role": "phone", "title": "fleet", "names": ["fleet"]}
+        fleets = [{**fleet, "count": len(self.fleet)}] if self.fleet else []
+        return [*people, *phones, *fleets]

@@ -153,8 +153,7 @@ class Senders:
     def _request_refused(self, t: int, event: Event) -> None:
         # A refused push is told twice in a row: as a push, and as a request like any other.
         told, self._told_before = self._told_before, False
-        path = str(event.get("path", "")).strip("/")
-        if path == "broadcast" or (path == "notification" and not told):
+        if str(event.get("path", "")).strip("/") == "notification" and not told:
             self._refuse(t, event, None)
 
     def _refuse(self, t: int, event: Event, token_ref: str | None) -> None:

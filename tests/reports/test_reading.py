@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.reading import NotARecord, Record, seconds
+from reports.reading import NotARecord, Record, clock, seconds
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,20 @@ from reports.reading import NotARecord, Record, seconds
 )
 def test_a_virtual_time_is_shown_with_its_unit(ns: int | None, text: str) -> None:
     assert seconds(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0.000 s"),
+        (2_296_400_000, "2.296 s"),
+        (59_999_900_000, "1:00.000"),
+        (1_203_250_000_000, "20:03.250"),
+        (3_602_000_000_000, "1:00:02.000"),
+    ],
+)
+def test_a_point_in_virtual_time_has_milliseconds(ns: int, text: str) -> None:
+    assert clock(ns) == text
 
 
 def test_a_record_gives_its_events_in_order(write_record: Callable[..., Record]) -> None:

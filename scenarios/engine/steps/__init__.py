@@ -3,8 +3,3 @@
 A step is a generator of SimPy events: it drives what its actor would do, and returns its results
 as a mapping for `save` and `expect`. Their contracts are in `steps_catalog.py`.
 """
-
-from scenarios.engine.steps import app, messaging, person, phone, time
-from scenarios.engine.steps.registry import REGISTRY, Implementation
-
-__all__ = ["REGISTRY", "Implementation", "app", "messaging", "person", "phone", "time"]

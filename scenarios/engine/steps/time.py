@@ -12,6 +12,10 @@ from scenarios.engine.steps.registry import step
 _LOOK_EVERY: Final = 0.25
 """Virtual seconds between two looks at what is in motion: a look costs time with the fleet."""
 
+_QUIET_LOOKS: Final = 4
+"""Looks in a row that must find nothing: what a gateway has let go of is seen nowhere while it
+is on the wire to a push service."""
+
 
 def _still_moving(context: Context) -> str:
     moving = list(context.ledger.in_motion())
@@ -21,8 +25,11 @@ def _still_moving(context: Context) -> str:
 
 @step("settle", overdue=_still_moving)
 def settle(context: Context, task: Task) -> Generator[simpy.Event, Any, Mapping[str, Any]]:
-    while next(context.ledger.in_motion(), None) is not None:
+    quiet_looks = 0
+    while quiet_looks < _QUIET_LOOKS:
         yield context.env.timeout(_LOOK_EVERY)
+        moving = next(context.ledger.in_motion(), None) is not None
+        quiet_looks = 0 if moving else quiet_looks + 1
     return {}
 
 

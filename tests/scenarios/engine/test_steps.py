@@ -1,6 +1,6 @@
 """Every step that a file may name is implemented, and nothing else is."""
 
-from scenarios.engine.steps import REGISTRY
+from scenarios.engine.steps.implemented import REGISTRY
 from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
 
 
