@@ -67,7 +67,10 @@ class ApnsService:
             self._servers.append(await loop.create_server(factory, host, port, ssl=tls))
 
     async def stop(self) -> None:
-        """Close the listeners and reset every connection."""
+        """Close the listeners; reset the connections of providers and of phones with a session.
+
+        Does not wait for peers: one that is off the network would keep it waiting for minutes.
+        """
         for server in self._servers:
             server.close()
         for connection in list(self._gateway.connections):
@@ -75,8 +78,6 @@ class ApnsService:
         for device in self._registry.devices():
             if device.session is not None:
                 device.session.abort()
-        for server in self._servers:
-            await server.wait_closed()
         self._servers.clear()
 
     @property

@@ -90,7 +90,10 @@ class GcmService:
             self._servers.append(await loop.create_server(phones, host, http_port))
 
     async def stop(self) -> None:
-        """Close the listeners and end every connection."""
+        """Close the listeners; end the connections of senders and of phones with a session.
+
+        Does not wait for phones: one that is off the network would keep it waiting for minutes.
+        """
         for server in self._servers:
             server.close()
         for device in self._registry.devices():
@@ -98,8 +101,6 @@ class GcmService:
                 device.session.abort()
         for web_server in self._web_servers:
             await web_server.shutdown(SHUTDOWN_TIMEOUT)
-        for server in self._servers:
-            await server.wait_closed()
         self._servers.clear()
         self._web_servers.clear()
 

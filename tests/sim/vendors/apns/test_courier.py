@@ -1,83 +1,22 @@
-"""A phone's connection to APNs: identity, tokens, delivery, storage, redelivery."""
+"""A phone's connection to APNs: identity, delivery, sessions, malformed input."""
 
 import asyncio
-import struct
 import time
 from typing import Any
 
 import pytest
 
-from sim.vendors.apns.registry import topic_hash
 from sim.vendors.seams import token_ref
-
-APP = "org.example"
-TOPIC = topic_hash(APP)
-HOST = "gateway.push.apple.com"
-FAR = 0x7FFFFFFF
-
-
-def message(kind: int, *fields: tuple[int, bytes]) -> bytes:
-    body = b"".join(struct.pack(">BH", field, len(value)) + value for field, value in fields)
-    return bytes([kind]) + struct.pack(">I", len(body)) + body
-
-
-def messages(data: bytes) -> list[tuple[int, dict[int, bytes]]]:
-    out = []
-    while data:
-        length = struct.unpack_from(">I", data, 1)[0]
-        body, fields = data[5 : 5 + length], {}
-        kind, data = data[0], data[5 + length :]
-        while body:
-            size = struct.unpack_from(">H", body, 1)[0]
-            fields[body[0]] = body[3 : 3 + size]
-            body = body[3 + size :]
-        out.append((kind, fields))
-    return out
-
-
-def frame(identifier: int, token: bytes, payload: bytes = b"{}", expiry: int = FAR) -> bytes:
-    return (
-        struct.pack(">BIIH", 1, identifier, expiry, len(token))
-        + token
-        + struct.pack(">H", len(payload))
-        + payload
-    )
-
-
-class Phone:
-    """A phone on the courier connection, in plain bytes."""
-
-    def __init__(self, stand: Any, token: bytes) -> None:
-        self.stand = stand
-        self.token = token
-        self.peer: Any = None
-
-    async def connect(
-        self, topics: list[bytes] | None = None
-    ) -> list[tuple[int, dict[int, bytes]]]:
-        self.peer = await self.stand.connect(HOST, 5223)
-        self.peer.transport.write(
-            message(7, (1, self.token), (2, b"\1"))
-            + message(
-                9, (1, self.token), *[(2, t) for t in ([TOPIC] if topics is None else topics)]
-            )
-        )
-        return await self.heard()
-
-    async def heard(self, after: float = 0.5) -> list[tuple[int, dict[int, bytes]]]:
-        await asyncio.sleep(after)
-        return messages(self.peer.take())
-
-    def acknowledge(self, message_id: bytes, status: bytes = b"\0") -> None:
-        self.peer.transport.write(message(11, (1, self.token), (4, message_id), (8, status)))
-
-    async def leave(self) -> None:
-        self.peer.transport.close()
-        await asyncio.sleep(0.5)
-
-
-def payloads(heard: list[tuple[int, dict[int, bytes]]]) -> list[bytes]:
-    return [fields[3] for kind, fields in heard if kind == 10]
+from tests.sim.vendors.apns.courier_phone import (
+    APP,
+    HOST,
+    TOPIC,
+    Phone,
+    frame,
+    message,
+    messages,
+    payloads,
+)
 
 
 def test_a_first_connection_gets_a_token_that_later_ones_present(stand: Any) -> None:
@@ -168,167 +107,6 @@ def test_a_notification_reaches_the_phone_with_all_its_fields(stand: Any) -> Non
     stand.run(main)
 
 
-def test_an_offline_phone_gets_the_last_notification_of_each_app(stand: Any) -> None:
-    service = stand.apns()
-    other = "org.other"
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        tokens = {app: service.issue(phone.token, app) for app in (APP, other)}
-        mine, theirs = await stand.provider(), await stand.provider(other)
-        theirs.transport.write(frame(1, tokens[other], b"other"))
-        for number in range(3):
-            mine.transport.write(frame(number, tokens[APP], b"mine %d" % number))
-        await asyncio.sleep(1)
-        heard = await phone.connect([TOPIC, topic_hash(other)])
-        assert payloads(heard) == [b"other", b"mine 2"]
-        assert [fields[7] for kind, fields in heard if kind == 10] == [b"\1", b"\3"]
-        collapsed = stand.named("vendor.collapsed")
-        assert [(event["nid"], event["by"]) for event in collapsed] == [("a2", "a3"), ("a3", "a4")]
-
-    stand.run(main)
-
-
-@pytest.mark.parametrize(("pick", "kept"), [("first", [b"0"]), ("last", [b"2"])])
-def test_which_notification_survives_is_a_setting(stand: Any, pick: str, kept: list[bytes]) -> None:
-    service = stand.apns(coalesce_pick=pick)
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(b"".join(frame(n, token, b"%d" % n) for n in range(3)))
-        await asyncio.sleep(1)
-        assert payloads(await phone.connect()) == kept
-        assert stand.kinds("vendor.collapsed") == ["vendor.collapsed"] * 2
-
-    stand.run(main)
-
-
-def test_more_than_one_notification_can_be_stored_if_the_settings_say_so(stand: Any) -> None:
-    service = stand.apns(stored_per_app=2)
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(b"".join(frame(n, token, b"%d" % n) for n in range(3)))
-        await asyncio.sleep(1)
-        assert payloads(await phone.connect()) == [b"1", b"2"]
-
-    stand.run(main)
-
-
-def test_a_stored_notification_is_dropped_at_its_expiry(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        soon = int(time.time()) + 60
-        provider.transport.write(frame(1, token, expiry=soon))
-        await asyncio.sleep(59)
-        assert stand.kinds("vendor.expired") == []
-        await asyncio.sleep(2)
-        assert stand.kinds("vendor.expired") == ["vendor.expired"]
-        assert payloads(await phone.connect()) == []
-        assert provider.received == b""
-
-    stand.run(main)
-
-
-def test_what_was_delivered_from_storage_does_not_expire_any_more(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
-        await asyncio.sleep(1)
-        (message_id,) = [fields[4] for kind, fields in await phone.connect() if kind == 10]
-        await asyncio.sleep(100)
-        phone.acknowledge(message_id)
-        await asyncio.sleep(1)
-        assert stand.kinds("vendor.expired", "vendor.acked") == ["vendor.acked"]
-
-    stand.run(main)
-
-
-def test_expiry_zero_is_one_attempt_and_no_storage(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"offline", expiry=0))
-        await asyncio.sleep(1)
-        assert payloads(await phone.connect()) == []
-        provider.transport.write(frame(2, token, b"online", expiry=0))
-        assert payloads(await phone.heard()) == [b"online"]
-        await phone.leave()
-        assert payloads(await phone.connect()) == []
-        assert stand.kinds("vendor.expired") == ["vendor.expired"] * 2
-
-    stand.run(main)
-
-
-def test_an_expiry_in_the_past_still_gets_its_attempt(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"late", expiry=1))
-        assert payloads(await phone.heard()) == [b"late"]
-
-    stand.run(main)
-
-
-def test_what_was_not_acknowledged_comes_again_with_its_message_id(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"a") + frame(2, token, b"b"))
-        first = await phone.heard()
-        phone.acknowledge(first[0][1][4])
-        await phone.leave()
-        again = [m for m in await phone.connect() if m[0] == 10]
-        assert [fields[3] for _, fields in again] == [b"b"]
-        assert again[0][1][4] == first[1][1][4]
-        assert again[0][1][7] == b"\3"
-        assert [event["redelivery"] for event in stand.named("vendor.sent")] == [False, False, True]
-
-    stand.run(main)
-
-
-def test_what_was_not_acknowledged_expires_while_the_phone_is_away(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
-        await phone.heard()
-        await phone.leave()
-        await asyncio.sleep(60)
-        assert stand.kinds("vendor.expired") == ["vendor.expired"]
-        assert payloads(await phone.connect()) == []
-        assert stand.kinds("vendor.expired") == ["vendor.expired"]
-
-    stand.run(main)
-
-
 def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: Any) -> None:
     service = stand.apns()
 
@@ -344,42 +122,6 @@ def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: A
         provider.transport.write(frame(2, token, b"b"))
         assert payloads(await twin.heard()) == [b"b"]
         assert service.is_connected(phone.token)
-
-    stand.run(main)
-
-
-def test_one_attempt_is_not_repeated_on_a_newer_session(stand: Any) -> None:
-    service = stand.apns()
-
-    async def main() -> None:
-        phone, twin = (Phone(stand, token) for token in [service.add_device()] * 2)
-        token = service.issue(phone.token, APP)
-        await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=0))
-        await phone.heard()
-        assert payloads(await twin.connect()) == []
-        assert stand.kinds("vendor.expired") == ["vendor.expired"]
-
-    stand.run(main)
-
-
-def test_a_phone_that_dropped_off_the_network_gets_its_notifications_on_return(stand: Any) -> None:
-    service = stand.apns()
-    host = stand.world.host("phone")
-
-    async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        await host.start(phone.connect)
-        host.disconnect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"a") + frame(2, token, b"b"))
-        await asyncio.sleep(30)
-        assert payloads(await phone.heard()) == []
-        phone.peer.transport.abort()
-        host.reconnect()
-        assert payloads(await host.start(phone.connect)) == [b"a", b"b"]
 
     stand.run(main)
 
