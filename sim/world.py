@@ -73,8 +73,16 @@ class World:
         self.loop.set_exception_handler(self._note_error)
 
     def __enter__(self) -> "World":
-        self._guard.__enter__()
+        try:
+            self._guard.__enter__()
+        except BaseException:
+            self._close()
+            raise
         return self
+
+    def _close(self) -> None:
+        self.loop.close()
+        self.ca.close()
 
     def __exit__(
         self,
@@ -87,8 +95,7 @@ class World:
                 self._cancel_everything()
         finally:
             self._guard.__exit__(kind, error, traceback)
-            self.loop.close()
-            self.ca.close()
+            self._close()
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
 
