@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -182,39 +182,60 @@ def test_a_process_that_waits_for_nothing_is_a_standstill() -> None:
             world.run(process())
 
 
-def test_tasks_that_keep_waking_each_other_are_a_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LIVELOCK_TURNS", 1000)
-    with pytest.raises(LivelockError, match="without time moving"), World(seed=1) as world:
+def wake_each_other_by_tasks(world: World) -> None:
+    async def main() -> None:
+        while True:
+            await asyncio.sleep(0)
 
-        async def main() -> None:
-            while True:
-                await asyncio.sleep(0)
-
-        world.run(main)
+    world.run(main)
 
 
-def test_timers_of_no_duration_are_a_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LIVELOCK_TURNS", 1000)
-    with pytest.raises(LivelockError), World(seed=1) as world:
+def wake_each_other_by_timers(world: World) -> None:
+    def again() -> None:
+        world.loop.call_at(world.env.now, again)
 
-        def again() -> None:
-            world.loop.call_at(world.env.now, again)
-
-        again()
-        world.run_until(5)
+    again()
+    world.run_until(5)
 
 
-def test_events_that_keep_following_each_other_are_a_livelock(
-    monkeypatch: pytest.MonkeyPatch,
+def wake_each_other_by_events(world: World) -> None:
+    def process() -> Generator[Any, Any, None]:
+        while True:
+            yield world.env.timeout(0)
+
+    world.run(process())
+
+
+def wake_each_other_by_calls(world: World) -> None:
+    def again() -> None:
+        world.env.call_later(0, again)
+
+    again()
+    world.run_until(5)
+
+
+@pytest.mark.parametrize(
+    "wake_each_other",
+    [
+        wake_each_other_by_tasks,
+        wake_each_other_by_timers,
+        wake_each_other_by_events,
+        wake_each_other_by_calls,
+    ],
+)
+def test_those_who_keep_waking_each_other_are_a_livelock(
+    wake_each_other: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LIVELOCK_TURNS", 1000)
-    with pytest.raises(LivelockError, match="SimPy event"), World(seed=1) as world:
 
-        def process() -> Generator[Any, Any, None]:
-            while True:
-                yield world.env.timeout(0)
+    def run() -> None:
+        with World(seed=1) as world:
+            wake_each_other(world)
 
-        world.run(process())
+    with pytest.raises(LivelockError, match="without time moving"):
+        run()
+    with World(seed=1):
+        pass  # nothing is left behind
 
 
 def test_many_turns_with_time_moving_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
