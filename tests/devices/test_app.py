@@ -72,7 +72,7 @@ def test_a_removed_app_loses_what_it_stored_and_its_notifications() -> None:
         app.token = "t"
         push(app, 1)
         bring_to(world, app, "uninstalled")
-        assert not (app.site or app.token or app.phone.tray)
+        assert [app.site, app.token, app.phone.tray] == [None, None, ()]
         with pytest.raises(NotPossible, match="not installed"):
             app.open()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -20,7 +19,25 @@ from devices.http import IDLE_SECONDS, HttpClient, Response
 from sim.hosts import Host
 from sim.world import World
 
-Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+class Raw(asyncio.Protocol):
+    """Answers each request on a connection with the next of some bytes; None closes instead."""
+
+    def __init__(self, answers: list[bytes | None], requests: list[str]) -> None:
+        self._answers = answers
+        self._requests = requests
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._requests.append(data.split()[0].decode())
+        answer = self._answers.pop(0)
+        if answer is not None:
+            self._transport.write(answer)
+        if answer is None or self._answers == [None]:
+            self._transport.close()
 
 
 def serve_app(host: Host, *routes: web.RouteDef, port: int = 80, **options: Any) -> None:
@@ -34,11 +51,16 @@ def serve_app(host: Host, *routes: web.RouteDef, port: int = 80, **options: Any)
     host.start(main)
 
 
-def serve_raw(host: Host, answer: Raw) -> None:
+def serve_raw(host: Host, *answers: bytes | None) -> list[str]:
+    """Serve these answers on each connection; returns the methods of the requests as they come."""
+    requests: list[str] = []
+
     async def main() -> None:
-        await asyncio.start_server(answer, port=80)
+        loop = asyncio.get_running_loop()
+        await loop.create_server(lambda: Raw(list(answers), requests), port=80)
 
     host.start(main)
+    return requests
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -63,16 +85,6 @@ def ask(world: World, event: simpy.Event) -> Response:
     response = world.run(event)
     assert isinstance(response, Response)
     return response
-
-
-def canned(answer: bytes, *, close: bool = True) -> Raw:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        if close:
-            writer.close()
-
-    return handle
 
 
 def test_a_form_arrives_as_a_browser_would_send_it() -> None:
@@ -181,7 +193,7 @@ def test_https_is_checked_against_the_worlds_authority() -> None:
 )
 def test_every_way_to_end_a_body_is_understood(answer: bytes, body: bytes) -> None:
     with World(seed=1) as world:
-        serve_raw(world.host("site"), canned(answer))
+        serve_raw(world.host("site"), answer, None)
         assert ask(world, client_of(world).request("POST", "http://site/")).body == body
 
 
@@ -198,7 +210,7 @@ def test_every_way_to_end_a_body_is_understood(answer: bytes, body: bytes) -> No
 )
 def test_an_answer_cut_short_or_not_http_is_an_error(answer: bytes, error: type[HttpError]) -> None:
     with World(seed=1) as world:
-        serve_raw(world.host("site"), canned(answer))
+        serve_raw(world.host("site"), answer, None)
         with pytest.raises(error, match="POST http://site:80/x"):
             world.run(client_of(world).request("POST", "http://site/x?secret=1"))
         world.run(world.env.timeout(60))
@@ -207,7 +219,7 @@ def test_an_answer_cut_short_or_not_http_is_an_error(answer: bytes, error: type[
 
 def test_no_answer_in_time_is_a_timeout_and_frees_the_connection() -> None:
     with World(seed=1) as world:
-        serve_raw(world.host("site"), canned(b"HTTP/1.1 200 OK\r\n", close=False))
+        serve_raw(world.host("site"), b"HTTP/1.1 200 OK\r\n")
         client = client_of(world)
         started = world.env.now
         with pytest.raises(RequestTimeout):
@@ -239,40 +251,28 @@ def test_a_connection_made_after_the_timeout_is_closed() -> None:
         assert world.hosts["phone"].connections == {}
 
 
-class OneEach:
-    """A server that answers one request on each connection and closes at the next."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.requests.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        self.requests.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
-        writer.close()
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 def test_a_get_on_a_connection_that_dies_unanswered_is_sent_again() -> None:
     with World(seed=1) as world:
-        server = OneEach()
-        serve_raw(world.host("site"), server)
+        requests = serve_raw(world.host("site"), EMPTY, None, EMPTY)
         client = client_of(world)
         ask(world, client.request("GET", "http://site/"))
         assert ask(world, client.request("GET", "http://site/")).status == 200
 
-    assert server.requests == ["GET", "GET", "GET"]
+    assert requests == ["GET", "GET", "GET"]
 
 
 def test_a_post_on_a_connection_that_dies_unanswered_is_not_sent_again() -> None:
     with World(seed=1) as world:
-        server = OneEach()
-        serve_raw(world.host("site"), server)
+        requests = serve_raw(world.host("site"), EMPTY, None, EMPTY)
         client = client_of(world)
         ask(world, client.request("POST", "http://site/"))
         with pytest.raises(ConnectionLost):
             world.run(client.request("POST", "http://site/"))
 
-    assert server.requests == ["POST", "POST"]
+    assert requests == ["POST", "POST"]
 
 
 def test_requests_are_traced_without_query_and_secrets() -> None:

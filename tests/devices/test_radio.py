@@ -9,6 +9,7 @@ from devices.app import App
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp
 from devices.settings import IosSettings, RadioSettings
+from sim.kernel.bridge import as_event
 from sim.world import World
 from tests.devices.parts import APP, apns, iphone, message, push_to_ios, token_of
 
@@ -75,6 +76,21 @@ def test_a_short_session_does_not_end_the_backing_off() -> None:
 
     sessions = [e for e in events if e["kind"] == "phone.session"]
     assert 10 < len(sessions) < 30
+
+
+def test_a_session_that_lasted_ends_the_backing_off() -> None:
+    with World(seed=1) as world:
+        service = apns(world)
+        radio = iphone(world).phone.radio
+        for _ in range(6):
+            world.run(world.env.timeout(60))
+            assert radio.connected
+            world.run(service.stop)
+            world.run(world.env.timeout(0.1))
+            assert not radio.connected
+            world.run(as_event(world.env, world.hosts["apns"].start(service.start)))
+            world.run(world.env.timeout(2))
+            assert radio.connected
 
 
 def test_a_service_that_never_answers_the_login_is_given_up_after_thirty_seconds() -> None:
