@@ -49,6 +49,7 @@ class Section:
     n: int
     title: str
     by: str
+    arguments: dict[str, Any]
     start: int
     end: int | None
     status: str
@@ -77,7 +78,7 @@ def drawing(record: Record) -> Drawing:
     ]
     sections = [
         Section(
-            step["n"], step["title"], step["by"] or "", step["start_ns"], step["end_ns"],
+            step["n"], step["title"], step["by"], step["with"], step["start_ns"], step["end_ns"],
             step["status"], step["do"],
         )
         for step in record.summary["steps"]
@@ -85,8 +86,14 @@ def drawing(record: Record) -> Drawing:
     reader = _Reader(record.summary["hosts"], sections)
     for event in record.events():
         reader.feed(event)
+    reader.close()
+    known = {lane.name for lane in lanes}
     for section in sections:
-        section.items.sort(key=lambda item: item.start)
+        section.items = [
+            item
+            for item in sorted(section.items, key=lambda item: item.start)
+            if item.source in known and (item.target is None or item.target in known)
+        ]
         if len(section.items) > MAX_ROWS_APART:
             section.items = list(_merged(section.items))
     used = {item.source for s in sections for item in s.items}
@@ -127,8 +134,8 @@ class _Reader:
         self._in_flight: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._to_gcm: dict[str, tuple[int, str]] = {}
         self._gcm_accepted: dict[str | None, tuple[int, str]] = {}
-        self._sent: dict[str, tuple[int, str]] = {}
-        self._sessions: dict[tuple[str, str], str] = {}
+        self._sent: dict[tuple[str, str, str], tuple[int, str, int]] = {}
+        self._phones: dict[tuple[str, str], str] = {}
         self._last_message: tuple[int, str] | None = None
 
     def feed(self, event: dict[str, Any]) -> None:
@@ -256,19 +263,32 @@ class _Reader:
             self._hop(start[0], start[1], t, event["host"], label, "problem", "dispatch")
 
     def _vendor_sent(self, t: int, event: dict[str, Any]) -> None:
-        key = f"{event['service']} {event['device']} {event['mid']}"
-        self._sent[key] = (t, event["host"])
+        phone = self._phones.get((event["service"], event["device"]), event["device"])
+        key = (event["service"], phone, event["mid"])
+        self._missed(self._sent.pop(key, None), phone)
+        self._sent[key] = (t, event["host"], self._current)
+
+    def _missed(self, sent: tuple[int, str, int] | None, phone: str) -> None:
+        """What was sent before and is sent again did not arrive."""
+        if sent is not None and sent[2] >= 0:
+            t, vendor, step = sent
+            label = "sent, but the phone is not there"
+            item = Item(t, t, self.lane(vendor), self.lane(phone), label, "problem")
+            self._sections[step].items.append(item)
 
     def _phone_session(self, t: int, event: dict[str, Any]) -> None:
-        self._sessions[event["service"], event["host"]] = str(event["device"])
+        self._phones[event["service"], event["device"]] = event["host"]
 
     def _phone_received(self, t: int, event: dict[str, Any]) -> None:
-        host, service = event["host"], event["service"]
-        device = self._sessions.get((service, host), host)
-        start = self._sent.pop(f"{service} {device} {event['mid']}", None)
+        sent = self._sent.pop((event["service"], event["host"], event["mid"]), None)
         label = "push arrives" if not event["duplicate"] else "push arrives again"
-        if start is not None:
-            self._hop(start[0], start[1], t, host, label, "push", "receive")
+        if sent is not None:
+            self._hop(sent[0], sent[1], t, event["host"], label, "push", "receive")
+
+    def close(self) -> None:
+        """The trace is over."""
+        for (_, phone, _), sent in self._sent.items():
+            self._missed(sent, phone)
 
     def _phone_displayed(self, t: int, event: dict[str, Any]) -> None:
         self._mark(t, event["host"], "notification shown", "good", "receive")

@@ -5,6 +5,7 @@ the reader's system is set. Rows are in the order of time but not to scale, sinc
 microseconds next to minutes; every row carries its virtual time and every arrow its duration.
 """
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from reports.hops import Drawing, Item, Lane, Section, drawing
 from reports.reading import Record, clock, seconds
 from reports.timeline_style import STYLE
 
-STEP_WIDTH = 300
+STEP_WIDTH = 290
 TIME_WIDTH = 84
-LANE_WIDTH = 210
-MARGIN = 90
+LANE_WIDTH = 190
+MARGIN = 150
 ROW = 34
 SLANT = 8
 HEAD = 58
@@ -134,8 +135,17 @@ def _description(picture: Drawing) -> str:
 
 
 def _section_height(section: Section) -> float:
-    title_lines = len(_wrapped(section.title, 34))
+    title_lines = len(_wrapped(_title(section)[1], 32))
     return max(ROW * len(section.items) + 14, 18.0 * title_lines + 34)
+
+
+def _title(section: Section) -> tuple[str, str]:
+    """The number among the ten steps (or nothing), and what is done, without asides."""
+    number, dot, title = section.title.partition(" · ")
+    if not dot:
+        number, title = "", section.title
+    title = re.sub(r"\s*\([^)]*\)", "", title)
+    return number, title[:1].upper() + title[1:]
 
 
 def _bands(sections: list[Section], width: float) -> list[str]:
@@ -173,11 +183,8 @@ _ROLE_NAMES = {
 def _section(
     section: Section, columns: dict[str, float], y: float, height: float, width: float
 ) -> str:
-    number, dot, title = section.title.partition(" · ")
-    if not dot:
-        number, title = "", section.title
-    title = title[:1].upper() + title[1:]
-    lines = _wrapped(title, 34)
+    number, title = _title(section)
+    lines = _wrapped(title, 32)
     parts = [f'<g class="step"><title>{escape(section.do)}</title>']
     if number:
         parts.append(f'<circle cx="20" cy="{y + 20:g}" r="13"/>')
@@ -195,6 +202,8 @@ def _section(
 
 def _step_detail(section: Section) -> str:
     by = f"by {section.by} · " if section.by else ""
+    if "state" in section.arguments:
+        by += f"{section.arguments['state']} · "
     if section.end is None:
         return f"{by}not finished"
     took = section.end - section.start
@@ -214,13 +223,13 @@ def _row(item: Item, columns: dict[str, float], y: float) -> str:
     x2 = columns[item.target]
     side = 1 if x2 > x1 else -1
     took = seconds(item.end - item.start)
-    until = f"within {took}" if item.count > 1 else took
+    until = f" · within {took}" if item.count > 1 else f" · {took}" if item.end > item.start else ""
     slant = SLANT if item.end > item.start else 0
     return (
         f'{time}<g class="hop {item.tone}"><line x1="{x1 + 3 * side:g}" y1="{y + 20:g}" '
         f'x2="{x2 - 2 * side:g}" y2="{y + 20 + slant:g}" marker-end="url(#{item.tone})"/>'
         f'<text x="{(x1 + x2) / 2:g}" y="{y + 15:g}">{count}{escape(item.label)}'
-        f'<tspan class="took"> · {escape(until)}</tspan></text></g>'
+        f'<tspan class="took">{until}</tspan></text></g>'
     )
 
 

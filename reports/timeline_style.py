@@ -54,7 +54,7 @@ marker.problem { fill: var(--problem); }
   background: var(--good); }
 .key.problem::before { border-top-style: dashed; border-color: var(--problem); }
 table { border-collapse: collapse; margin: 0 0 18px; }
-caption { text-align: left; font-weight: 600; }
+caption { text-align: left; font-weight: 600; white-space: nowrap; }
 th, td { border-bottom: 1px solid var(--line); padding: 5px 16px 5px 0; text-align: left; }
 th { color: var(--soft); font-weight: 400; }
 footer { color: var(--soft); } code { color: var(--ink); font-size: 13px; }

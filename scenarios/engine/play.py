@@ -34,6 +34,7 @@ class StepOutcome:
     by: str
     title: str
     start: int
+    arguments: dict[str, Any] = field(default_factory=dict)
     end: int | None = None
     status: str = "running"
     results: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +103,7 @@ def _do(
     outcome.status = "failed"
     implementation = REGISTRY[step.do]
     limit = DEFAULT_LIMIT if step.within is None else step.within
-    arguments = resolve(step.arguments, scope.reference)
+    arguments = outcome.arguments = resolve(step.arguments, scope.reference)
     task = Task(outcome.n, step.do, outcome.by, arguments, limit)
     about = f"step {outcome.n} {step.do}"
     try:

@@ -79,6 +79,7 @@ def summary_of(
                 "do": step.do,
                 "by": step.by,
                 "title": step.title,
+                "with": redact.value(step.arguments),
                 "status": step.status,
                 "start_ns": step.start,
                 "end_ns": step.end,

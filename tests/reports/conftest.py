@@ -41,7 +41,7 @@ STEPS = [
 def _steps() -> list[dict[str, Any]]:
     return [
         {
-            "n": n, "do": do, "title": title, "by": by, "status": "passed",
+            "n": n, "do": do, "title": title, "by": by, "with": {}, "status": "passed",
             "start_ns": n * 1000 * MS, "end_ns": (n * 1000 + 400) * MS,
         }
         for n, (do, title, by) in enumerate(STEPS, start=1)
