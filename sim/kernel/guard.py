@@ -177,9 +177,9 @@ class Guard:
         return seed
 
     def _reseed_websocket_masks(self) -> None:
-        # aiohttp makes one Random() at import, as the default of a keyword argument.
-        defaults = websocket_writer.WebSocketWriter.__init__.__defaults__ or ()
-        for default in defaults:
+        # aiohttp makes one Random() at import, as the default of a keyword-only argument.
+        make = websocket_writer.WebSocketWriter.__init__
+        for default in (make.__kwdefaults__ or {}).values():
             if isinstance(default, random.Random):
                 default.seed(self._seeds.integer("guard/websocket"))
 
