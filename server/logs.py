@@ -15,7 +15,7 @@ Field = str | int | float | bool | None
 
 def token_ref(token: str) -> str:
     """A short stable name (12 hex digits) for a push token, safe to log: BLAKE2b-48 of its text."""
-    return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 class EventLog:
@@ -41,7 +41,11 @@ class EventLog:
         self._write(logging.WARNING, event, fields)
 
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
-        self._logger.log(level, event, extra={"event": event, "fields": fields})
+        # Not Logger.log(): it walks the stack to find its caller, which an event does not need.
+        record = logging.LogRecord(self._logger.name, level, "", 0, event, (), None)
+        record.event = event
+        record.fields = fields
+        self._logger.handle(record)
 
 
 class JsonFormatter(logging.Formatter):
