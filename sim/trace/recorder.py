@@ -5,17 +5,16 @@ case) and flat scalar fields. The lines go to a sink as they happen, so memory s
 however long the run.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
+
+from pydantic_core import to_json
 
 from sim.kernel.environment import SimEnvironment
 
 Scalar = str | int | float | bool | None
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Recorder:
@@ -61,4 +60,4 @@ class Recorder:
 
 def line_of(event: Event) -> str:
     """The event as one line of JSON, fields in the order in which they were given."""
-    return _encode(event)
+    return to_json(event).decode()
