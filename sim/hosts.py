@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from sim.kernel.bridge import as_event
 from sim.kernel.context import current_host
 from sim.net.links import Link
 from sim.net.listener import ANY_ADDRESS
 from sim.net.network import Network
+from sim.net.tls_protocol import wrap_in_tls
 from sim.net.transport import SimTransport
 
 if TYPE_CHECKING:
@@ -113,17 +113,26 @@ class Host:
                 transport.attach(protocol, None)
                 event.succeed((transport, protocol))
             else:
-                attached = as_event(
-                    self.env,
-                    network.attach_client(
-                        transport,
-                        protocol_factory,
-                        tls=tls,
-                        server_hostname=server_hostname or host,
-                        context=None,
-                    ),
-                )
-                attached.callbacks.append(lambda done: event.trigger(_defused(done)))
+                begin_tls(transport, tls)
+
+        def begin_tls(transport: SimTransport, tls: ssl.SSLContext) -> None:
+            protocol = protocol_factory()
+            waiter = network.loop.create_future()
+            secured = wrap_in_tls(
+                network.loop, protocol, tls, waiter, server_hostname=server_hostname or host
+            )
+
+            def shaken_hands(waiter: "asyncio.Future[Any]") -> None:
+                error = waiter.exception()
+                if error is None:
+                    event.succeed((secured._app_transport, protocol))
+                else:
+                    transport.close()
+                    assert isinstance(error, Exception)
+                    event.fail(error)
+
+            waiter.add_done_callback(shaken_hands)
+            transport.attach(secured, None)
 
         try:
             network.dial(self, host, port, dialled)
@@ -151,8 +160,3 @@ class Host:
         port = self._next_port
         self._next_port = port + 1 if port < _LAST_PORT else _FIRST_EPHEMERAL_PORT
         return port
-
-
-def _defused(event: simpy.Event) -> simpy.Event:
-    event.defused = True
-    return event

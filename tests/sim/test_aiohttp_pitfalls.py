@@ -257,7 +257,7 @@ def test_static_files_would_break_with_asyncio_s_own_sendfile(
         download(tmp_path)
 
 
-# -- 8: timeouts of 5 s and more are rounded up to whole seconds of the loop's clock --------------------
+# -- 8: timeouts of 5 s and more are rounded up to whole seconds of the loop's clock ----------
 
 
 @pytest.mark.parametrize("timeout", [0.25, 3.7, 5.0, 5.1, 7.3, 60.0, 3600.5])
