@@ -11,6 +11,7 @@ has no header; its columns are token, device and, separated by blanks, channels.
 """
 
 import argparse
+import asyncio
 import csv
 import secrets
 import sys
@@ -105,6 +106,10 @@ def main() -> int:
     try:
         settings = load_settings(options.config)
         database = Database(settings.database, durability=settings.durability)
+    except SettingsError as error:
+        print(f"airnotifier: {error}", file=sys.stderr)
+        return 2
+    try:
         database.create(metadata)
         if options.command == "import-tokens":
             rows = _read_csv(options.file)
@@ -117,9 +122,11 @@ def main() -> int:
         elif not database.run_now(delete_key, options.app, options.sha256):
             print("airnotifier: there is no such key", file=sys.stderr)
             return 1
-    except (SettingsError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"airnotifier: {error}", file=sys.stderr)
         return 2
+    finally:
+        asyncio.run(database.close())
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,19 @@ from tests.server.airnotifier.support import HEADERS, apns_token, gateway_bench,
 ROOT = Path(__file__).parents[3]
 
 
-def database(path: Path) -> Database:
-    database = Database(f"sqlite:///{path / 'gateway.db'}", durability="normal")
-    database.create(metadata)
-    return database
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Database]:
+    store = Database(f"sqlite:///{tmp_path / 'gateway.db'}", durability="normal")
+    store.create(metadata)
+    yield store
+    asyncio.run(store.close())
 
 
-def test_imported_tokens_receive_broadcasts_on_their_channels(tmp_path: Path) -> None:
+def test_imported_tokens_receive_broadcasts_on_their_channels(
+    tmp_path: Path, store: Database
+) -> None:
     registrations = [(apns_token(number), "ios", ["site"]) for number in range(1200)]
     registrations += [(gcm_token(1), "Android", []), (apns_token(5), "ios", ["site", "extra"])]
-    store = database(tmp_path)
     assert store.run_now(admin.import_tokens, "moodle", registrations) == 1201
     assert store.run_now(admin.import_tokens, "moodle", registrations) == 0
     with gateway_bench(tmp_path) as bench:
@@ -41,16 +45,16 @@ def test_imported_tokens_receive_broadcasts_on_their_channels(tmp_path: Path) ->
     assert [request["data"]["message"] for request in bench.gcm.requests] == ["default"]
 
 
-def test_an_invalid_token_stops_the_whole_import_with_its_position(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_an_invalid_token_stops_the_whole_import_with_its_position(store: Database) -> None:
     registrations = [(apns_token(1), "ios", []), ("bad", "ios", [])]
     with pytest.raises(ValueError, match="registration 2: Invalid token"):
         store.run_now(admin.import_tokens, "moodle", registrations)
     assert store.run_now(admin.import_tokens, "moodle", registrations[:1]) == 1
 
 
-def test_a_key_made_by_an_administrator_works_until_it_is_withdrawn(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_a_key_made_by_an_administrator_works_until_it_is_withdrawn(
+    tmp_path: Path, store: Database
+) -> None:
     key = store.run_now(admin.create_key, "moodle", Permission.CREATE_TOKEN, "phone")
     statuses = []
     with gateway_bench(tmp_path) as bench:
@@ -68,8 +72,7 @@ def test_a_key_made_by_an_administrator_works_until_it_is_withdrawn(tmp_path: Pa
     assert statuses == [200, 400]
 
 
-def test_keys_are_not_in_the_database(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_keys_are_not_in_the_database(tmp_path: Path, store: Database) -> None:
     key = store.run_now(admin.create_key, "moodle", Permission.CREATE_TOKEN)
     with gateway_bench(tmp_path) as bench:
 

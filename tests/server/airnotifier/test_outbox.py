@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ TOKENS = [apns_token(number) for number in range(300)]
 
 
 def rows(path: Path) -> list[int]:
-    with sqlite3.connect(path / "gateway.db") as connection:
+    with closing(sqlite3.connect(path / "gateway.db")) as connection:
         return [row[0] for row in connection.execute("select id from outbox order by id")]
 
 
@@ -72,6 +73,8 @@ def test_numbers_are_not_used_again_after_a_restart(tmp_path: Path) -> None:
 
         async def main() -> None:
             assert await bench.push(TOKENS[0]) == 1
+            await asyncio.sleep(7)
+            assert rows(tmp_path) == []
             await bench.stop_gateway()
             await bench.start_gateway()
             assert await bench.push(TOKENS[0]) == 2
@@ -120,7 +123,7 @@ def test_one_refused_request_does_not_spoil_those_it_shares_a_transaction_with(
 
         async def main() -> None:
             await bench.stop_gateway()
-            with sqlite3.connect(tmp_path / "gateway.db") as database:
+            with closing(sqlite3.connect(tmp_path / "gateway.db")) as database, database:
                 database.executemany(
                     "insert into tokens (app_id, token, device, registered) values (1, ?, ?, 0)",
                     [(token, "ios") for token in TOKENS[:20]],

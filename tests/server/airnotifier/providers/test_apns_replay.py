@@ -49,6 +49,19 @@ def test_pushes_behind_a_rejected_one_are_repeated_in_order(tmp_path: Path) -> N
     assert second == [1, 2, 3, 4]
 
 
+def test_repeated_pushes_go_out_before_those_that_came_later(tmp_path: Path) -> None:
+    with gateway_bench(tmp_path, apns={"window": 4}) as bench:
+        bench.apns.reject[TOKENS[1]] = 8
+
+        async def main() -> None:
+            for token in TOKENS[:12]:
+                await bench.push(token)
+            await asyncio.sleep(60)
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[:1] + TOKENS[2:12]
+
+
 def test_identifiers_rise_from_one_and_expiry_is_a_day_ahead(tmp_path: Path) -> None:
     with gateway_bench(tmp_path) as bench:
 
