@@ -93,6 +93,9 @@ class World:
         try:
             if not isinstance(error, LivelockError):  # after one, nothing can come to an end
                 self._cancel_everything()
+            for host in self.hosts.values():
+                for transport in host.connections.values():
+                    transport.forget()
         finally:
             self._guard.__exit__(kind, error, traceback)
             self._close()

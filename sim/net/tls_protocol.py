@@ -22,6 +22,11 @@ class SimTlsProtocol(sslproto.SSLProtocol):
 
     _transport: "SimTransport"
 
+    def forget(self) -> None:
+        """The world is over: see `SimTransport.forget`."""
+        if self._app_transport is not None:
+            self._app_transport._closed = True
+
     def _write_appdata(self, list_of_data: Any) -> None:
         transport = self._transport
         network = transport.host.network

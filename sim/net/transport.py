@@ -21,6 +21,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from sim.net.stream import FIN, Segment, StreamEnd
+from sim.net.tls_protocol import SimTlsProtocol
 
 if TYPE_CHECKING:
     from sim.hosts import Host
@@ -340,6 +341,13 @@ class SimTransport(StreamEnd):
             self._eof_sent = True
             self.send_fin()
         self._lose(error)
+
+    def forget(self) -> None:
+        """The world is over: count as closed, so that nobody warns of a connection left open."""
+        self._dead = self._closing = True
+        protocol, self._protocol = self._protocol, None
+        if isinstance(protocol, SimTlsProtocol):
+            protocol.forget()
 
     def broken(self, error: OSError) -> None:
         self._closing = True
