@@ -76,7 +76,7 @@ def caller(peer: str, forwarded: str | None, trusted_proxies: Sequence[IpNetwork
 
     The header counts only if the connection itself comes from a trusted proxy.
     """
-    if not trusted_proxies or forwarded is None:
+    if forwarded is None:
         return peer
     for hop in reversed(forwarded.split(",")):
         address = parse_address(peer)

@@ -55,6 +55,8 @@ class ApnsListener:
     hang_up: list[str] = field(default_factory=list)
     """Tokens at which the connection ends without a word."""
     hang_up_always: bool = False
+    reading: asyncio.Event | None = None
+    """If given, connections are read only while it is set."""
     shutdown_after: int | None = None
     reject_delay: float = 0.3
     close_delay: float = 0.2
@@ -80,6 +82,8 @@ class ApnsListener:
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while True:
+            if self.reading is not None:
+                await self.reading.wait()
             command, identifier, expiry, length = struct.unpack(
                 ">BIIH", await reader.readexactly(11)
             )

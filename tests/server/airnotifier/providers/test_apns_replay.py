@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.airnotifier.support import Bench, Log, apns_token, gateway_bench
+from server.airnotifier import admin
+from server.airnotifier.tables import metadata
+from server.database import Database
+from tests.server.airnotifier.support import Bench, Log, apns_token, gateway_bench, gcm_token
 
 TOKENS = [apns_token(number) for number in range(100)]
 
@@ -208,6 +211,8 @@ def test_without_recovery_what_follows_a_rejected_push_is_lost(tmp_path: Path, l
     assert bench.apns.frames[-1].payload == {"aps": {"alert": "later"}}
     assert log("push.rejected") == []
     assert log("push.retry") == []
+    assert [entry["push"] for entry in log("push.lost")] == [101]
+    assert len(log("push.abandoned")) == 102
 
 
 def test_a_rejected_token_that_registered_again_meanwhile_is_kept(tmp_path: Path, log: Log) -> None:
@@ -250,3 +255,43 @@ def test_every_connection_takes_pushes_when_the_first_has_its_window_full(tmp_pa
     assert sorted(bench.apns.accepted) == TOKENS
     assert bench.apns.connections == 2
     assert sum(frame.connection == 2 for frame in bench.apns.frames) > 20
+
+
+def test_silence_confirms_nothing_while_the_server_does_not_read(tmp_path: Path, log: Log) -> None:
+    tokens = [apns_token(number) for number in range(4000)]
+    store = Database(f"sqlite:///{tmp_path / 'gateway.db'}", durability="normal")
+    store.create(metadata)
+    store.run_now(admin.import_tokens, "moodle", [(token, "ios", []) for token in tokens])
+    asyncio.run(store.close())
+    with gateway_bench(tmp_path) as bench:
+        bench.apns.reading = asyncio.Event()
+
+        async def main() -> None:
+            await bench.post("/broadcast/", {"alert": "x" * 150})
+            await asyncio.sleep(60)
+            assert log("push.completed") == []
+            assert bench.apns.reading is not None
+            bench.apns.reading.set()
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert bench.apns.accepted == tokens
+    assert len(log("push.completed")) == 4000
+
+
+@pytest.mark.determinism
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    digests = []
+    for run in ("one", "two"):
+        (tmp_path / run).mkdir()
+        with gateway_bench(tmp_path / run, seed=7) as bench:
+            bench.apns.reject[TOKENS[3]] = 8
+
+            async def main(bench: Bench = bench) -> None:
+                await asyncio.gather(*(bench.push(token) for token in TOKENS[:20]))
+                await asyncio.gather(*(bench.push(gcm_token(number)) for number in range(20)))
+                await asyncio.sleep(10)
+
+            bench.run(main)
+            digests.append(bench.world.digest())
+    assert digests[0] == digests[1]
