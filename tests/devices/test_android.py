@@ -205,8 +205,9 @@ def test_a_heartbeat_told_by_the_service_is_obeyed() -> None:
         world.run(world.env.timeout(4 * 3600))
         assert app.phone.radio.connected
         assert [e for e in events if e["kind"] == "phone.session"] == []
-        app.phone.host.disconnect()  # longer than retransmissions go on
-        world.run(world.env.timeout(1200))
+        app.phone.host.disconnect()
+        world.run(world.env.timeout(150))  # a beat of 60 s, and 60 s to wait for its answer
+        assert not app.phone.radio.connected
         app.phone.host.reconnect()
         world.run(world.env.timeout(400))
         assert len([e for e in events if e["kind"] == "phone.session"]) == 1

@@ -141,6 +141,19 @@ def test_a_silent_push_shows_nothing_but_sets_the_badge() -> None:
         assert app.phone.badge == 0
 
 
+def test_a_repeated_message_is_noted_and_goes_no_further() -> None:
+    with World(seed=1) as world:
+        events = world.trace.keep()
+        app = app_on_a_phone(world)
+        push(app, 1)
+        push(app, 2)
+        push(app, 1)
+        assert [n.msgid for n in app.phone.tray] == [1, 2]
+
+    received = [e["duplicate"] for e in events if e["kind"] == "phone.received"]
+    assert received == [False, False, True]
+
+
 def test_waiting_gives_each_notification_out_once_in_order() -> None:
     with World(seed=1) as world:
         app = app_on_a_phone(world)
