@@ -1,16 +1,17 @@
 """What a step of a running scenario works with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scenarios.engine.fates import Ledger
 from scenarios.engine.models import Scenario
+from scenarios.engine.notifications import Notification
 from scenarios.engine.observations import Observations
 from scenarios.engine.watch import Watch
 
 if TYPE_CHECKING:
-    from devices.notifications import Notification
+    from devices.notifications import Notification as Received
     from scenarios.engine.deployment import Deployment
     from scenarios.engine.population import Population
     from sim.kernel.environment import SimEnvironment
@@ -48,7 +49,7 @@ class Context:
         self.observations = observations
         self.watch = watch
         self.saved: dict[str, Any] = {}
-        self.received: dict[str, Notification] = {}
+        self.received: dict[str, Received] = {}
         """Phone -> what it received in its last `receive` step: what `open_at_page` is about."""
         self.first_of_last_sending = 0
         """Index into the ledger's notifications: those from here on came with the last `message`
@@ -66,6 +67,22 @@ class Context:
         """A message or broadcast is about to be sent."""
         self.deployment.inject_faults()
         self.first_of_last_sending = len(self.ledger.notifications)
+
+    def none_left(self, waits: Callable[[Notification], bool]) -> Callable[[], bool]:
+        """A condition for `watch`: there are notifications of the last sending and none waits.
+
+        What has been seen not to wait is not asked again, so that a fleet costs one pass.
+        """
+        place = self.first_of_last_sending
+
+        def condition() -> bool:
+            nonlocal place
+            notifications = self.ledger.notifications
+            while place < len(notifications) and not waits(notifications[place]):
+                place += 1
+            return place == len(notifications) > self.first_of_last_sending
+
+        return condition
 
     def last_hop(self) -> str:
         """The last thing seen of the newest notification, for a step that waited in vain."""

@@ -67,9 +67,7 @@ def _undispatched(context: Context) -> str:
 
 @step("dispatch", overdue=_undispatched)
 def dispatch(context: Context, task: Task) -> Steps:
-    yield context.watch.until(
-        lambda: not any(_is_waiting(n) for n in _of_last_sending(context)), _GATEWAY_EVENTS
-    )
+    yield context.watch.until(context.none_left(_is_waiting), _GATEWAY_EVENTS)
     pushes = _of_last_sending(context)
     return {
         "accepted": sum(n.accepted is not None for n in pushes),

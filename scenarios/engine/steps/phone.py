@@ -12,7 +12,12 @@ from scenarios.engine.steps.registry import step
 
 Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
 
-_RECEIPTS: Final = frozenset({"phone.received", "phone.undeliverable"})
+_ENDS: Final = frozenset(
+    {
+        "phone.received", "phone.undeliverable", "push.rejected", "push.expired", "push.lost",
+        "push.abandoned", "push.suppressed",
+    }
+)  # fmt: skip
 
 
 @step("receive", overdue="nothing arrived")
@@ -34,12 +39,8 @@ def receive(context: Context, task: Task) -> Steps:
 def _fleet_receives(context: Context) -> Steps:
     """Until every notification of the last sending that can reach a phone has reached it."""
 
-    def all_there() -> bool:
-        sent = context.ledger.notifications[context.first_of_last_sending :]
-        return bool(sent) and not any(n.fate is Fate.PENDING for n in sent)
-
-    kinds = _RECEIPTS | {"push.rejected", "push.expired", "push.lost", "push.abandoned"}
-    yield context.watch.until(all_there, kinds)
+    all_there = context.none_left(lambda notification: notification.fate is Fate.PENDING)
+    yield context.watch.until(all_there, _ENDS)
     return {"count": _taken(context, context.population.fleet)}
 
 
