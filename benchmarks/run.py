@@ -124,10 +124,56 @@ def fleet(turns: int = 3) -> list[Figure]:
     ]
 
 
+def flows(turns: int = 3) -> list[Figure]:
+    """The ten steps, from the first to the last."""
+    titles = {
+        "worlds": "ten-step runs, each with world and record",
+        "phones": "ten-step flows within one world",
+    }
+    return [
+        figure(
+            title,
+            "flows/CPU s",
+            [measure("flows", kind)["flows_per_cpu_second"] for _ in range(turns)],
+        )
+        for kind, title in titles.items()
+    ]
+
+
+def messages(turns: int = 3) -> list[Figure]:
+    """Steps 7 to 10 with 1,000 enabled phones."""
+    titles = {1: "one message in a request", 100: "100 messages in a request"}
+    rates: dict[int, list[float]] = {batch: [] for batch in titles}
+    for _ in range(turns):
+        for batch in titles:
+            values = measure("messages", "--batch", batch)
+            rates[batch].append(values["messages_per_cpu_second"])
+    return [
+        figure(f"1,000 phones, {title}", "messages/CPU s", rates[batch], 1_000)
+        for batch, title in titles.items()
+    ]
+
+
+def scale(turns: int = 3) -> list[Figure]:
+    """The cost of a message must not depend on how many phones there are."""
+    sizes = (10, 100, 1_000, 10_000)
+    costs: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(turns):
+        for size in sizes:
+            costs[size].append(measure("messages", "--phones", size)["cpu_ms_per_message"])
+    figures = [figure(f"a message, {size:,} phones", "CPU ms", costs[size]) for size in sizes]
+    growth = [most / few for most, few in zip(costs[10_000], costs[100], strict=True)]
+    figures.append(figure("10,000 phones against 100", "x", growth, 1.25, at_least=False))
+    return figures
+
+
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "loops": loops,
     "memory": memory,
     "fleet": fleet,
+    "flows": flows,
+    "messages": messages,
+    "scale": scale,
 }
 
 
