@@ -139,11 +139,15 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(
     tmp_path: Path, ending: str, mark: str
 ) -> None:
     path = tmp_path / "a.yaml"
-    text = mark + HEAD + WORLD + FLOW.replace("1s", "1")
+    text = mark + HEAD.replace("1", "2", 1) + WORLD + FLOW.replace("1s", "1")
     path.write_bytes(text.replace("\n", ending).encode())
     with pytest.raises(InvalidScenario) as caught:
         load(path)
-    assert caught.value.render().plain.split(": error")[0] == f"{path}:7:30"
+    said = caught.value.render().plain.splitlines()
+    assert [line.split(": error")[0] for line in said if "error[" in line] == [
+        f"{path}:1:9",
+        f"{path}:7:30",
+    ]
 
 
 def test_a_matrix_without_bounds_is_refused(tmp_path: Path) -> None:
@@ -189,3 +193,24 @@ def test_only_the_parts_that_may_depend_on_a_cell_do() -> None:
         "world": {"text": "$ 3"},
         "flow": [{"with": {"text": "$$ 3 $token"}, "when": "$matrix.n == 1"}],
     }
+
+
+def test_what_only_the_run_knows_is_left_for_it(tmp_path: Path) -> None:
+    file = load_text(
+        tmp_path,
+        HEAD + WORLD + "devices: { phone: { platform: ios, owner: ben } }\n"
+        "flow:\n"
+        "  - { do: open_app, by: phone, save: { state: $result.state } }\n"
+        "  - { do: set_app_state, by: phone, with: { state: $state } }\n"
+        "  - { do: wait, with: { for: $state } }\n",
+    )
+    flow = file.cells[0].scenario.flow
+    assert [step.arguments for step in flow] == [{}, {"state": "$state"}, {"for": "$state"}]
+
+
+def test_every_missing_key_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidScenario) as caught:
+        load_text(tmp_path, "tags: []\n")
+    assert [each.message for each in caught.value.diagnostics] == [
+        f"the scenario needs the key '{key}'" for key in ("format", "name", "world", "flow")
+    ]
