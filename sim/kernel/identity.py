@@ -8,6 +8,8 @@ the world decides.
 """
 
 import asyncio
+import sys
+from collections.abc import Coroutine
 from itertools import count
 from typing import Any
 
@@ -38,11 +40,22 @@ class NumberedFuture(asyncio.Future[Any]):
 
 
 class NumberedTask(asyncio.Task[Any]):
-    """A task whose hash is its creation number. Takes what `asyncio.Task` takes."""
+    """A task whose hash is its creation number. Takes what `asyncio.Task` takes.
+
+    It is never eager: on Python 3.12 and later aiohttp asks for tasks that run before their maker
+    goes on. On 3.11 there are none, and the same seed must give the same order on both.
+    """
 
     __slots__ = ("_number",)
 
     _number: int
+
+    if sys.version_info >= (3, 12):
+
+        def __init__(
+            self, coro: Coroutine[Any, Any, Any], *, eager_start: bool = False, **options: Any
+        ) -> None:
+            super().__init__(coro, **options)
 
     @property
     def number(self) -> int:
