@@ -18,7 +18,7 @@ login page or the front page.
 
 import hashlib
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -45,7 +45,7 @@ class Site:
 
     url: str
     username: str
-    token: str
+    token: str = field(repr=False)
     userid: int
     fullname: str = ""
     device_id: int | None = None
@@ -60,7 +60,7 @@ class Site:
 class PushToken:
     """The user accepted push and the phone has a token for the app."""
 
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ invented person can own a real address.
 
 import random
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from faker import Faker
@@ -31,7 +31,7 @@ class Person:
     """Somebody with an account on a site."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
     firstname: str
     lastname: str
     email: str

@@ -70,7 +70,7 @@ class AppSettings:
     site_url: str
     gateway_url: str
     gateway_app: str = "moodle"
-    gateway_key: str | None = None
+    gateway_key: str | None = field(default=None, repr=False)
     app_id: str = "com.moodle.moodlemobile"
     sender_id: str = ""
     order: RegistrationOrder = "design"

@@ -297,6 +297,11 @@ def test_requests_are_traced_without_query_and_secrets() -> None:
     assert "s3cret" not in json.dumps(events)
 
 
+def test_a_line_break_in_a_header_is_refused() -> None:
+    with World(seed=1) as world, pytest.raises(ValueError, match="line break"):
+        client_of(world).request("GET", "http://site/", headers={"X-Key": "a\r\nX-Other: b"})
+
+
 def test_an_address_that_is_not_http_is_a_programming_error() -> None:
     with World(seed=1) as world, pytest.raises(ValueError, match="ftp://site"):
         client_of(world).request("GET", "ftp://site/x")
