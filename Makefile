@@ -36,11 +36,11 @@ run: env
 	@$(BIN)/airbed run $(SCENARIO)
 	@echo
 	@echo "What to try next:"
-	@echo "  $(BIN)/airbed list                               the scenarios that come with Airbed"
-	@echo "  $(BIN)/airbed run scenarios                      run them all"
-	@echo "  $(BIN)/airbed run $(SCENARIO) --seed 7   the same flow, other people, other latencies"
-	@echo "  open runs/*/timeline.html                        every hop of every message, drawn"
-	@echo "  make test                                        the project's own tests"
+	@echo "  open one of runs/*/timeline.html      every hop of every message, drawn"
+	@echo "  . $(BIN)/activate                 makes airbed a command of this shell; then"
+	@echo "  airbed list                           the scenarios that come with Airbed"
+	@echo "  airbed run scenarios                  run them all"
+	@echo "  make test                             the project's own tests"
 
 test: check
 	@echo "==> pytest: the tests"
