@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -174,3 +175,22 @@ def test_numbered_hashes_rarely_share_a_slot(count: int) -> None:
     assert all(0 < value < 2**61 - 1 for value in hashes)
     slots = {value % (4 * 1024) for value in hashes}
     assert len(slots) > 0.8 * count
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks exist since Python 3.12")
+def test_a_task_that_asks_to_be_eager_waits_its_turn_as_on_older_pythons() -> None:
+    order: list[str] = []
+
+    async def work() -> None:
+        order.append("task")
+
+    with World(seed=1) as world:
+
+        async def main() -> None:
+            eager: Any = {"eager_start": True}
+            task = asyncio.Task(work(), loop=world.loop, **eager)
+            order.append("maker")
+            await task
+
+        world.run(main)
+    assert order == ["maker", "task"]
