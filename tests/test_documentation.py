@@ -1,5 +1,6 @@
 """The documentation is true where a machine can tell: examples load, tables are complete."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from scenarios.engine import cli
+from scenarios.engine.arguments import parse
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.loader import load
 from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
+from tests import architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,13 +94,41 @@ def test_every_command_in_the_documentation_is_one(command: str) -> None:
     program, name, *arguments = shlex.split(command)
 
     assert program == "airbed"
-    assert cli._parse([name, *arguments]).command == name
+    assert parse([name, *arguments]).command == name
 
 
 def test_the_table_of_exit_codes_is_complete() -> None:
     rows = table_rows(ROOT / "README.md", "exit code")
 
     assert [int(row[0]) for row in rows] == sorted(ExitCode)
+
+
+def emitted() -> dict[str, set[str]]:
+    """Kinds of events in the code, and the fields that are given with each by name."""
+    kinds: dict[str, set[str]] = {}
+    for path in architecture.sources(ROOT):
+        for node in ast.walk(architecture.parse(path)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr not in ("emit", "event", "note", "trouble") or not node.args:
+                continue
+            kind = node.args[0]
+            if isinstance(kind, ast.Constant) and re.fullmatch(r"[a-z]+\.[a-z]+", str(kind.value)):
+                fields = {keyword.arg for keyword in node.keywords if keyword.arg}
+                kinds.setdefault(str(kind.value), set()).update(fields)
+    return kinds
+
+
+def test_the_table_of_events_is_complete_and_right() -> None:
+    in_code = emitted()
+    rows = table_rows(ROOT / "docs" / "record.md", "kind")
+    documented = [kind for row in rows for kind in quoted(row[0])]
+
+    assert sorted(documented) == sorted(in_code)
+    for kinds, fields, _ in rows:
+        given = set().union(*(in_code[kind] for kind in quoted(kinds)))
+        # Which service it is, the push services add by themselves.
+        assert set(fields.split(", ")) - {"", "service"} == given - {"service"}, kinds
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

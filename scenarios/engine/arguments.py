@@ -1,0 +1,125 @@
+"""The arguments of the command `airbed`: commands, options, and what is wrong with them.
+
+Bad usage ends in a message and its exit code here; `cli.py` does what was asked for.
+"""
+
+import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, NoReturn
+
+from scenarios.engine.diagnostics import did_you_mean
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.selection import SHIPPED, shown
+from scenarios.engine.tags import Condition, TagError, parse_tags
+
+COMMANDS: Final = {
+    "run": "run scenarios",
+    "check": "find the mistakes in scenario files, run nothing",
+    "list": "list the scenarios that come with Airbed, or those in a directory",
+    "schema": "print the JSON Schema of scenario files, for editors",
+}
+_EPILOG: Final = """\
+exit codes: 0 ok, 1 a scenario failed, 2 interrupted, 3 internal error,
+            4 bad usage or an invalid file, 5 nothing selected
+
+start with: airbed list, then airbed run flows/ten_steps.yaml
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with our exit code for bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print(f"airbed: {message}", file=sys.stderr)
+        raise SystemExit(int(ExitCode.INVALID))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What a command line (without the program's name) asks for.
+
+    Raises SystemExit for --help, --version and bad usage, as argparse does.
+    """
+    parser = _Parser(
+        prog="airbed",
+        description="An end-to-end testbed for Moodle Mobile push notifications.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"airbed {_version()}")
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show a traceback on internal errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = {
+        name: commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+        for name, text in COMMANDS.items()
+    }
+    add["run"].add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(add["run"])
+    add["run"].add_argument(
+        "--seed", type=_seed, metavar="N", help="run with this seed instead of the file's"
+    )
+    add["run"].add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the records of the runs go (default: runs)",
+    )
+    volume = add["run"].add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
+    volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")
+    add["check"].add_argument("files", nargs="+", metavar="FILE|DIR", help="files to check")
+    add["list"].add_argument(
+        "directory",
+        nargs="?",
+        default=str(shown(SHIPPED)),
+        metavar="DIR",
+        help="where to look (default: what comes with Airbed)",
+    )
+    _add_tags(add["list"])
+    first = next((each for each in arguments if not each.startswith("-")), None)
+    if first is not None and first not in COMMANDS:
+        parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
+    return parser.parse_args(arguments)
+
+
+def _add_tags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-t",
+        "--tags",
+        type=_tags,
+        action="append",
+        default=[],
+        metavar="TAGS",
+        help="only scenarios with these tags: smoke, 'smoke and not slow'",
+    )
+
+
+def _tags(text: str) -> Condition:
+    try:
+        return parse_tags(text)
+    except TagError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version("airbed")
+    except PackageNotFoundError:
+        return "(not installed)"
