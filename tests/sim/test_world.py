@@ -81,6 +81,38 @@ def test_code_belongs_to_the_host_it_was_started_on() -> None:
         assert current_host.get(None) is None
 
 
+def test_every_callback_of_a_protocol_runs_on_its_host() -> None:
+    with World(seed=1) as world:
+        seen: list[tuple[str, str]] = []
+
+        class Witness(asyncio.Protocol):
+            def __init__(self, name: str) -> None:
+                self.name = name
+
+            def note(self, *_: Any) -> None:
+                seen.append((self.name, current_host.get().name))
+
+            connection_made = data_received = eof_received = note  # type: ignore[assignment]
+            connection_lost = pause_writing = resume_writing = note  # type: ignore[assignment]
+
+        async def serving() -> None:
+            await world.loop.create_server(lambda: Witness("site"), port=7)
+
+        async def main() -> None:
+            transport, _ = await world.loop.create_connection(lambda: Witness("phone"), "site", 7)
+            transport.write(bytes(1_000_000))
+            await asyncio.sleep(1)
+            transport.close()
+
+        world.host("site").start(serving)
+        world.run_until(2)
+        world.host("phone").start(main)
+        world.run_until(5)
+    assert {name for name, _host in seen} == {"site", "phone"}
+    assert len(seen) > 7
+    assert all(name == host for name, host in seen)
+
+
 def test_what_one_task_of_a_host_sets_in_its_context_others_do_not_see() -> None:
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
 
