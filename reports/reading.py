@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 NS_PER_SECOND = 1_000_000_000
+FORMAT: Final = 1
+"""The format of records that this code reads: `format` in summary.json and manifest.json."""
 
 
 class NotARecord(Exception):
@@ -28,12 +30,9 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> "Record":
         """Open a record. Raises NotARecord."""
-        file = path / "summary.json"
-        try:
-            summary = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NotARecord(f"cannot read {file}: {error}") from error
-        return cls(path, summary)
+        if not path.is_dir():
+            raise NotARecord(f"{path}: there is no such record; a record is a directory")
+        return cls(path, _read_json(path / "summary.json"))
 
     @property
     def name(self) -> str:
@@ -41,16 +40,56 @@ class Record:
         cell = f" [{self.summary['cell']}]" if self.summary["cell"] else ""
         return f"{self.summary['name']}{cell}, seed {self.summary['seed']}"
 
+    def manifest(self) -> dict[str, Any]:
+        """How the record was made: versions, machine, hashes of its files. Raises NotARecord."""
+        return _read_json(self.path / "manifest.json")
+
     def events(self) -> Iterator[dict[str, Any]]:
-        """The trace, event by event, in the order of virtual time."""
-        with (self.path / "trace.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+        """The trace, event by event, in the order of virtual time. Raises NotARecord."""
+        for number, line in enumerate(self.lines(), start=1):
+            yield self.event(line, number)
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the trace as they stand there. Raises NotARecord."""
+        file = self.path / "trace.jsonl"
+        try:
+            with file.open(encoding="utf-8") as lines:
+                yield from lines
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotARecord(f"cannot read {file}: {_reason(error)}") from error
+
+    def event(self, line: str, number: int) -> dict[str, Any]:
+        """The event in a line of the trace. Raises NotARecord, naming the line."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or not event.keys() >= {"t", "host", "kind"}:
+            raise NotARecord(f"{self.path / 'trace.jsonl'}:{number}: this line is not an event")
+        return event
 
     def notifications(self) -> Iterator[dict[str, str]]:
         """The rows of notifications.csv; an empty text where there is no value."""
         with (self.path / "notifications.csv").open(encoding="utf-8", newline="") as rows:
             yield from csv.DictReader(rows)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotARecord(f"cannot read {file}: {_reason(error)}") from error
+    if not isinstance(content, dict) or "format" not in content:
+        raise NotARecord(f"{file} does not say its format: no version of Airbed reads it")
+    if content["format"] != FORMAT:
+        raise NotARecord(
+            f"{file} has format {content['format']!r}; this version of Airbed reads format {FORMAT}"
+        )
+    return content
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def seconds(ns: int | None) -> str:

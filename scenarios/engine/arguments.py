@@ -5,7 +5,6 @@ Bad usage ends in a message and its exit code here; `cli.py` does what was asked
 
 import argparse
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -13,11 +12,13 @@ from scenarios.engine.diagnostics import did_you_mean
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.selection import SHIPPED, shown
 from scenarios.engine.tags import Condition, TagError, parse_tags
+from scenarios.engine.version import airbed_version
 
 COMMANDS: Final = {
     "run": "run scenarios",
     "check": "find the mistakes in scenario files, run nothing",
     "list": "list the scenarios that come with Airbed, or those in a directory",
+    "diff": "name the first event in which two recorded runs differ",
     "schema": "print the JSON Schema of scenario files, for editors",
 }
 _EPILOG: Final = """\
@@ -49,7 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"airbed {_version()}")
+    parser.add_argument("--version", action="version", version=f"airbed {airbed_version()}")
     common = _Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show a traceback on internal errors")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -87,6 +88,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="where to look (default: what comes with Airbed)",
     )
     _add_tags(add["list"])
+    for name in ("left", "right"):
+        add["diff"].add_argument(
+            name, type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
+        )
     first = next((each for each in arguments if not each.startswith("-")), None)
     if first is not None and first not in COMMANDS:
         parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
@@ -116,10 +121,3 @@ def _seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
     return int(text)
-
-
-def _version() -> str:
-    try:
-        return version("airbed")
-    except PackageNotFoundError:
-        return "(not installed)"

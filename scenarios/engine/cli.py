@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from reports.reading import NotARecord
 from scenarios.engine.arguments import parse
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.schema import schema_text
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\nairbed: interrupted")
         return ExitCode.INTERRUPTED
+    except NotARecord as error:
+        _say(f"airbed: {error}")
+        return ExitCode.INVALID
     except BrokenPipeError:  # the reader of our output has gone, as in `airbed list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
@@ -51,6 +55,10 @@ def _run_command(args: argparse.Namespace) -> int:
             return _check(args)
         case "list":
             return _list(args)
+        case "diff":
+            from scenarios.engine.diff_command import diff_command
+
+            return diff_command(args)
         case "schema":
             print(schema_text(), end="")
             return ExitCode.OK

@@ -14,6 +14,7 @@ from reports.reading import seconds
 from scenarios.engine.notifications import READINGS, Fate
 from scenarios.engine.play import StepOutcome
 from scenarios.engine.results import RunResult
+from sim.trace.recorder import Event
 
 MANY: Final = 12
 """With more runs than this, each is one line."""
@@ -21,6 +22,7 @@ MANY: Final = 12
 _STYLES: Final = {"passed": "green", "failed": "bold red", "interrupted": "yellow"}
 _MARKS: Final = {"passed": "ok", "failed": "FAILED", "skipped": "skipped", "running": "..."}
 _WIDTH: Final = 14
+_HEAD: Final = ("t", "host", "kind")
 
 
 class RunConsole:
@@ -42,6 +44,18 @@ class RunConsole:
 
     def step_started(self, step: StepOutcome) -> None:
         """A step begins; it is printed when it is over."""
+
+    def show_event(self, event: Event) -> None:
+        """Print an event of the trace; the steps are printed anyway."""
+        if event["host"] == "engine":
+            return
+        fields = (f"{name}={value}" for name, value in event.items() if name not in _HEAD)
+        self._print(
+            Text.assemble(
+                (f"{event['t'] / 1e9:11.3f} s ", "cyan"),
+                (f"    {event['host']:13} {event['kind']:19} {' '.join(fields)}", "dim"),
+            )
+        )
 
     def step_finished(self, step: StepOutcome) -> None:
         """A step is over."""

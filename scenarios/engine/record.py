@@ -4,6 +4,7 @@
     notifications.csv   a row per notification: its fate and the times of its hops
     metrics.csv         what was measured: name, unit, value
     summary.json        steps, fates, invariants, verdict
+    scenario.yaml       the scenario's file as it was
     junit.xml, timeline.html
     manifest.json       how it was made: versions, machine, wall-clock times, hashes of the rest
 
@@ -25,9 +26,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.junit import junit_xml
-from reports.reading import Record
+from reports.reading import FORMAT, Record
 from reports.timeline import write_timeline
 from scenarios.engine.notifications import Copy, Notification
+from scenarios.engine.version import airbed_version
 from sim.trace.recorder import Event, line_of
 
 MODE: Final = "simulated"
@@ -87,8 +89,13 @@ class RecordWriter:
 
     @property
     def searched_for_leaks(self) -> Sequence[Path]:
-        """The files written so far. The manifest is not among them: the scenario stands in it."""
+        """The files written so far. Manifest and scenario are not among them: the scenario's
+        own texts stand there."""
         return [self._path / name for name in ("trace.jsonl", "notifications.csv", "metrics.csv")]
+
+    def write_scenario(self, text: str) -> None:
+        """Keep the text of the scenario file, from which the run can be repeated."""
+        (self._path / "scenario.yaml").write_text(text, encoding="utf-8", newline="")
 
     def finish(self, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> Path:
         """Write the rest, give the directory its name and return its path."""
@@ -109,6 +116,8 @@ class RecordWriter:
 def provenance() -> dict[str, Any]:
     """What the manifest says of code and machine; the same for all runs of a process."""
     return {
+        "format": FORMAT,
+        "airbed": airbed_version(),
         "mode": MODE,
         "git": _git(),
         "python": platform.python_version(),

@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from rich.text import Text
 
 from devices.tokens import token_ref
+from reports.reading import FORMAT
 from scenarios.engine.invariants import Verdict
 from scenarios.engine.leaks import MIN_LENGTH, Secret
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.play import StepOutcome
-
-SUMMARY_FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def summary_of(
     """`summary.json`: everything that follows from scenario and seed, secrets left out."""
     scenario = result.cell.scenario
     return {
-        "format": SUMMARY_FORMAT,
+        "format": FORMAT,
         "name": scenario.name,
         "file": result.file.path.as_posix(),
         "tags": list(scenario.tags),

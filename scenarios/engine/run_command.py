@@ -10,6 +10,7 @@ from rich.console import Console
 from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.console import MANY, RunConsole
+from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.results import RunResult
 from scenarios.engine.runner import EXIT_CODES, Runner
@@ -26,7 +27,7 @@ def run_command(args: argparse.Namespace) -> int:
     planned = list(_plan(args.scenarios, args.seed))
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
     console = RunConsole(Console(), total=len(planned), brief=brief)
-    runner = Runner(args.runs, console)
+    runner = Runner(args.runs, console, console.show_event if args.verbose else None)
     results: list[RunResult] = []
     interrupted = False
     for file, cell, seed in planned:
@@ -40,8 +41,8 @@ def run_command(args: argparse.Namespace) -> int:
     junit = _write_junit(args.runs, results)
     console.summary(results, junit, interrupted=interrupted)
     if interrupted:
-        return EXIT_CODES["interrupted"]
-    return max((EXIT_CODES[result.verdict] for result in results), default=0)
+        return ExitCode.INTERRUPTED
+    return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
 
 
 def _plan(

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from scenarios.engine.context import Context
 from scenarios.engine.deployment import Deployment
+from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.expression_syntax import ExpressionError
 from scenarios.engine.fates import Ledger
 from scenarios.engine.invariants import Evidence, Witness, check
@@ -33,10 +34,14 @@ from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_
 from scenarios.engine.server_logs import logs_in_trace
 from scenarios.engine.watch import Watch
 from sim.kernel.errors import StandstillError
-from sim.trace.recorder import Event
+from sim.trace.recorder import Event, Listener
 from sim.world import UnhandledErrors, World
 
-EXIT_CODES: Final = {"passed": 0, "failed": 1, "interrupted": 2}
+EXIT_CODES: Final = {
+    "passed": ExitCode.OK,
+    "failed": ExitCode.FAILED,
+    "interrupted": ExitCode.INTERRUPTED,
+}
 MAX_VIOLATIONS: Final = 5
 """Shown of one invariant; the record has them all."""
 
@@ -68,11 +73,15 @@ class _Measures:
 
 
 class Runner:
-    """Runs cells one after the other and writes their records below `runs`."""
+    """Runs cells one after the other and writes their records below `runs`.
 
-    def __init__(self, runs: Path, progress: Progress) -> None:
+    `listener` is told every event of the trace, too.
+    """
+
+    def __init__(self, runs: Path, progress: Progress, listener: Listener | None = None) -> None:
         self._runs = runs
         self._progress = progress
+        self._listeners = () if listener is None else (listener,)
         self._provenance = provenance()
 
     def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
@@ -90,7 +99,7 @@ class Runner:
         ledger = Ledger()
         measures = _Measures(ledger, Observations(ledger), Witness(), [])
         watch = Watch(world.env)
-        for listener in (record.trace, measures.feed, watch.feed):
+        for listener in (record.trace, measures.feed, *self._listeners, watch.feed):
             world.trace.listen(listener)
         deployment = Deployment(world, cell.scenario, record.state)
         context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
@@ -121,6 +130,7 @@ class Runner:
         for text in dict.fromkeys(measures.server_errors):
             result.fail(Text(f"error[server-error]: {text}", "bold red"))
         resolved = cell.scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+        record.write_scenario(file.text)
         result.record = record.finish(
             summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),
             {

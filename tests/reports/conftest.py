@@ -98,7 +98,7 @@ def write_record(tmp_path: Path) -> Callable[..., Record]:
 
     def write(events: list[dict[str, Any]] | None = None, **changes: Any) -> Record:
         summary: dict[str, Any] = {
-            "name": "A message reaches the phone", "file": "flows/ten_steps.yaml",
+            "format": 1, "name": "A message reaches the phone", "file": "flows/ten_steps.yaml",
             "cell": "platform=ios", "values": {"platform": "ios"}, "seed": 42,
             "verdict": "passed", "failures": [], "virtual_ns": 10_100 * MS,
             "wire_digest": "ab" * 32, "hosts": HOSTS, "steps": _steps(),

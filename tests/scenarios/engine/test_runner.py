@@ -138,7 +138,7 @@ def test_a_record_has_all_its_files_and_their_hashes(run: Run) -> None:
     names = {file.name for file in record.iterdir()}
     assert names == {
         "trace.jsonl", "notifications.csv", "metrics.csv", "summary.json", "junit.xml",
-        "timeline.html", "manifest.json",
+        "timeline.html", "manifest.json", "scenario.yaml",
     }  # fmt: skip
     manifest = json.loads((record / "manifest.json").read_text())
     assert manifest["mode"] == "simulated"
