@@ -63,7 +63,7 @@ class World:
         self.env = SimEnvironment(start=self.seeds.stream("world/start").random())
         self.epoch = epoch
         self.trace = Recorder(self.env, wants_connections=wants_connections)
-        self.network = Network(self.env, self.seeds.stream("net/latency"), self.trace)
+        self.network = Network(self.env, self.seeds, self.trace)
         self.loop = SimLoop(self.env, self.network)
         self.network.loop = self.loop
         self.ca = CertificateAuthority(self.seeds)

@@ -10,10 +10,11 @@ Simplification: backlogs are unlimited.
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.net import digest
 from sim.net.listener import SimServer
+from sim.net.rules import Close, Drop, Judgement, Kind, Reset
 from sim.net.transport import SimTransport, connect_pair
 
 if TYPE_CHECKING:
@@ -26,22 +27,23 @@ SYN_RETRIES = 6
 SYN_ACK_RETRIES = 5
 """Repeated answers to a SYN before a listening end forgets it (Linux, tcp_synack_retries)."""
 
+_ANSWERS = (Kind.SYN_ACK, Kind.RST)
+
 Dialled = Callable[[SimTransport | None, OSError | None], None]
 """Called once with the connected transport (no protocol attached yet) or with the error."""
 
 
 class Dial:
-    """See the module. `done` is called when it is decided, unless `abandoned` was set before:
-    then the other end never hears of it again.
-    """
+    """See the module. `done` is called when it is decided, unless it is abandoned before."""
 
     __slots__ = (
         "_attempts",
-        "_next_attempt",
         "abandoned",
         "address",
         "done",
+        "local_port",
         "network",
+        "next_attempt",
         "number",
         "port",
         "source",
@@ -66,30 +68,81 @@ class Dial:
         self.port = port
         self.done = done
         self.abandoned = False
+        self.local_port = source.ephemeral_port()
         self._attempts = 0
-        self._next_attempt = 0.0
+        self.next_attempt = 0.0
 
     def _path_is_up(self) -> bool:
         return self.source.online and self.target is not None and self.target.online
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more: the other end never hears of it again."""
+        self.abandoned = True
+        self.network.dials.pop(self.number, None)
+
+    def _decide(self, transport: SimTransport | None, error: OSError | None) -> None:
+        del self.network.dials[self.number]
+        self.done(transport, error)
 
     def send_syn(self) -> None:
         """Begin, or begin again."""
         if self.abandoned:
             return
         if self._attempts > SYN_RETRIES:
-            self.done(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+            self._decide(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
             return
-        environment = self.network.environment
-        self._next_attempt = environment._now + 2.0**self._attempts
+        self.next_attempt = self.network.environment._now + 2.0**self._attempts
         self._attempts += 1
-        if self.target is not None and self._path_is_up():
-            delay = self.network.delay(self.source, self.target)
-            environment.call_later(delay, self._arrive)
+        if self._path_is_up():
+            self._send(Kind.SYN, self._arrive)
         else:
+            self._tell(Kind.SYN, lost=True)
             self._try_again()
 
     def _try_again(self) -> None:
-        self.network.environment.call_at(self._next_attempt, self.send_syn)
+        self.network.environment.call_at(self.next_attempt, self.send_syn)
+
+    def _send(self, kind: Kind, arrive: Callable[..., None], *arguments: Any) -> None:
+        """Put a segment of the handshake on its way. If it is lost, begin again."""
+        network = self.network
+        source, target = self._ways(kind)
+        delay = network.delay(source, target)
+        if not network.plain:
+            judgement = self._judge(kind)
+            if isinstance(judgement.final, Drop):
+                self._try_again()
+                return
+            if isinstance(judgement.final, Reset | Close):
+                arrive, arguments = self._refused, ()
+            delay += judgement.extra
+        network.environment.call_later(delay, arrive, *arguments)
+
+    def _ways(self, kind: Kind) -> tuple["Host", "Host"]:
+        assert self.target is not None
+        if kind in _ANSWERS:
+            return self.target, self.source
+        return self.source, self.target
+
+    def _judge(self, kind: Kind) -> Judgement:
+        """What rules say of a segment; taps see it."""
+        source, target = self._ways(kind)
+        direction = int(kind in _ANSWERS)
+        path = self.network.path
+        judgement = path.judge(kind, source, target, self.number, direction, self.port)
+        judgement = judgement or Judgement()
+        self._tell(kind, lost=isinstance(judgement.final, Drop))
+        return judgement
+
+    def _tell(self, kind: Kind, *, lost: bool) -> None:
+        network = self.network
+        if network.plain:
+            return
+        direction = int(kind in _ANSWERS)
+        ways = [(self.source.address, self.local_port), (self.address, self.port)]
+        now = network.environment._now
+        network.taps.tell(
+            kind, self.number, direction, now, ways[direction], ways[1 - direction], lost=lost
+        )
 
     def _arrive(self) -> None:
         if not self._path_is_up():
@@ -98,13 +151,12 @@ class Dial:
         target = self.target
         assert target is not None
         network = self.network
-        back = network.delay(target, self.source)
         server = target.listener(self.port, self.address)
         if server is None:
             network.digest.add(digest.REFUSED, network.environment._now, self.number, 1, b"")
-            network.environment.call_later(back, self._refused)
+            self._send(Kind.RST, self._refused)
         else:
-            network.environment.call_later(back, self._established, server)
+            self._send(Kind.SYN_ACK, self._established, server)
 
     def _refused(self) -> None:
         if not self._path_is_up():
@@ -121,7 +173,7 @@ class Dial:
         error = ConnectionRefusedError(
             errno.ECONNREFUSED, f"Connect call failed ('{self.address}', {self.port})"
         )
-        self.done(None, error)
+        self._decide(None, error)
 
     def _established(self, server: SimServer) -> None:
         if not self._path_is_up():
@@ -131,7 +183,7 @@ class Dial:
             return
         source, target, network = self.source, self.target, self.network
         assert target is not None
-        ours, theirs = connect_pair(self.number, source, source.ephemeral_port(), target, self.port)
+        ours, theirs = connect_pair(self.number, source, self.local_port, target, self.port)
         source.connections[self.number] = ours
         if network.trace.wants_connections:
             network.trace.emit(
@@ -144,15 +196,24 @@ class Dial:
             )
         # The handshake's last segment goes the same way as the first bytes and ahead of them.
         arrival = network.environment._now + network.delay(source, target)
+        lost = False
+        if not network.plain:
+            judgement = self._judge(Kind.ACK)
+            lost = isinstance(judgement.final, Drop)
+            arrival += judgement.extra
         ours._arrival = arrival
-        network.environment.call_at(arrival, self._accepted, theirs, server, 0)
-        self.done(ours, None)
+        network.environment.call_at(arrival, self._accepted, theirs, server, 0, lost)
+        self._decide(ours, None)
 
-    def _accepted(self, transport: SimTransport, server: SimServer, attempts: int) -> None:
-        if not self._path_is_up() and attempts < SYN_ACK_RETRIES:
+    def _accepted(
+        self, transport: SimTransport, server: SimServer, attempts: int, lost: bool
+    ) -> None:
+        if transport.is_closing():
+            return  # reset before anybody knew of it
+        if attempts < SYN_ACK_RETRIES and (lost or not self._path_is_up()):
             # The handshake's last segment was lost: the listening end asks for it again.
             self.network.environment.call_later(
-                2.0**attempts, self._accepted, transport, server, attempts + 1
+                2.0**attempts, self._ask_again, transport, server, attempts + 1
             )
             return
         host = transport.host
@@ -161,3 +222,9 @@ class Dial:
             transport.abort()  # nobody answered, or it stopped listening meanwhile
         else:
             server.accept(transport)
+
+    def _ask_again(self, transport: SimTransport, server: SimServer, attempts: int) -> None:
+        lost = False
+        if not self.network.plain:
+            lost = any(isinstance(self._judge(k).final, Drop) for k in (Kind.SYN_ACK, Kind.ACK))
+        self._accepted(transport, server, attempts, lost)

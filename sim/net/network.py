@@ -12,19 +12,24 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sim.kernel.context import current_host
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import EscapeError
 from sim.kernel.loop import SimLoop
+from sim.kernel.seeds import Seeds
 from sim.net import digest
 from sim.net.dial import Dial, Dialled
 from sim.net.digest import WireDigest
+from sim.net.links import Link
 from sim.net.listener import ANY_ADDRESS, SimServer
+from sim.net.path import Path
+from sim.net.rules import Disowned, Final, RuleChain
+from sim.net.shaping import ShapedLinks
 from sim.net.sockets import SimSocket
 from sim.net.stream import SocketOptions
+from sim.net.taps import Taps
 from sim.net.tls_protocol import wrap_in_tls
 from sim.net.transport import SimTransport
 from sim.trace.recorder import Recorder
@@ -40,14 +45,24 @@ class Network:
 
     loop: SimLoop
 
-    def __init__(self, environment: SimEnvironment, rng: Random, trace: Recorder) -> None:
+    def __init__(self, environment: SimEnvironment, seeds: Seeds, trace: Recorder) -> None:
         self.environment = environment
         self.trace = trace
         self.digest = WireDigest()
-        self._rng = rng
+        self.plain = True
+        """Nobody has an eye on segments: they need not be shown to rules and taps."""
+        self.rules = RuleChain(self.reconsider)
+        self.taps = Taps(self.reconsider)
+        self.path = Path(self)
+        self._disowned = Disowned()
+        self._shaped: ShapedLinks | None = None
+        self._seeds = seeds
+        self._rng = seeds.stream("net/latency")
         self._names: dict[str, Host] = {}
         self._addresses: dict[str, Host] = {}
         self._connections = 0
+        self.dials: dict[int, Dial] = {}
+        """Connections that are being opened, by number."""
         self._option_lists: dict[SocketOptions, SocketOptions] = {}
 
     # -- names and addresses ----------------------------------------------------------------
@@ -58,6 +73,7 @@ class Network:
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         self._addresses[address] = host
         self.alias(host.name, host)
+        self.shape(host.link)
         return address
 
     def alias(self, name: str, host: "Host") -> None:
@@ -66,6 +82,14 @@ class Network:
             raise ValueError(
                 f"the name {name!r} already belongs to {self._names[name.lower()].name}"
             )
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """The names of each address; a host's own name is the first."""
+        names: dict[str, list[str]] = {}
+        for name, host in self._names.items():
+            names.setdefault(host.address, []).append(name)
+        return names
 
     def resolve(
         self, host: str | None, port: int | str | None, *, family: int = 0, type: int = 0
@@ -103,6 +127,24 @@ class Network:
         """The socket under a transport."""
         return SimSocket.of(transport)
 
+    # -- rules ------------------------------------------------------------------------------
+
+    def reconsider(self) -> None:
+        """Whether segments have to be shown to somebody has perhaps changed."""
+        self.plain = not (self.rules or self.taps)
+
+    def shape(self, link: Link) -> None:
+        """A host has this link now."""
+        if link.is_shaped and self._shaped is None:
+            self._shaped = ShapedLinks(self._seeds.stream("net/links"))
+            self.rules.add(self._shaped)
+
+    def disown(self, connection: int, verdict: Final) -> None:
+        """Do not carry this connection any more: `verdict` on whatever its ends send."""
+        if not self._disowned:
+            self.rules.add(self._disowned, first=True)
+        self._disowned.disown(connection, verdict)
+
     # -- dialling ---------------------------------------------------------------------------
 
     def dial(self, source: "Host", name: str, port: int, done: Dialled) -> Dial:
@@ -120,7 +162,7 @@ class Network:
         self.digest.add(
             digest.CONNECT, self.environment._now, number, 0, f"{address}:{port}".encode()
         )
-        dial = Dial(self, number, source, target, address, port, done)
+        dial = self.dials[number] = Dial(self, number, source, target, address, port, done)
         dial.send_syn()
         return dial
 
@@ -217,7 +259,7 @@ class Network:
         try:
             return await future
         except asyncio.CancelledError:
-            dial.abandoned = True
+            dial.abandon()
             if future.done() and not future.cancelled() and future.exception() is None:
                 future.result().abort()  # connected and given up at one moment
             raise

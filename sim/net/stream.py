@@ -7,6 +7,8 @@ bytes for an end that is gone are answered with RST. While a host is off the net
 sent to or from it is retransmitted with back-off and given up with ETIMEDOUT after the retry
 limit; nobody learns of it earlier. An RST is never sent again.
 
+When rules or taps are in force, segments go through `sim.net.path`.
+
 Simplifications: no packets smaller than a write (what is written at one instant is one segment);
 acknowledgements are not sent as segments: the sender knows at once what its peer has taken in.
 """
@@ -14,24 +16,13 @@ acknowledgements are not sent as segments: the sender knows at once what its pee
 import asyncio
 import errno
 import math
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sim.net import digest
+from sim.net.retransmission import Backoff, Outage
 
 if TYPE_CHECKING:
     from sim.hosts import Host
-
-FIRST_RETRANSMISSION = 0.2
-"""Seconds to the first retransmission (Linux's minimum RTO); doubles up to `MAX_RETRANSMISSION`."""
-
-MAX_RETRANSMISSION = 120.0
-"""Seconds between retransmissions at the most (Linux's maximum RTO)."""
-
-RETRANSMISSIONS = 15
-"""Retransmissions without an answer after which the sender gives up (Linux, tcp_retries2): with
-the waits above 924.6 s in all.
-"""
 
 Segment = list[bytes]
 """The writes of one instant, in order."""
@@ -52,13 +43,12 @@ class StreamEnd(asyncio.Transport):
         "_arrival",
         "_dead",
         "_fin_sent",
-        "_held",
         "_opaque",
         "_options",
+        "_outage",
         "_peer",
         "_segment",
         "_segment_time",
-        "_stalled",
         "_under_way",
         "direction",
         "host",
@@ -77,9 +67,7 @@ class StreamEnd(asyncio.Transport):
         self._segment: Segment | None = None
         self._segment_time = -1.0
         self._under_way = 0
-        # While the path is down: what was under way and did not arrive, and what was sent since.
-        self._stalled: deque[Segment] | None = None
-        self._held: deque[Segment] | None = None
+        self._outage: Outage | None = None
         self._dead = False
         self._fin_sent = False
         self._opaque = False
@@ -92,6 +80,11 @@ class StreamEnd(asyncio.Transport):
     @options.setter
     def options(self, options: SocketOptions) -> None:
         self._options = self.host.network.shared_options(options)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """(address, port) of this end."""
+        return (self.host.address, self.local_port)
 
     # -- for the layer above ----------------------------------------------------------------
 
@@ -112,6 +105,8 @@ class StreamEnd(asyncio.Transport):
         self._under_way += len(data)
         if self._segment is not None and self._segment_time == now:
             self._segment.append(data)
+            if not network.plain:
+                network.path.carry_more(self, data)
             return
         segment = [data]
         self._segment = segment
@@ -135,15 +130,21 @@ class StreamEnd(asyncio.Transport):
         network.digest.add(digest.RST, now, self.number, self.direction, b"")
         peer = self._peer
         arrival = max(now + network.delay(self.host, peer.host), self._arrival)
-        network.environment.call_at(arrival, peer._arrive_reset)
+        if network.plain:
+            network.environment.call_at(arrival, peer._arrive_reset)
+        else:
+            network.path.carry_reset(self, arrival)
 
     # -- on the way -------------------------------------------------------------------------
 
     def _dispatch(self, segment: Segment) -> None:
-        if self._held is not None:
-            self._held.append(segment)
+        if self._outage is not None:
+            self._outage.held.append(segment)
             return
         network = self.host.network
+        if not network.plain:
+            network.path.carry(self, segment)
+            return
         peer = self._peer
         arrival = network.environment._now + network.delay(self.host, peer.host)
         if arrival < self._arrival:
@@ -153,7 +154,7 @@ class StreamEnd(asyncio.Transport):
 
     def _arrive(self, segment: Segment) -> None:
         sender = self._peer
-        if not (self.host.online and sender.host.online) or sender._stalled is not None:
+        if not (self.host.online and sender.host.online) or sender._outage is not None:
             sender._stall(segment)
             return
         if sender._segment is segment:
@@ -165,44 +166,62 @@ class StreamEnd(asyncio.Transport):
             self.send_reset()
 
     def _arrive_reset(self) -> None:
-        if not self._dead and self.host.online and self._peer.host.online:
+        if self._peer.host.online:
+            self.take_reset()
+
+    def take_reset(self) -> None:
+        """An RST arrives, from whomever."""
+        if not self._dead and self.host.online:
             self.broken(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
+
+    def take_end(self) -> None:
+        """A FIN arrives that the peer did not send."""
+        if not self._dead and self.host.online:
+            self.take(FIN)
 
     # -- a path that is down ----------------------------------------------------------------
 
-    def _stall(self, segment: Segment) -> None:
-        """A segment of ours did not arrive: try again with back-off until the retry limit."""
+    def _stall(self, segment: Segment | None) -> None:
+        """A segment of ours did not arrive, or (None) what arrived was not acknowledged: try again
+        with back-off until the retry limit.
+        """
         if self._segment is segment:
             self._segment = None
-        if self._stalled is not None:
-            self._stalled.append(segment)
-            return
-        self._stalled = deque([segment])
-        self._held = deque()
-        self._retry(0)
+        outage = self._outage
+        if outage is None:
+            now = self.host.network.environment._now
+            outage = self._outage = Outage(Backoff(now))
+            self._retry(outage)
+        if segment is not None:
+            outage.stalled.append(segment)
 
-    def _retry(self, done: int) -> None:
-        """Wait for the next retransmission; `done` were in vain."""
-        wait = min(FIRST_RETRANSMISSION * 2.0**done, MAX_RETRANSMISSION)
-        self.host.network.environment.call_later(wait, self._retransmit, done)
-
-    def _retransmit(self, done: int) -> None:
+    def _retry(self, outage: Outage) -> None:
+        """The last attempt was in vain: wait for the next, or give up."""
         environment = self.host.network.environment
-        stalled, held = self._stalled, self._held
-        assert stalled is not None
-        assert held is not None
+        wait = outage.backoff.next_wait(environment._now)
+        if wait is not None:
+            outage.due = environment._now + wait
+            environment.call_at(outage.due, self._retransmit, outage)
+            return
+        self._outage = None
+        if not self._dead:
+            self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+
+    def _retransmit(self, outage: Outage) -> None:
+        if outage is not self._outage:
+            return
+        network = self.host.network
+        environment = network.environment
         if environment._now <= self._arrival:
             # What was sent before the path was found to be down is still under way and has to
             # queue up first.
             after = math.nextafter(self._arrival, math.inf)
-            environment.call_at(after, self._retransmit, done)
+            environment.call_at(after, self._retransmit, outage)
+        elif not network.plain:
+            network.path.retransmit(self, outage)
         elif self.host.online and self._peer.host.online:
-            self._stalled = self._held = None
-            for segment in (*stalled, *held):
+            self._outage = None
+            for segment in (*outage.stalled, *outage.held):
                 self._dispatch(segment)
-        elif done == RETRANSMISSIONS:
-            self._stalled = self._held = None
-            if not self._dead:
-                self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
         else:
-            self._retry(done + 1)
+            self._retry(outage)

@@ -9,7 +9,7 @@ import pytest
 
 from sim.hosts import Host
 from sim.net.links import LINKS, Link
-from sim.net.stream import RETRANSMISSIONS
+from sim.net.retransmission import RETRANSMISSIONS
 from sim.world import World
 
 
