@@ -1,0 +1,430 @@
+"""What Google's HTTP connection server does with requests (2012 to 2014), seen from outside.
+
+Sources: GCM, "HTTP connection server" and "Server reference". What is not documented, the texts of
+400 answers and the order of some checks, is checked only as far as clients can rely on it.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tests.conformance.stage import PACKAGE, Door, Stage
+from tests.conformance.wire import Answer, Wire, request
+
+SEND = "/gcm/send"
+JSON = {"Authorization": "key=key-of-100", "Content-Type": "application/json"}
+FORM = {
+    "Authorization": "key=key-of-100",
+    "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+}
+MESSAGE_ID = re.compile(r"0:\d{16}%[0-9a-f]{16}")
+MALFORMED = "id with blanks"
+UNKNOWN = "APA91b" + "x" * 134
+
+
+def registered(door: Door, *, sender: str = "100", app: str = PACKAGE) -> str:
+    """A registration id of an app on a new phone."""
+    device, _ = door.service.add_device()
+    reg: str = door.service.register(device, app, [sender])
+    return reg
+
+
+async def sender(stage: Stage, door: Door) -> Wire:
+    return await stage.dial(door, stage.trusting())
+
+
+async def post(wire: Wire, fields: Any, **headers: str) -> Answer:
+    """One JSON request."""
+    return await wire.ask(request("POST", SEND, {**JSON, **headers}, json.dumps(fields)))
+
+
+async def post_form(wire: Wire, body: str) -> Answer:
+    """One request in the plain-text form."""
+    return await wire.ask(request("POST", SEND, FORM, body))
+
+
+# -- JSON
+
+
+async def an_accepted_message_gets_an_id(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    answer = await post(wire, {"registration_ids": [registered(door)], "data": {"message": "hi"}})
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert list(answer.json) == ["multicast_id", "success", "failure", "canonical_ids", "results"]
+    assert 2**53 < answer.json["multicast_id"] < 2**63
+    assert [answer.json[n] for n in ("success", "failure", "canonical_ids")] == [1, 0, 0]
+    ((name, message_id),) = answer.json["results"][0].items()
+    assert name == "message_id"
+    assert MESSAGE_ID.fullmatch(message_id)
+    assert [note["message_id"] for note in stage.notes.of("vendor.accepted")] == [message_id]
+
+
+async def results_have_the_order_of_the_request(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    good, foreign = registered(door), registered(door, sender="200")
+    ids = [MALFORMED, good, UNKNOWN, foreign, "", good]
+    answer = await post(wire, {"registration_ids": ids})
+    assert [result.get("error", "fine") for result in answer.json["results"]] == [
+        "InvalidRegistration",
+        "fine",
+        "NotRegistered",
+        "MismatchSenderId",
+        "MissingRegistration",
+        "fine",
+    ]
+    assert [answer.json[n] for n in ("success", "failure", "canonical_ids")] == [2, 4, 0]
+
+
+async def an_older_id_is_answered_with_the_canonical_one(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    device, _ = door.service.add_device()
+    old = door.service.register(device, PACKAGE, ["100"])
+    new = door.service.refresh(device, PACKAGE)
+    answer = await post(wire, {"registration_ids": [old, new]})
+    first, second = answer.json["results"]
+    assert list(first) == ["message_id", "registration_id"]
+    assert first["registration_id"] == new
+    assert list(second) == ["message_id"]
+    assert answer.json["canonical_ids"] == 1
+    plain = await post_form(wire, f"registration_id={old}")
+    assert plain.body.splitlines()[1] == f"registration_id={new}".encode()
+
+
+async def an_unregistered_id_is_not_registered(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    device, _ = door.service.add_device()
+    reg = door.service.register(device, PACKAGE, ["100"])
+    door.service.unregister(device, PACKAGE)
+    answer = await post(wire, {"registration_ids": [reg]})
+    assert answer.json["results"] == [{"error": "NotRegistered"}]
+
+
+async def an_uninstalled_app_is_found_out_only_by_its_phone(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    device, _ = door.service.add_device()
+    reg = door.service.register(device, PACKAGE, ["100"])
+    door.service.uninstall(device, PACKAGE)
+    assert (await post(wire, {"registration_ids": [reg]})).json["success"] == 1
+
+
+async def faults_of_the_whole_message_are_the_result_of_every_id(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    ids = [registered(door), UNKNOWN]
+    for error, fields in [
+        ("InvalidTtl", {"time_to_live": -1}),
+        ("InvalidTtl", {"time_to_live": 2_419_201}),
+        ("InvalidDataKey", {"data": {"from": "me"}}),
+        ("InvalidDataKey", {"data": {"google.c": "me"}}),
+        ("MessageTooBig", {"data": {"k": "x" * 4096}}),
+        ("MessageTooBig", {"data": {"k": "é" * 2048}}),
+        ("MessageTooBig", {"data": {"k" * 4000: "x" * 97}}),
+    ]:
+        answer = await post(wire, {"registration_ids": ids, **fields})
+        assert answer.status == 200
+        assert answer.json["results"] == [{"error": error}] * 2, fields
+        assert answer.json["failure"] == 2
+    assert stage.notes.of("vendor.accepted") == []
+
+
+async def limits_may_be_reached(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    for fields in [
+        {"time_to_live": 0},
+        {"time_to_live": 2_419_200},
+        {"data": {"k": "x" * 4095}},
+        {"data": {"k": "é" * 2047}},
+        {"data": {"number": 7, "flag": True, "nothing": None, "list": [1]}},
+        {"delay_while_idle": True, "collapse_key": "c", "dry_run": False},
+        {"restricted_package_name": PACKAGE},
+        {"some_field_of_2016": 1},
+    ]:
+        answer = await post(wire, {"registration_ids": [registered(door)], **fields})
+        assert answer.json["success"] == 1, fields
+
+
+async def a_request_has_one_to_a_thousand_ids(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    reg = registered(door)
+    full = await post(wire, {"registration_ids": [reg] * 1000})
+    assert (full.json["success"], len(full.json["results"])) == (1000, 1000)
+    for ids in ([], [reg] * 1001, id, {"0": id}, [reg, 7], None):
+        answer = await post(wire, {"registration_ids": ids})
+        assert answer.status == 400, ids
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        assert b"registration_ids" in answer.body or b"bulk" in answer.body
+    assert (await post(wire, {"data": {}})).status == 400
+
+
+async def to_names_one_id(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    answer = await post(wire, {"to": registered(door)})
+    assert answer.json["success"] == 1
+
+
+async def a_dry_run_sends_nothing(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    answer = await post(wire, {"registration_ids": [registered(door), UNKNOWN], "dry_run": True})
+    assert answer.json == {
+        "multicast_id": -1,
+        "success": 1,
+        "failure": 1,
+        "canonical_ids": 0,
+        "results": [{"message_id": "fake_message_id"}, {"error": "NotRegistered"}],
+    }
+    assert stage.notes.of("vendor.accepted") == []
+
+
+async def a_package_restricts_who_gets_it(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    ids = [registered(door), registered(door, app="org.example.other")]
+    answer = await post(wire, {"registration_ids": ids, "restricted_package_name": PACKAGE})
+    assert [list(result) for result in answer.json["results"]] == [["message_id"], ["error"]]
+    assert answer.json["results"][1] == {"error": "InvalidPackageName"}
+
+
+async def what_cannot_be_read_is_400_in_plain_text(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    good = {"registration_ids": [registered(door)]}
+    for body in [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        json.dumps({**good, "delay_while_idle": "true"}).encode(),
+        json.dumps({**good, "dry_run": 1}).encode(),
+        json.dumps({**good, "time_to_live": "60"}).encode(),
+        json.dumps({**good, "time_to_live": True}).encode(),
+        json.dumps({**good, "collapse_key": 7}).encode(),
+        json.dumps({**good, "data": "text"}).encode(),
+        json.dumps({**good, "restricted_package_name": []}).encode(),
+    ]:
+        answer = await wire.ask(request("POST", SEND, JSON, body))
+        assert answer.status == 400, body[:60]
+        assert answer.headers["Content-Type"] == "text/plain; charset=UTF-8"
+        assert answer.body
+    assert (await post(wire, good)).status == 200  # on the same connection
+    assert len(stage.notes.of("vendor.accepted")) == 1
+
+
+async def the_early_server_refused_unknown_fields(stage: Stage) -> None:
+    door = await stage.gcm(strict_fields=True)
+    wire = await sender(stage, door)
+    answer = await post(wire, {"registration_ids": [registered(door)], "colour": "red"})
+    assert answer.status == 400
+    assert b"colour" in answer.body
+
+
+# -- plain text
+
+
+async def the_plain_form_answers_in_lines(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    reg = registered(door)
+    answer = await post_form(
+        wire, f"registration_id={reg}&data.message=caf%C3%A9&collapse_key=c&delay_while_idle=1"
+    )
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert re.fullmatch(rb"id=0:\d{16}%[0-9a-f]{16}\n", answer.body)
+    untyped = {"Authorization": FORM["Authorization"]}  # plain text is what is assumed
+    answer = await wire.ask(request("POST", SEND, untyped, f"registration_id={reg}"))
+    assert answer.body.startswith(b"id=")
+    assert len(stage.notes.of("vendor.accepted")) == 2
+
+
+async def the_plain_form_names_its_error(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    reg = registered(door)
+    for error, body in [
+        ("MissingRegistration", "data.message=hi"),
+        ("InvalidRegistration", "registration_id=short"),
+        ("NotRegistered", f"registration_id={UNKNOWN}"),
+        ("MismatchSenderId", f"registration_id={registered(door, sender='200')}"),
+        ("InvalidTtl", f"registration_id={reg}&time_to_live=2419201"),
+        ("InvalidDataKey", f"registration_id={reg}&data.from=me"),
+        ("MessageTooBig", f"registration_id={reg}&data.k={'x' * 4096}"),
+        ("InvalidPackageName", f"registration_id={reg}&restricted_package_name=org.other"),
+    ]:
+        answer = await post_form(wire, body)
+        assert (answer.status, answer.body) == (200, f"Error={error}\n".encode())
+    assert (await post_form(wire, f"registration_id={reg}&time_to_live=soon")).status == 400
+    assert (await post_form(wire, f"registration_id={reg}&dry_run=true")).body == (
+        b"id=fake_message_id\n"
+    )
+
+
+async def temporary_errors_are_results_in_json_and_statuses_in_plain_text(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    bad, good = registered(door), registered(door)
+    for error, status in [("Unavailable", 503), ("InternalServerError", 500)]:
+        door.service.set_error(bad, error)
+        answer = await post(wire, {"registration_ids": [bad, good]})
+        assert answer.json["results"][0] == {"error": error}
+        assert answer.json["success"] == 1
+        plain = await post_form(wire, f"registration_id={bad}")
+        assert plain.status == status
+    door.service.set_error(bad, None)
+    assert (await post(wire, {"registration_ids": [bad]})).json["success"] == 1
+
+
+# -- statuses
+
+
+async def without_a_valid_key_nothing_else_is_looked_at(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    body = json.dumps({"registration_ids": [registered(door)]})
+    for authorization in ("", "key=wrong", "key-of-100", "Key=key-of-100", "Bearer key-of-100"):
+        for text in (body, "{ not JSON"):
+            headers = {"Content-Type": "application/json"}
+            if authorization:
+                headers["Authorization"] = authorization
+            answer = await wire.ask(request("POST", SEND, headers, text))
+            assert answer.status == 401
+            assert answer.headers["Content-Type"].startswith("text/html")
+    assert stage.notes.of("vendor.accepted") == []
+
+
+async def each_key_speaks_for_its_own_sender(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    fields = {"registration_ids": [registered(door), registered(door, sender="200")]}
+    for number, expected in [("100", [1, 0]), ("200", [0, 1])]:
+        answer = await post(wire, fields, Authorization=f"key=key-of-{number}")
+        assert ["message_id" in result for result in answer.json["results"]] == expected
+
+
+async def paths_and_methods(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    body = json.dumps({"registration_ids": [registered(door)]})
+    for path in ("/gcm/send", "/fcm/send"):
+        assert (await wire.ask(request("POST", path, JSON, body))).status == 200
+    for method, path in [("POST", "/"), ("POST", "/gcm/send/"), ("GET", SEND), ("PUT", SEND)]:
+        answer = await wire.ask(request(method, path, JSON, body))
+        assert answer.status == 404, (method, path)
+        assert answer.headers["Content-Type"].startswith("text/html")
+
+
+async def another_content_type_is_400(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    fields = {"registration_ids": [registered(door)]}
+    for kind in ("text/xml", "application/jsonx", "text/plain"):
+        answer = await post(wire, fields, **{"Content-Type": kind})
+        assert answer.status == 400
+    for kind in ("application/json; charset=UTF-8", "Application/JSON"):
+        answer = await post(wire, fields, **{"Content-Type": kind})
+        assert answer.json["success"] == 1
+
+
+async def unavailable_says_when_to_come_again(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    fields = {"registration_ids": [registered(door)]}
+    door.service.fail_next(2, 503, retry_after=120)
+    door.service.fail_next(1, 500)
+    answers = [await post(wire, fields) for _ in range(4)]
+    assert [answer.status for answer in answers] == [503, 503, 500, 200]
+    assert [answer.headers.get("Retry-After") for answer in answers] == ["120", "120", None, None]
+    assert len(stage.notes.of("vendor.accepted")) == 1
+
+
+async def retry_after_may_be_a_date(stage: Stage) -> None:
+    door = await stage.gcm(retry_after="date")
+    wire = await sender(stage, door)
+    door.service.fail_next(1, 503, retry_after=3600)
+    answer = await post(wire, {"registration_ids": [registered(door)]})
+    date = parsedate_to_datetime(answer.headers["Retry-After"])
+    now = parsedate_to_datetime(answer.headers["Date"])
+    assert 3590 <= (date - now).total_seconds() <= 3610
+
+
+# -- the transport below
+
+
+async def bodies_may_be_chunked_and_cut_anywhere(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    text = json.dumps({"registration_ids": [registered(door)], "data": {"message": "hé"}})
+    first, second = text.encode()[:50], text.encode()[50:]
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (first, second, b""))
+    whole = request("POST", SEND, {**JSON, "Transfer-Encoding": "chunked"}, chunked)
+    await wire.send_bytewise(whole)
+    assert (await wire.answer()).json["success"] == 1
+    await wire.send_bytewise(request("POST", SEND, JSON, text))
+    assert (await wire.answer()).json["success"] == 1
+
+
+async def requests_may_be_sent_before_their_answers(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    ids = [registered(door) for _ in range(20)]
+    await wire.send(
+        b"".join(
+            request("POST", SEND, JSON, json.dumps({"registration_ids": [reg] * (n + 1)}))
+            for n, reg in enumerate(ids)
+        )
+    )
+    answers = [await wire.answer() for _ in ids]
+    assert [answer.json["success"] for answer in answers] == list(range(1, 21))
+
+
+async def connections_stay_open_unless_the_sender_wants_otherwise(stage: Stage) -> None:
+    door = await stage.gcm()
+    wire = await sender(stage, door)
+    fields = {"registration_ids": [registered(door)]}
+    for _ in range(3):
+        assert (await post(wire, fields)).status == 200
+    assert (await post(wire, fields, Connection="close")).status == 200
+    assert await wire.rest() == (b"", "eof")
+    assert len(stage.notes.of("vendor.connected")) == 1
+
+
+CHECKS: list[Callable[[Stage], Awaitable[Any]]] = [
+    an_accepted_message_gets_an_id,
+    results_have_the_order_of_the_request,
+    an_older_id_is_answered_with_the_canonical_one,
+    an_unregistered_id_is_not_registered,
+    an_uninstalled_app_is_found_out_only_by_its_phone,
+    faults_of_the_whole_message_are_the_result_of_every_id,
+    limits_may_be_reached,
+    a_request_has_one_to_a_thousand_ids,
+    to_names_one_id,
+    a_dry_run_sends_nothing,
+    a_package_restricts_who_gets_it,
+    what_cannot_be_read_is_400_in_plain_text,
+    the_early_server_refused_unknown_fields,
+    the_plain_form_answers_in_lines,
+    the_plain_form_names_its_error,
+    temporary_errors_are_results_in_json_and_statuses_in_plain_text,
+    without_a_valid_key_nothing_else_is_looked_at,
+    each_key_speaks_for_its_own_sender,
+    paths_and_methods,
+    another_content_type_is_400,
+    unavailable_says_when_to_come_again,
+    retry_after_may_be_a_date,
+    bodies_may_be_chunked_and_cut_anywhere,
+    requests_may_be_sent_before_their_answers,
+    connections_stay_open_unless_the_sender_wants_otherwise,
+]
