@@ -5,7 +5,7 @@ Colours and the running line are for terminals; piped, it is plain text, complet
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -25,14 +25,26 @@ _WIDTH: Final = 14
 _HEAD: Final = ("t", "host", "kind")
 
 
-class RunConsole:
-    """Prints how runs go. `brief`: one line for each run instead of its steps."""
+class Terminal(Console):
+    """Standard output. Raises BrokenPipeError when its reader has gone (`airbed run | head`)."""
 
-    def __init__(self, console: Console, *, total: int, brief: bool) -> None:
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+class RunConsole:
+    """Prints how runs go.
+
+    `brief`: one line for each run instead of its steps; `verbose`: every event of the trace, too.
+    """
+
+    def __init__(self, console: Console, *, total: int, brief: bool, verbose: bool) -> None:
         self._console = console
         self._total = total
         self._brief = brief
+        self._verbose = verbose
         self._done = 0
+        self._reader_has_gone = False
 
     def run_started(self, result: RunResult) -> None:
         """A run begins."""
@@ -43,31 +55,34 @@ class RunConsole:
             self._print(Text(f"{result.file.path}{cell}  seed {result.seed}", "dim"))
 
     def step_started(self, step: StepOutcome) -> None:
-        """A step begins; it is printed when it is over."""
+        """A step begins; it is printed when it is over, unless events come in between."""
+        if self._reader_has_gone:
+            raise BrokenPipeError
+        if self._verbose:
+            self._print(_moment(step.start).append(f"{step.n:3} {step.do} {step.by}", "bold"))
 
     def show_event(self, event: Event) -> None:
         """Print an event of the trace; the steps are printed anyway."""
         if event["host"] == "engine":
             return
-        fields = (f"{name}={value}" for name, value in event.items() if name not in _HEAD)
-        self._print(
-            Text.assemble(
-                (f"{event['t'] / 1e9:11.3f} s ", "cyan"),
-                (f"    {event['host']:13} {event['kind']:19} {' '.join(fields)}", "dim"),
-            )
-        )
+        fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in _HEAD)
+        line = f"    {event['host']:13} {event['kind']:19} {fields}"
+        try:
+            self._print(_moment(event["t"]).append(line, "dim"))
+        except BrokenPipeError:
+            # Events happen inside servers and phones, which have nothing to do with our output.
+            self._reader_has_gone = True
 
     def step_finished(self, step: StepOutcome) -> None:
         """A step is over."""
         if self._brief:
             return
         took = "" if step.end is None else seconds(step.end - step.start)
-        line = Text.assemble(
-            (f"{step.start / 1e9:11.3f} s ", "cyan"),
-            f"{step.n:3} {step.do:17}{step.by:10}",
-            (f"{_MARKS[step.status]:8}", _STYLES.get(step.status, "dim")),
-            (f"{took:>9}", "dim"),
-        )
+        end = step.start if step.end is None else step.end
+        line = _moment(end if self._verbose else step.start)
+        line.append(f"{step.n:3} {step.do:17}{step.by:10}")
+        line.append(f"{_MARKS[step.status]:8}", _STYLES.get(step.status, "dim"))
+        line.append(f"{took:>9}", "dim")
         shown = _results(step)
         if shown:
             line.append(f"   {shown}", "dim")
@@ -135,6 +150,10 @@ class RunConsole:
     def _print(self, *texts: Text) -> None:
         for text in texts:
             self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _moment(ns: int) -> Text:
+    return Text(f"{ns / 1e9:11.3f} s ", "cyan")
 
 
 def _results(step: StepOutcome) -> str:

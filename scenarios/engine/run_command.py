@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from reports.junit import junit_xml
 from reports.reading import Record
-from scenarios.engine.console import MANY, RunConsole
+from scenarios.engine.console import MANY, RunConsole, Terminal
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.results import RunResult
@@ -26,7 +24,7 @@ def run_command(args: argparse.Namespace) -> int:
     """
     planned = list(_plan(args.scenarios, args.seed))
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
-    console = RunConsole(Console(), total=len(planned), brief=brief)
+    console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
     runner = Runner(args.runs, console, console.show_event if args.verbose else None)
     results: list[RunResult] = []
     interrupted = False
