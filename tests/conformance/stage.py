@@ -97,6 +97,7 @@ class Stage:
         self.ca = CertificateAuthority(self.seeds)
         self._place = place
         self._directory = directory
+        self._doors: dict[Wire, Door] = {}
         self._ends = contextlib.AsyncExitStack()
 
     async def apns(
@@ -178,8 +179,13 @@ class Stage:
         wire = Wire(
             *await asyncio.open_connection(door.address, door.port, ssl=tls, server_hostname=name)
         )
+        self._doors[wire] = door
         self._ends.callback(wire.close)
         return wire
+
+    async def dial_again(self, wire: Wire) -> Wire:
+        """Another plain connection to where this one leads."""
+        return await self.dial(self._doors[wire])
 
     def trusting(self, **certificate: Any) -> ssl.SSLContext:
         """For a client that trusts the services and presents a certificate if any is described."""

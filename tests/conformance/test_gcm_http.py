@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.gcm_http import CHECKS
+from tests.conformance import gcm_http, gcm_http_answers
 from tests.conformance.stage import ARMS, Arm, Check
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "check", gcm_http.CHECKS + gcm_http_answers.CHECKS, ids=lambda check: check.__name__
+)
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_http_connection_server_conforms(arm: Arm, check: Check, tmp_path: Path) -> None:
     arm(check, tmp_path)

@@ -32,10 +32,6 @@ class Wire:
             await self.send(data[index : index + 1])
             await asyncio.sleep(0)
 
-    async def end_of_file(self) -> None:
-        """Half-close (not with TLS)."""
-        self._writer.write_eof()
-
     async def read(self, count: int) -> bytes:
         """Exactly so many bytes."""
         return await self._reader.readexactly(count)

@@ -69,7 +69,7 @@ class Witness(asyncio.Protocol):
         self.note("lost")
 
 
-class BufferedWitness(Witness, asyncio.BufferedProtocol):  # type: ignore[misc]
+class BufferedWitness(Witness, asyncio.BufferedProtocol):
     """The same with a buffer of its own, smaller than what is sent."""
 
     def __init__(self) -> None:
