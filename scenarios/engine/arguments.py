@@ -76,6 +76,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="DIR",
         help="where the records of the runs go (default: runs)",
     )
+    add["run"].add_argument(
+        "--pcap",
+        action="store_true",
+        help="write all packets into the record, for Wireshark (passwords and tokens included)",
+    )
     volume = add["run"].add_mutually_exclusive_group()
     volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
     volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")

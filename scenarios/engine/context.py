@@ -54,6 +54,8 @@ class Context:
         self.first_of_last_sending = 0
         """Index into the ledger's notifications: those from here on came with the last `message`
         or `broadcast` step, or since."""
+        self.stop = self.env.event()
+        """Ends the flow where it is, when somebody makes it happen."""
 
     @property
     def env(self) -> "SimEnvironment":

@@ -56,11 +56,12 @@ class RecordWriter:
         """`name` is scenario and cell, fit for a file name. Raises OSError."""
         self._runs = runs
         self._name = f"{name}-{seed}"
-        self._path = runs / f".{self._name}"
-        shutil.rmtree(self._path, ignore_errors=True)
-        self.state = self._path / STATE
+        self.path = runs / f".{self._name}"
+        """Where it is made."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.state = self.path / STATE
         self.state.mkdir(parents=True)
-        self._trace = (self._path / "trace.jsonl").open("w", encoding="utf-8")
+        self._trace = (self.path / "trace.jsonl").open("w", encoding="utf-8")
 
     def trace(self, event: Event) -> None:
         """Write the next event."""
@@ -78,11 +79,11 @@ class RecordWriter:
         metrics: Iterable[tuple[str, str, float]],
     ) -> None:
         """Write the two tables."""
-        with (self._path / "notifications.csv").open("w", encoding="utf-8", newline="") as file:
+        with (self.path / "notifications.csv").open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(_COLUMNS)
             rows.writerows(_row(notification) for notification in notifications)
-        with (self._path / "metrics.csv").open("w", encoding="utf-8", newline="") as file:
+        with (self.path / "metrics.csv").open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(("name", "unit", "value"))
             rows.writerows((name, unit, f"{value:.9g}") for name, unit, value in metrics)
@@ -91,26 +92,26 @@ class RecordWriter:
     def searched_for_leaks(self) -> Sequence[Path]:
         """The files written so far. Manifest and scenario are not among them: the scenario's
         own texts stand there."""
-        return [self._path / name for name in ("trace.jsonl", "notifications.csv", "metrics.csv")]
+        return [self.path / name for name in ("trace.jsonl", "notifications.csv", "metrics.csv")]
 
     def write_scenario(self, text: str) -> None:
         """Keep the text of the scenario file, from which the run can be repeated."""
-        (self._path / "scenario.yaml").write_text(text, encoding="utf-8", newline="")
+        (self.path / "scenario.yaml").write_text(text, encoding="utf-8", newline="")
 
     def finish(self, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> Path:
         """Write the rest, give the directory its name and return its path."""
-        _write_json(self._path / "summary.json", summary)
-        record = Record.read(self._path)
-        (self._path / "junit.xml").write_text(junit_xml([record.summary]), encoding="utf-8")
+        _write_json(self.path / "summary.json", summary)
+        record = Record.read(self.path)
+        (self.path / "junit.xml").write_text(junit_xml([record.summary]), encoding="utf-8")
         write_timeline(record)
         hashes = {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(self._path.iterdir())
+            for file in sorted(self.path.iterdir())
         }
-        _write_json(self._path / "manifest.json", {**manifest, "sha256": hashes})
+        _write_json(self.path / "manifest.json", {**manifest, "sha256": hashes})
         final = self._runs / f"{self._name}-{summary['wire_digest'][:8]}"
         shutil.rmtree(final, ignore_errors=True)
-        return self._path.rename(final)
+        return self.path.rename(final)
 
 
 def provenance() -> dict[str, Any]:

@@ -9,9 +9,10 @@ from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.console import MANY, RunConsole, Terminal
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.inspectors import Capturing, Listening
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.results import RunResult
-from scenarios.engine.runner import EXIT_CODES, Runner
+from scenarios.engine.runner import EXIT_CODES, Inspector, Runner
 
 JUNIT: Final = "junit.xml"
 
@@ -25,7 +26,10 @@ def run_command(args: argparse.Namespace) -> int:
     planned = list(_plan(args.scenarios, args.seed))
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
     console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
-    runner = Runner(args.runs, console, console.show_event if args.verbose else None)
+    inspectors: list[Inspector] = [Capturing()] if args.pcap else []
+    if args.verbose:
+        inspectors.append(Listening(console.show_event))
+    runner = Runner(args.runs, console, inspectors)
     results: list[RunResult] = []
     interrupted = False
     for file, cell, seed in planned:

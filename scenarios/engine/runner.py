@@ -6,7 +6,7 @@ deploy -> play the steps -> stop the servers -> close the ledger -> compare -> w
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_
 from scenarios.engine.server_logs import logs_in_trace
 from scenarios.engine.watch import Watch
 from sim.kernel.errors import StandstillError
-from sim.trace.recorder import Event, Listener
+from sim.trace.recorder import Event
 from sim.world import UnhandledErrors, World
 
 EXIT_CODES: Final = {
@@ -53,6 +53,16 @@ class Progress(Protocol):
     def step_started(self, step: StepOutcome) -> None: ...
     def step_finished(self, step: StepOutcome) -> None: ...
     def run_finished(self, result: RunResult) -> None: ...
+
+
+class Inspector(Protocol):
+    """Looks into a world while it runs, and changes nothing of it."""
+
+    def attach(self, context: Context, record: Path) -> None:
+        """A world is about to run; `record` is the directory in which its record is made."""
+
+    def detach(self) -> None:
+        """It is over."""
 
 
 @dataclass(slots=True)
@@ -75,14 +85,20 @@ class _Measures:
 class Runner:
     """Runs cells one after the other and writes their records below `runs`.
 
-    `listener` is told every event of the trace, too.
+    `inspectors` look into each world. `made_with` is what the manifests say of code and machine.
     """
 
-    def __init__(self, runs: Path, progress: Progress, listener: Listener | None = None) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        progress: Progress,
+        inspectors: Sequence[Inspector] = (),
+        made_with: Mapping[str, Any] | None = None,
+    ) -> None:
         self._runs = runs
         self._progress = progress
-        self._listeners = () if listener is None else (listener,)
-        self._provenance = provenance()
+        self._inspectors = inspectors
+        self._provenance = provenance() if made_with is None else made_with
 
     def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
         """Run a cell with a seed. An interrupt (Ctrl-C) ends it with what there is so far.
@@ -99,10 +115,13 @@ class Runner:
         ledger = Ledger()
         measures = _Measures(ledger, Observations(ledger), Witness(), [])
         watch = Watch(world.env)
-        for listener in (record.trace, measures.feed, *self._listeners, watch.feed):
-            world.trace.listen(listener)
         deployment = Deployment(world, cell.scenario, record.state)
         context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
+        world.trace.listen(record.trace)
+        world.trace.listen(measures.feed)
+        for inspector in self._inspectors:
+            inspector.attach(context, record.path)
+        world.trace.listen(watch.feed)
         try:
             with world, logs_in_trace(world.trace):
                 world.run(deployment.start())
@@ -113,6 +132,8 @@ class Runner:
         except UnhandledErrors as error:
             result.fail(Text(f"error[unhandled]: {error}", "bold red"))
         finally:
+            for inspector in self._inspectors:
+                inspector.detach()
             record.end_trace()
         ledger.close()
         record.write_measures(ledger.notifications, measures.observations.metrics())
@@ -162,9 +183,9 @@ class Runner:
         world = context.deployment.world
         flow = world.env.process(play(context, result.cell.values, places, started, finished))
         try:
-            with _interrupt(world) as interrupted:
-                world.run(flow | interrupted)
-            if interrupted.triggered:
+            with _interrupt(world, context.stop):
+                world.run(flow | context.stop)
+            if context.stop.triggered:
                 result.verdict = "interrupted"
         except StandstillError:
             step = result.steps[-1]
@@ -176,22 +197,26 @@ class Runner:
 
 
 @contextmanager
-def _interrupt(world: World) -> Iterator[simpy.Event]:
+def _interrupt(world: World, stop: simpy.Event) -> Iterator[None]:
     """Within it, Ctrl-C makes the event happen in the world instead of raising somewhere in it.
 
     A second Ctrl-C raises KeyboardInterrupt as ever.
     """
-    event = world.env.event()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
-        world.loop.call_soon(event.succeed)
+        world.loop.call_soon(_happen, stop)
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield event
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _happen(event: simpy.Event) -> None:
+    if not event.triggered:
+        event.succeed()
 
 
 def _compare(context: Context, evidence: Evidence, result: RunResult, places: Places) -> None:

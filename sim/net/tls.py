@@ -48,6 +48,8 @@ class CertificateAuthority:
 
     def __init__(self, seeds: Seeds) -> None:
         self._seeds = seeds
+        self.key_log: Path | None = None
+        """Where connections of servers write their secrets from now on, for a capture."""
         self._directory = tempfile.TemporaryDirectory(prefix="airbed-ca-")
         today = datetime.datetime.now(datetime.UTC).replace(
             hour=0, minute=0, second=0, microsecond=0
@@ -118,6 +120,8 @@ class CertificateAuthority:
         (`CERT_OPTIONAL`).
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self.key_log is not None:
+            context.keylog_filename = str(self.key_log)
         context.load_cert_chain(issued.cert_file, issued.key_file)
         # A ticket holds a random number in an encoding whose length depends on its value, so the
         # size of the packet with the tickets would differ between runs.
