@@ -19,6 +19,7 @@ from random import Random
 from sim.vendors.apns.registry import AppToken, Device, Registry
 from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.apns.storage import Notification, Stage, surplus
+from sim.vendors.overrides import Overrides
 from sim.vendors.seams import FieldValue, Trace, token_ref
 
 
@@ -60,6 +61,7 @@ class PushCore:
         rng: Random,
     ) -> None:
         self.settings = settings
+        self.overrides = Overrides(settings, self._set)
         self.registry = registry
         self.statistics = ApnsStatistics()
         self.removals: list[Removal] = []
@@ -68,6 +70,9 @@ class PushCore:
         self._rng = rng
         self._numbers = count(1)
         self._topic_lists: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+
+    def _set(self, settings: ApnsSettings) -> None:
+        self.settings = settings
 
     def emit(self, kind: str, **fields: FieldValue) -> None:
         """Record an event of this service."""

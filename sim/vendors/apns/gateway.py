@@ -61,10 +61,10 @@ class ProviderGateway:
     def __call__(self) -> "ProviderConnection":
         return ProviderConnection(self)
 
-    def shut_down_connections(self) -> None:
-        """Send code 10 on every open connection and close it, as for maintenance."""
-        for connection in list(self.connections):
-            connection.shut_down()
+    @property
+    def open_connections(self) -> list["ProviderConnection"]:
+        """Those that take notifications."""
+        return [connection for connection in self.connections if connection.is_open]
 
 
 class ProviderConnection(asyncio.Protocol):
@@ -99,6 +99,11 @@ class ProviderConnection(asyncio.Protocol):
 
     def __repr__(self) -> str:
         return f"<ProviderConnection {self._peer} [{self._state.name}, accepted={self._accepted}]>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes notifications."""
+        return self._state is State.OPEN
 
     # -- called by the transport
 
@@ -164,7 +169,7 @@ class ProviderConnection(asyncio.Protocol):
             )
             self._poison(
                 None if frame.command == 0 else self._packet(verdict, frame.identifier),
-                self._gateway.core.settings.reject_delay.sample(self._gateway.rng),
+                self._reject_delay(),
                 "rejected",
             )
             return
@@ -179,13 +184,18 @@ class ProviderConnection(asyncio.Protocol):
         self._accepted += 1
         self._last_identifier = frame.identifier
         core.forward(notification)
-        if self._accepted == core.settings.shutdown_after:
+        settings = core.settings
+        if settings.shutdown_after is not None and self._accepted >= settings.shutdown_after:
+            core.overrides.note("shutdown_after")
             self.shut_down()
+        elif settings.close_after is not None and self._accepted >= settings.close_after:
+            core.overrides.note("close_after")
+            self.close_silently()
 
     def _refuse_stream(self, fault: Unparseable) -> None:
         self._gateway.core.statistics.rejected += 1
         if self._gateway.core.settings.modern_protocol_error:
-            delay = self._gateway.core.settings.reject_delay.sample(self._gateway.rng)
+            delay = self._reject_delay()
             packet = self._packet(Status.PROTOCOL_ERROR, fault.identifier)
             self._poison(packet, delay, "unparseable")
         else:
@@ -196,13 +206,27 @@ class ProviderConnection(asyncio.Protocol):
         if self._state is State.OPEN:
             self._poison(error_packet(Status.SHUTDOWN, self._last_identifier), 0.0, "shutdown")
 
+    def close_silently(self) -> None:
+        """The server closes for its own reasons and says nothing."""
+        if self._state is State.OPEN:
+            self._discarded += self._decoder.buffered
+            self._close("silence")
+
     def _packet(self, status: Status, identifier: bytes) -> bytes | None:
-        settings, rng = self._gateway.core.settings, self._gateway.rng
+        core, rng = self._gateway.core, self._gateway.rng
+        settings = core.settings
         if settings.no_error_packet and rng.random() < settings.no_error_packet:
+            core.overrides.note("no_error_packet")
             return None
         if settings.wrong_identifier and rng.random() < settings.wrong_identifier:
+            core.overrides.note("wrong_identifier")
             identifier = rng.randbytes(4)
         return error_packet(status, identifier)
+
+    def _reject_delay(self) -> float:
+        core = self._gateway.core
+        core.overrides.note("reject_delay")
+        return core.settings.reject_delay.sample(self._gateway.rng)
 
     # -- the way to the end
 
@@ -216,7 +240,9 @@ class ProviderConnection(asyncio.Protocol):
     def _say_and_wait(self, packet: bytes | None) -> None:
         if packet is not None:
             self._open_transport().write(packet)
-        self._later(self._gateway.core.settings.close_delay, self._finish)
+        core = self._gateway.core
+        core.overrides.note("close_delay")
+        self._later(core.settings.close_delay, self._finish)
 
     def _finish(self) -> None:
         transport = self._open_transport()

@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from sim.vendors.apns.certificates import Environment
 from sim.vendors.apns.core import ApnsStatistics, PushCore, Removal
@@ -10,6 +12,7 @@ from sim.vendors.apns.courier import CourierConnection
 from sim.vendors.apns.gateway import ProviderGateway
 from sim.vendors.apns.registry import AppToken, Device, Registry, topic_hash
 from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.overrides import Override
 from sim.vendors.seams import Trace
 
 PROVIDER_PORT = 2195
@@ -132,9 +135,39 @@ class ApnsService:
         """Make a push token unknown: providers get code 8 for it. False if it was unknown."""
         return self._registry.invalidate(token)
 
-    def shut_down_connections(self) -> None:
-        """Send code 10 on every provider connection and close it; new ones are welcome."""
-        self._gateway.shut_down_connections()
+    def shut_down_connections(self) -> int:
+        """Send code 10 on every open provider connection and close it; new ones are welcome.
+
+        Returns how many there were.
+        """
+        connections = self._gateway.open_connections
+        for connection in connections:
+            connection.shut_down()
+        return len(connections)
+
+    def close_silently(self) -> int:
+        """Close every open provider connection without a word; new ones are welcome.
+
+        Returns how many there were.
+        """
+        connections = self._gateway.open_connections
+        for connection in connections:
+            connection.close_silently()
+        return len(connections)
+
+    def reissue(self, device: bytes, app: str) -> bytes:
+        """Give the app on the device another push token and forget the one it had.
+
+        Returns the new one. The app learns of it when it next asks.
+        """
+        found = self._app(device, app)
+        if found is not None:
+            self._registry.invalidate(found.value)
+        return self.issue(device, app)
+
+    def override(self, changes: dict[str, Any], used: Callable[[], None]) -> Override[ApnsSettings]:
+        """Let other settings hold for a while; see `Overrides.add`."""
+        return self._core.overrides.add(changes, used)
 
     def _device(self, token: bytes) -> Device:
         device = self._registry.device(token)

@@ -50,6 +50,8 @@ class ApnsSettings(BaseModel):
     reconnect_limit: ReconnectLimit | None = None
     shutdown_after: int | None = Field(default=None, ge=1)
     """Close a provider connection with code 10 after so many accepted notifications."""
+    close_after: int | None = Field(default=None, ge=1)
+    """Close a provider connection without a word after so many accepted notifications."""
     latency: Distribution = Constant(value=0.05)
     """From accepting a notification to writing it to the phone's connection."""
     reinstall_keeps_token: bool = True

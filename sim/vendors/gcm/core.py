@@ -20,6 +20,7 @@ from sim.vendors.gcm.mcs_messages import app_data_fields
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.gcm.settings import GcmSettings
 from sim.vendors.gcm.storage import Message, Stage, displaced_by_key
+from sim.vendors.overrides import Overrides
 from sim.vendors.seams import FieldValue, Trace, token_ref
 
 
@@ -44,11 +45,15 @@ class PushCore:
 
     def __init__(self, settings: GcmSettings, *, host_name: str, trace: Trace, rng: Random) -> None:
         self.settings = settings
+        self.overrides = Overrides(settings, self._set)
         self.statistics = GcmStatistics()
         self._trace = trace
         self._host_name = host_name
         self._rng = rng
         self._numbers = count(1)
+
+    def _set(self, settings: GcmSettings) -> None:
+        self.settings = settings
 
     def emit(self, kind: str, **fields: FieldValue) -> None:
         """Record an event of this service."""

@@ -4,10 +4,12 @@ Checks in this order: path (404), key (401), faults that a scenario asked for, c
 what `requests` and `sending` check.
 """
 
+import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
 from email.utils import formatdate
+from random import Random
 
 from aiohttp import web
 
@@ -31,9 +33,10 @@ class Fault:
 class SendEndpoint:
     """Answers send requests."""
 
-    def __init__(self, core: PushCore, sender: Sender) -> None:
+    def __init__(self, core: PushCore, sender: Sender, rng: Random) -> None:
         self._core = core
         self._sender = sender
+        self._rng = rng
         self._projects = {
             f"key={key}": project for project in core.settings.projects for key in project.api_keys
         }
@@ -47,7 +50,19 @@ class SendEndpoint:
             return _html(401, "Unauthorized")
         if self.faults:
             fault = self.faults.popleft()
-            return _html(fault.status, "Error", headers=self._retry_after(fault.retry_after))
+            return self._refuse(fault.status, fault.retry_after)
+        outage = self._core.settings.outage
+        if outage is not None and self._happens(outage.share):
+            self._core.overrides.note("outage")
+            return self._refuse(outage.status, outage.retry_after)
+        response = await self._process(request, project)
+        slow = self._core.settings.slow_answers
+        if slow is not None and self._happens(slow.share):
+            self._core.overrides.note("slow_answers")
+            await asyncio.sleep(slow.delay)
+        return response
+
+    async def _process(self, request: web.BaseRequest, project: Project) -> web.Response:
         content_type, _, _ = request.headers.get("Content-Type", "").partition(";")
         is_json = content_type.strip().lower() == "application/json"
         if not is_json and content_type.strip().lower() not in FORM_TYPES:
@@ -69,6 +84,12 @@ class SendEndpoint:
         if isinstance(result, Refused) and result.error in PLAIN_5XX:
             return _html(PLAIN_5XX[result.error], "Error")
         return _plain(200, plain_answer(result))
+
+    def _happens(self, share: float) -> bool:
+        return share == 1 or self._rng.random() < share
+
+    def _refuse(self, status: int, retry_after: int | None) -> web.Response:
+        return _html(status, "Error", headers=self._retry_after(retry_after))
 
     def _retry_after(self, seconds: int | None) -> dict[str, str]:
         if seconds is None:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -15,6 +16,7 @@ from sim.vendors.gcm.phone_http import CHECKIN_PATH, REGISTER_PATH, PhoneEndpoin
 from sim.vendors.gcm.registry import Device, Registration, Registry
 from sim.vendors.gcm.sending import Sender
 from sim.vendors.gcm.settings import GcmSettings
+from sim.vendors.overrides import Override
 from sim.vendors.seams import Trace, peer_name
 
 HTTPS_PORT = 443
@@ -54,7 +56,7 @@ class GcmService:
         self._registry = Registry(rng, old_id_ttl=settings.canonical_old_id_ttl)
         self._core = PushCore(settings, host_name=host_name, trace=trace, rng=rng)
         self._sender = Sender(self._core, self._registry, rng)
-        self._sending = SendEndpoint(self._core, self._sender)
+        self._sending = SendEndpoint(self._core, self._sender, rng)
         self._phones = PhoneEndpoints(self._core, self._registry)
         self._provider_tls = provider_tls
         self._phone_tls = phone_tls
@@ -177,6 +179,10 @@ class GcmService:
     def fail_next(self, count: int, status: int, *, retry_after: int | None = None) -> None:
         """Answer the next `count` send requests with an HTTP error. `retry_after` in seconds."""
         self._sending.faults.extend([Fault(status, retry_after)] * count)
+
+    def override(self, changes: dict[str, Any], used: Callable[[], None]) -> Override[GcmSettings]:
+        """Let other settings hold for a while; see `Overrides.add`."""
+        return self._core.overrides.add(changes, used)
 
     def set_error(self, registration_id: str, error: str | None) -> None:
         """Answer sends to this id with an error name (such as Unavailable); None ends it."""

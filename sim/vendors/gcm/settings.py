@@ -19,6 +19,27 @@ class Project(BaseModel):
     api_keys: tuple[str, ...]
 
 
+class Outage(BaseModel):
+    """Send requests that are answered with an HTTP error instead. `retry_after` in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: int = Field(default=503, ge=500, le=599)
+    retry_after: int | None = Field(default=None, ge=0)
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Probability that a request is answered so."""
+
+
+class SlowAnswers(BaseModel):
+    """Send requests that are processed at once and answered late."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delay: float = Field(gt=0)
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Probability that a request is answered so."""
+
+
 class GcmSettings(BaseModel):
     """How the HTTP connection server and the store behind it behave."""
 
@@ -43,5 +64,7 @@ class GcmSettings(BaseModel):
     """Form of the Retry-After header."""
     heartbeat: float | None = Field(default=None, gt=0)
     """Heartbeat interval told to phones at login; None leaves it to them."""
+    outage: Outage | None = None
+    slow_answers: SlowAnswers | None = None
     latency: Distribution = Constant(value=0.08)
     """From accepting a message to writing it to the phone's connection."""
