@@ -1,0 +1,122 @@
+"""A machine of the live world: a name, a link, ports, and connections through this process.
+
+Surface and meaning are those of `sim.hosts.Host`, as far as scenarios, phones and push services use
+them. Two kinds of hosts differ in where their code runs only: phones, browsers and push services in
+this process, servers in processes of their own.
+"""
+
+import asyncio
+import contextvars
+import socket
+import ssl
+from asyncio import sslproto
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from sim.kernel.context import current_host
+from sim.live.dial import dial
+from sim.live.ends import LocalEnd
+from sim.net.links import Link
+
+if TYPE_CHECKING:
+    from sim.kernel.environment import SimEnvironment
+    from sim.live.network import LiveNetwork
+    from sim.trace.recorder import Recorder
+
+RealAddress = tuple[str, int]
+"""Address and port of a real socket."""
+
+
+class LiveHost:
+    """See the module. Made by `LiveWorld.host()`."""
+
+    def __init__(self, name: str, network: "LiveNetwork", link: Link) -> None:
+        self.name = name
+        self.network = network
+        self.link = link
+        self.online = True
+        self.ports: dict[int, RealAddress] = {}
+        """Port of the scenario's world -> where the real socket listens."""
+        self._context: contextvars.Context | None = None
+
+    def __repr__(self) -> str:
+        return f"<LiveHost {self.name} {'online' if self.online else 'offline'}>"
+
+    @property
+    def env(self) -> "SimEnvironment":
+        """The world's SimPy environment, driven by the wall clock."""
+        return self.network.env
+
+    @property
+    def trace(self) -> "Recorder":
+        """The world's recorder."""
+        return self.network.trace
+
+    def start(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> "asyncio.Task[Any]":
+        """Run a coroutine of this host and return its task."""
+        if self._context is None:
+            self._context = contextvars.Context()
+            self._context.run(current_host.set, self)
+        return self._context.copy().run(lambda: self.network.loop.create_task(main()))
+
+    def listens(self, port: int, address: str, real_port: int) -> None:
+        """What is dialled as this host's `port` is answered by that real socket."""
+        self.ports[port] = (address, real_port)
+
+    def connect(
+        self,
+        host: str,
+        port: int,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
+    ) -> simpy.Event:
+        """Open a connection; as `sim.hosts.Host.connect`, over a real socket."""
+        event = self.env.event()
+        loop = self.network.loop
+
+        def connected(end: LocalEnd | None, error: OSError | None) -> None:
+            if end is None:
+                assert error is not None
+                event.fail(error)
+                return
+            protocol = protocol_factory()
+            if tls is None:
+                end.open(protocol)
+                event.succeed((end, protocol))
+                return
+            waiter = loop.create_future()
+            make: Any = sslproto.SSLProtocol
+            secured = make(loop, protocol, tls, waiter, False, server_hostname or host)
+            waiter.add_done_callback(lambda waiter: shaken_hands(waiter, end, secured, protocol))
+            end.open(secured)
+
+        def shaken_hands(
+            waiter: "asyncio.Future[Any]", end: LocalEnd, secured: Any, protocol: Any
+        ) -> None:
+            failure = waiter.exception()
+            if failure is None:
+                event.succeed((secured._app_transport, protocol))
+            else:
+                end.close()
+                assert isinstance(failure, Exception)
+                event.fail(failure)
+
+        try:
+            target = self.network.find(host)
+        except socket.gaierror as error:
+            event.fail(error)
+        else:
+            dial(self.network, self, target, port, connected)
+        return event
+
+    def disconnect(self) -> None:
+        """Take the host off the network: nothing arrives, nothing leaves, nobody is told."""
+        self.online = False
+
+    def reconnect(self) -> None:
+        """Put it back: connections that both ends still have go on with their retransmissions."""
+        self.online = True

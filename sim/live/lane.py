@@ -1,0 +1,242 @@
+"""One direction of a connection that passes through this process: bytes in order, in their time.
+
+What one end sends is held for as long as the path takes (links of the two hosts, rules), and then
+handed to the other end: data, the end of the stream (FIN) or a reset (RST). What the path drops (a
+host is off the network, a rule says so) is tried again with TCP's back-off, in order; nobody is
+told. An RST is never sent again, and data for an end that is gone is answered with one.
+
+Simplification: when the back-off ends, a sender in another process is reset; its own kernel, which
+knows nothing of the silence, would say ETIMEDOUT.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sim.net.retransmission import Backoff
+from sim.net.rules import Close, Drop, Kind, Reset
+
+if TYPE_CHECKING:
+    from sim.kernel.environment import Call
+    from sim.live.wire import Wire
+
+HIGH_WATER: Final = 262_144
+LOW_WATER: Final = 65_536
+"""Bytes on their way at which the sender is stopped, and set going again."""
+
+FIN: Final = b"FIN"
+RST: Final = b"RST"
+"""Items that are no data: told apart by identity."""
+
+
+class End(Protocol):
+    """Where a lane leads to, or comes from."""
+
+    gone: bool
+    """Nothing will be taken from here any more."""
+
+    def deliver(self, data: bytes) -> None: ...
+    def finish(self) -> None:
+        """The peer sends no more."""
+
+    def reset(self, error: OSError) -> None:
+        """The connection is no more."""
+
+    def pause(self) -> None:
+        """Send nothing for now."""
+
+    def resume(self) -> None: ...
+
+
+class Lane:
+    """See the module. `direction` is 0 from the dialling host to the other, 1 back."""
+
+    __slots__ = (
+        "_backoff",
+        "_blocked",
+        "_held",
+        "_last_due",
+        "_paused",
+        "_queue",
+        "_size",
+        "_timer",
+        "_wire",
+        "direction",
+        "ended",
+        "source",
+        "target",
+    )
+
+    def __init__(self, wire: "Wire", source: End, target: End, direction: int) -> None:
+        self._wire = wire
+        self.source = source
+        self.target = target
+        self.direction = direction
+        self.ended = False
+        """FIN or RST was sent: nothing may follow."""
+        self._queue: deque[tuple[float, bytes]] = deque()
+        """What the path lets through, with the moments of arrival."""
+        self._held: deque[bytes] = deque()
+        """What it dropped, and what was sent since."""
+        self._size = 0
+        self._last_due = 0.0
+        self._timer: Call | None = None
+        self._backoff: Backoff | None = None
+        self._blocked = False
+        self._paused = False
+
+    def push(self, item: bytes) -> None:
+        """The source sends data, `FIN` or `RST`."""
+        if self.ended:
+            return
+        self.ended = item is FIN or item is RST
+        self._size += len(item)
+        if self._backoff is None:
+            self._send(item)
+        elif item is RST:
+            self.clear()
+        else:
+            self._held.append(item)
+        if self._size > HIGH_WATER and not self._paused:
+            self._paused = True
+            self.source.pause()
+
+    def block(self) -> None:
+        """The target can take no more for now."""
+        self._blocked = True
+
+    def unblock(self) -> None:
+        self._blocked = False
+        if self._backoff is None:
+            self._move()
+
+    def clear(self) -> None:
+        """Nothing of it will arrive."""
+        self.ended = True
+        self._queue.clear()
+        self._held.clear()
+        self._size = 0
+        self._backoff = None
+        self._set_timer(None)
+
+    def answer_reset(self) -> None:
+        """Data came for an end that is gone: reset the other one, even after a FIN."""
+        self.ended = False
+        self.push(RST)
+
+    def source_gone(self, how: str) -> None:
+        """The end that sends here is no more: by `fin`, `rst` or the name of an error."""
+        self._wire.end_gone(self.direction, how)
+
+    # -- on the way
+
+    def _send(self, item: bytes) -> None:
+        """Put it on its way, or find that the path drops it."""
+        wire = self._wire
+        kind = Kind.FIN if item is FIN else Kind.RST if item is RST else Kind.DATA
+        judgement = wire.judge(self.direction, kind, 0 if kind is not Kind.DATA else len(item))
+        final = judgement.final if judgement is not None else None
+        if isinstance(final, Drop):
+            self._dropped(item)
+        elif isinstance(final, Reset):
+            wire.reset(self, final)
+        else:
+            delay = wire.delay() + (judgement.extra if judgement is not None else 0.0)
+            if isinstance(final, Close):
+                wire.close_after(self, item[: final.keep], delay)
+                return
+            for size, gap in judgement.pieces if judgement is not None else ():
+                if kind is Kind.DATA and size < len(item):
+                    delay += gap
+                    self._enqueue(item[:size], delay)
+                    item = item[size:]
+            self._enqueue(item, delay)
+        self._move()
+
+    def enqueue_last(self, data: bytes, delay: float) -> None:
+        """This, and then the end of the stream, whatever the path would say."""
+        self.ended = True
+        if data:
+            self._enqueue(data, delay)
+        self._enqueue(FIN, delay)
+        self._move()
+
+    def _enqueue(self, item: bytes, delay: float) -> None:
+        self._last_due = max(self._last_due, self._wire.env.now + delay)
+        self._queue.append((self._last_due, item))
+
+    def _move(self) -> None:
+        """Hand over what is due; look again when the next is."""
+        env = self._wire.env
+        self._set_timer(None)
+        while self._queue and not self._blocked:
+            due, item = self._queue[0]
+            if due > env.now:
+                self._set_timer(env.call_at(due, self._move))
+                break
+            if not self._wire.hosts_online:
+                self._back_off()
+                return
+            self._queue.popleft()
+            self._size -= len(item)
+            self._hand_over(item)
+        if self._paused and self._size < LOW_WATER:
+            self._paused = False
+            self.source.resume()
+
+    def _hand_over(self, item: bytes) -> None:
+        if item is RST:
+            self.clear()
+            self.target.reset(ConnectionResetError(104, "Connection reset by peer"))
+        elif self.target.gone:
+            self.clear()
+            if item is not FIN:
+                self._wire.opposite(self).answer_reset()
+        elif item is FIN:
+            self.target.finish()
+        else:
+            self.target.deliver(item)
+
+    # -- sending again
+
+    def _dropped(self, item: bytes) -> None:
+        if item is RST:
+            self.clear()
+        else:
+            self._held.append(item)
+            self._back_off()
+
+    def _back_off(self) -> None:
+        """Nothing gets through: what was on its way is held, and tried again later."""
+        if self._backoff is None:
+            on_the_way = [item for _, item in self._queue if item is not RST]
+            self._queue.clear()
+            self._held.extendleft(reversed(on_the_way))
+            self._backoff = Backoff(self._wire.env.now)
+        wait = self._backoff.next_wait(self._wire.env.now)
+        if wait is None:
+            self.clear()
+            self.source.reset(TimeoutError(110, "Connection timed out"))
+        else:
+            self._set_timer(self._wire.env.call_later(wait, self._try_again))
+
+    def _try_again(self) -> None:
+        head = self._held[0] if self._held else FIN
+        kind = Kind.FIN if head is FIN else Kind.DATA
+        judgement = self._wire.judge(self.direction, kind, len(head))
+        if judgement is not None and isinstance(judgement.final, Drop):
+            self._back_off()
+            return
+        self._backoff = None
+        held, self._held = self._held, deque()
+        while held and not self._is_backing_off:
+            self._send(held.popleft())
+        self._held.extend(held)
+
+    @property
+    def _is_backing_off(self) -> bool:
+        return self._backoff is not None
+
+    def _set_timer(self, timer: "Call | None") -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
