@@ -10,12 +10,41 @@ import json
 import logging
 from typing import Any
 
+from server import clock
+
 Field = str | int | float | bool | None
 
 
 def token_ref(token: str) -> str:
     """A short stable name (12 hex digits) for a push token, safe to log: BLAKE2b-48 of its text."""
     return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+_NOT_ASKED: dict[str, Any] = {
+    **dict.fromkeys(("pathname", "filename", "module", "funcName"), ""),
+    **dict.fromkeys(("thread", "threadName", "process", "processName", "taskName")),
+    **dict.fromkeys(("exc_info", "exc_text", "stack_info")),
+    "lineno": 0,
+    "args": (),
+    "relativeCreated": 0.0,
+}
+
+
+class EventRecord(logging.LogRecord):
+    """A log record of an event: without the place in the code, the thread and the process, which
+    cost more to find out than the rest of the event.
+    """
+
+    def __init__(self, name: str, level: int, event: str, fields: dict[str, Any]) -> None:
+        # Into the dictionary: formatters take their values from there.
+        self.__dict__.update(_NOT_ASKED)
+        self.name = name
+        self.levelno = level
+        self.levelname = logging.getLevelName(level)
+        self.msg = self.event = event
+        self.fields = fields
+        self.created = clock.now()
+        self.msecs = self.created % 1 * 1000
 
 
 class EventLog:
@@ -41,11 +70,7 @@ class EventLog:
         self._write(logging.WARNING, event, fields)
 
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
-        # Not Logger.log(): it walks the stack to find its caller, which an event does not need.
-        record = logging.LogRecord(self._logger.name, level, "", 0, event, (), None)
-        record.event = event
-        record.fields = fields
-        self._logger.handle(record)
+        self._logger.handle(EventRecord(self._logger.name, level, event, fields))
 
 
 class JsonFormatter(logging.Formatter):

@@ -19,6 +19,7 @@ from server.airnotifier.group_commit import GroupCommit, Work
 from server.airnotifier.push import Push
 from server.airnotifier.tables import broadcasts, channels, outbox, tokens
 from server.airnotifier.targets import Provider, Target, provider_of
+from server.prepared import Prepared
 
 WRITE_DELAY = 0.25
 """Seconds for which completions are collected before they are written: what a crash may repeat."""
@@ -33,7 +34,7 @@ def _given(name: str) -> BindParameter[Any]:
 
 
 # One statement for what nearly every request needs: is the token known, and if so, store the push.
-_insert_if_known = (
+_insert_if_known = Prepared(
     insert(outbox)
     .from_select(
         ["app", "provider", "token", "payload", "collapse_key", "broadcast", "accepted", "expires"],
@@ -147,15 +148,15 @@ def accept_push(
         "expires": letter.expires,
     }
     addressed = {**values, "app_id": app_id}
-    number = connection.scalar(_insert_if_known, addressed)
-    created = number is None
+    row = _insert_if_known.first(connection, **addressed)
+    created = row is None
     if created:
         if new_token_channels is None:
             raise Refused(400, "Unknow token and you have no permission to create")
         registry.register_token(connection, app_id, target, new_token_channels, letter.accepted)
-        number = connection.scalar(_insert_if_known, addressed)
-    assert number is not None
-    return Push(id=number, **values), created
+        row = _insert_if_known.first(connection, **addressed)
+    assert row is not None
+    return Push(id=row[0], **values), created
 
 
 def accept_broadcast(

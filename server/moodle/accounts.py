@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from server.moodle.prepared import Prepared
 from server.moodle.schema import user_preferences, users
+from server.prepared import Prepared
 
 
 class User(NamedTuple):

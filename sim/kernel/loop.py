@@ -125,7 +125,7 @@ class SimLoop(asyncio.BaseEventLoop):
                     "callback is left, but something is still being waited for"
                 )
             environment.advance_to(when)
-        now = environment.now
+        now = environment._now
         if now != self._instant:
             self._instant = now
             self._turns_at_instant = 0
@@ -134,7 +134,8 @@ class SimLoop(asyncio.BaseEventLoop):
             if self._turns_at_instant > _LIVELOCK_TURNS:
                 self._refuse_livelock(ready[0] if ready else "a SimPy event")
         events = 0
-        while environment.next_event_time() <= now:
+        queue = environment._queue
+        while queue and queue[0][0] <= now:
             environment.step()
             events += 1
             if events > _LIVELOCK_TURNS:

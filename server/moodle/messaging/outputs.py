@@ -12,8 +12,8 @@ from sqlalchemy import Connection, and_, bindparam, select
 from server.moodle.accounts import USER_COLUMNS, User
 from server.moodle.configuration import PROCESSORS, PROVIDER, Configuration, split_outputs
 from server.moodle.errors import MoodleError
-from server.moodle.prepared import Prepared
 from server.moodle.schema import user_preferences, users
+from server.prepared import Prepared
 
 ONLINE = 300
 """Seconds after the last page (`block_online_users_timetosee`, five minutes as delivered)."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, delete, insert, select
 
-from server.moodle.prepared import Prepared
 from server.moodle.schema import email_outbox, message, message_read, message_working
+from server.prepared import Prepared
 
 
 class Message(NamedTuple):
