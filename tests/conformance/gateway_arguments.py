@@ -42,7 +42,7 @@ async def every_dialect_is_read(stage: Stage) -> None:
     text = json.dumps(fields)
     curls = {**APP, "Content-Type": "multipart/form-data; boundary=----x1"}
     quoted = {**APP, "Content-Type": 'Multipart/Form-Data; charset=x; boundary="a b"'}
-    for name, headers, body in [
+    dialects: list[tuple[str, dict[str, str], bytes | str]] = [
         ("form", FORM_HEADERS, f"token={TOKEN}&alert=Gr%C3%BC%C3%9Fe+%26&id=77"),
         ("form without a type", APP, f"token={TOKEN}&alert=hi"),
         ("multipart", curls, multipart("----x1", **fields)),
@@ -51,7 +51,8 @@ async def every_dialect_is_read(stage: Stage) -> None:
         ("JSON, said to be a form", FORM_HEADERS, text),
         ("JSON without a type", APP, text),
         ("JSON, percent-encoded", FORM_HEADERS, text.replace("{", "%7B").replace('"', "%22")),
-    ]:
+    ]
+    for name, headers, body in dialects:
         answer = await call(wire, "POST", "/notification/", body, headers)
         assert seen(answer) == (200, OK), name
     answer = await call(wire, "POST", f"/notification/?{PUSH}")
@@ -141,7 +142,7 @@ async def bodies_that_cannot_be_read_are_refused(stage: Stage) -> None:
     no_boundary = {**APP, "Content-Type": "multipart/form-data"}
     with_boundary = {**APP, "Content-Type": "multipart/form-data; boundary=b"}
     cut = multipart("b", token=TOKEN, alert="hi")[:-8]
-    for name, headers, body in [
+    unreadable: list[tuple[str, dict[str, str], bytes | str]] = [
         ("cut JSON", FORM_HEADERS, "{bad json"),
         ("empty JSON", JSON_HEADERS, " "),
         ("a list", JSON_HEADERS, "[1]"),
@@ -157,7 +158,8 @@ async def bodies_that_cannot_be_read_are_refused(stage: Stage) -> None:
         ("another boundary", with_boundary, multipart("c", token=TOKEN, alert="hi")),
         ("too many fields", FORM_HEADERS, "&".join(f"a{n}=1" for n in range(1000))),
         ("not gzip", {**FORM_HEADERS, "Content-Encoding": "gzip"}, "plain"),
-    ]:
+    ]
+    for name, headers, body in unreadable:
         fresh = await stage.dial_again(wire)
         answer = await call(fresh, "POST", "/notification/", body, headers)
         assert answer.status == 400, name

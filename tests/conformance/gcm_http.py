@@ -1,8 +1,8 @@
 """What Google's HTTP connection server does with messages (2012 to 2014), seen from outside.
 
 Sources: GCM, "HTTP connection server" and "Server reference". What is not documented, the texts of
-400 answers and the order of some checks, is checked only as far as clients can rely on it. The plain-text form, statuses and headers are in
-`gcm_http_answers.py`.
+400 answers and the order of some checks, is checked only as far as clients can rely on it. The
+plain-text form, statuses and headers are in `gcm_http_answers.py`.
 """
 
 import json
@@ -119,7 +119,7 @@ async def faults_of_the_whole_message_are_the_result_of_every_id(stage: Stage) -
     door = await stage.gcm()
     wire = await sender(stage, door)
     ids = [registered(door), UNKNOWN]
-    for error, fields in [
+    faults: list[tuple[str, dict[str, Any]]] = [
         ("InvalidTtl", {"time_to_live": -1}),
         ("InvalidTtl", {"time_to_live": 2_419_201}),
         ("InvalidDataKey", {"data": {"from": "me"}}),
@@ -127,7 +127,8 @@ async def faults_of_the_whole_message_are_the_result_of_every_id(stage: Stage) -
         ("MessageTooBig", {"data": {"k": "x" * 4096}}),
         ("MessageTooBig", {"data": {"k": "é" * 2048}}),
         ("MessageTooBig", {"data": {"k" * 4000: "x" * 97}}),
-    ]:
+    ]
+    for error, fields in faults:
         answer = await post(wire, {"registration_ids": ids, **fields})
         assert answer.status == 200
         assert answer.json["results"] == [{"error": error}] * 2, fields
@@ -138,7 +139,7 @@ async def faults_of_the_whole_message_are_the_result_of_every_id(stage: Stage) -
 async def limits_may_be_reached(stage: Stage) -> None:
     door = await stage.gcm()
     wire = await sender(stage, door)
-    for fields in [
+    allowed: list[dict[str, Any]] = [
         {"time_to_live": 0},
         {"time_to_live": 2_419_200},
         {"data": {"k": "x" * 4095}},
@@ -147,7 +148,8 @@ async def limits_may_be_reached(stage: Stage) -> None:
         {"delay_while_idle": True, "collapse_key": "c", "dry_run": False},
         {"restricted_package_name": PACKAGE},
         {"some_field_of_2016": 1},
-    ]:
+    ]
+    for fields in allowed:
         answer = await post(wire, {"registration_ids": [registered(door)], **fields})
         assert answer.json["success"] == 1, fields
 
