@@ -11,6 +11,11 @@ from server.moodle.site import Site
 from server.moodle.web.routes import add_routes
 
 
+async def _name_the_server(_request: web.BaseRequest, response: web.StreamResponse) -> None:
+    # Not aiohttp's own header, which tells everybody the version of Python.
+    response.headers["Server"] = "Apache"
+
+
 def create_app(settings: SiteSettings) -> web.Application:
     """The application of a site. It opens the database when it starts and closes it when it ends.
 
@@ -25,6 +30,7 @@ def create_app(settings: SiteSettings) -> web.Application:
         await site.close()
 
     app.cleanup_ctx.append(running)
+    app.on_response_prepare.append(_name_the_server)
     prefix = urlsplit(settings.wwwroot).path
     handlers = {
         login.PATH: login.TokenLogin(site).handle,

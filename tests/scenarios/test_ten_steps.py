@@ -213,6 +213,12 @@ def test_step_10_the_app_opens_on_the_message(run: Any) -> None:
     assert (len(popped_up), len(displayed)) == ((1, 0) if state == "open" else (0, 1))
 
 
+def test_no_byte_on_the_wire_depends_on_the_version_of_python(run: Any) -> None:
+    said = b"".join(b"".join(parts) for parts in run.tap.said.values())
+    assert b"HTTP/1.1 200 OK" in said
+    assert b"Python" not in said
+
+
 def digests(tmp_path: Path, name: str, seed: int, hash_seed: str) -> list[str]:
     """Wire digests and hashes of the records of all cells, from a process of its own."""
     runs = tmp_path / name

@@ -116,15 +116,15 @@ class GcmService:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST" and request.path in SEND_PATHS:
-            return await self._sending.answer(request)
+            return _named(await self._sending.answer(request))
         return await self._answer_phone(request)
 
     async def _answer_phone(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST" and request.path == CHECKIN_PATH:
-            return await self._phones.check_in(request)
+            return _named(await self._phones.check_in(request))
         if request.method == "POST" and request.path == REGISTER_PATH:
-            return await self._phones.register(request)
-        return not_found()
+            return _named(await self._phones.register(request))
+        return _named(not_found())
 
     # -- provisioning and looking, without the network
 
@@ -202,6 +202,13 @@ class GcmService:
         if registration is None:
             raise UnknownRegistration(f"{app} has no registration on this device")
         return registration
+
+
+def _named(response: web.Response) -> web.Response:
+    """With Google's name for its server: aiohttp's own would tell the version of Python, and so
+    the same run would have other bytes on another one."""
+    response.headers["Server"] = "GSE"
+    return response
 
 
 class _ProviderServer(web.Server):
