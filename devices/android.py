@@ -21,7 +21,7 @@ from devices.phone import Phone, ignore
 from devices.settings import AndroidSettings, RadioSettings
 
 if TYPE_CHECKING:
-    from sim.hosts import Host
+    from sim.surface import Host
 
 CHECKIN_RETRY = 30.0
 """Seconds between attempts to check in."""

@@ -24,7 +24,7 @@ from devices.http import Form, HttpClient, Response
 from devices.moodle_client import Refused
 
 if TYPE_CHECKING:
-    from sim.hosts import Host
+    from sim.surface import Host
 
 MAX_REDIRECTS = 5
 

@@ -21,7 +21,7 @@ from devices.phone import Phone, ignore
 from devices.settings import AndroidSettings, AppSettings, IosSettings
 
 if TYPE_CHECKING:
-    from sim.hosts import Host
+    from sim.surface import Host
 
 
 @dataclass(frozen=True, slots=True)

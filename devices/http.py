@@ -18,7 +18,7 @@ import simpy
 from devices.http_exchange import Connection, Exchange, Origin, Response
 
 if TYPE_CHECKING:
-    from sim.hosts import Host
+    from sim.surface import Host
 
 __all__ = ["Form", "HttpClient", "IDLE_SECONDS", "Response"]
 

@@ -18,7 +18,7 @@ from devices.settings import IosSettings, RadioSettings
 from devices.tokens import topic_hash
 
 if TYPE_CHECKING:
-    from sim.hosts import Host
+    from sim.surface import Host
 
 Permission = Literal["not asked", "asking", "accepted", "declined"]
 

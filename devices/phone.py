@@ -21,7 +21,7 @@ from devices.settings import RadioSettings
 
 if TYPE_CHECKING:
     from devices.app import App
-    from sim.hosts import Host
+    from sim.surface import Host
     from sim.kernel.environment import SimEnvironment
 
 TRAY_SIZE = 50

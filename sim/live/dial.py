@@ -49,7 +49,7 @@ class _Attempt:
         if self._tries > SYN_RETRIES:
             self._done(None, TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
             return
-        env, wire = self._network.env, self._wire
+        env, wire = self._network.environment, self._wire
         self._tries += 1
         wait = 2.0 ** (self._tries - 1)
         for direction, kind in ((0, Kind.SYN), (1, Kind.SYN_ACK)):
@@ -86,7 +86,7 @@ class _Attempt:
             self._done(None, error)
 
     def _later(self, action: Callable[..., None], *arguments: object) -> None:
-        self._network.env.call_later(self._wire.delay(), action, *arguments)
+        self._network.environment.call_later(self._wire.delay(), action, *arguments)
 
     def _refused(self) -> None:
         wire = self._wire

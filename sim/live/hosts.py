@@ -22,6 +22,7 @@ from sim.net.links import Link
 
 if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
+    from sim.live.lane import Lane
     from sim.live.network import LiveNetwork
     from sim.trace.recorder import Recorder
 
@@ -39,6 +40,8 @@ class LiveHost:
         self.online = True
         self.ports: dict[int, RealAddress] = {}
         """Port of the scenario's world -> where the real socket listens."""
+        self.connections: dict[int, Lane] = {}
+        """This host's ends of open connections, by number."""
         self._context: contextvars.Context | None = None
 
     def __repr__(self) -> str:
@@ -47,7 +50,7 @@ class LiveHost:
     @property
     def env(self) -> "SimEnvironment":
         """The world's SimPy environment, driven by the wall clock."""
-        return self.network.env
+        return self.network.environment
 
     @property
     def trace(self) -> "Recorder":
@@ -106,7 +109,7 @@ class LiveHost:
                 event.fail(failure)
 
         try:
-            target = self.network.find(host)
+            target = self.network.find(host, self)
         except socket.gaierror as error:
             event.fail(error)
         else:

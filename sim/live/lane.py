@@ -17,6 +17,7 @@ from sim.net.rules import Close, Drop, Kind, Reset
 
 if TYPE_CHECKING:
     from sim.kernel.environment import Call
+    from sim.live.hosts import LiveHost
     from sim.live.wire import Wire
 
 HIGH_WATER: Final = 262_144
@@ -48,7 +49,10 @@ class End(Protocol):
 
 
 class Lane:
-    """See the module. `direction` is 0 from the dialling host to the other, 1 back."""
+    """See the module. `direction` is 0 from the dialling host to the other, 1 back.
+
+    To faults a lane stands for the end that sends into it.
+    """
 
     __slots__ = (
         "_backoff",
@@ -59,15 +63,15 @@ class Lane:
         "_queue",
         "_size",
         "_timer",
-        "_wire",
         "direction",
         "ended",
         "source",
         "target",
+        "wire",
     )
 
     def __init__(self, wire: "Wire", source: End, target: End, direction: int) -> None:
-        self._wire = wire
+        self.wire = wire
         self.source = source
         self.target = target
         self.direction = direction
@@ -125,13 +129,36 @@ class Lane:
 
     def source_gone(self, how: str) -> None:
         """The end that sends here is no more: by `fin`, `rst` or the name of an error."""
-        self._wire.end_gone(self.direction, how)
+        self.wire.end_gone(self.direction, how)
+
+    # -- as faults see the sending end
+
+    @property
+    def number(self) -> int:
+        return self.wire.number
+
+    @property
+    def host(self) -> "LiveHost":
+        """Whose end it is."""
+        return self.wire.server if self.direction else self.wire.client
+
+    @property
+    def peer(self) -> "Lane":
+        return self.wire.opposite(self)
+
+    @property
+    def server_port(self) -> int:
+        return self.wire.port
+
+    @property
+    def is_dead(self) -> bool:
+        return self.source.gone
 
     # -- on the way
 
     def _send(self, item: bytes) -> None:
         """Put it on its way, or find that the path drops it."""
-        wire = self._wire
+        wire = self.wire
         kind = Kind.FIN if item is FIN else Kind.RST if item is RST else Kind.DATA
         judgement = wire.judge(self.direction, kind, 0 if kind is not Kind.DATA else len(item))
         final = judgement.final if judgement is not None else None
@@ -161,19 +188,19 @@ class Lane:
         self._move()
 
     def _enqueue(self, item: bytes, delay: float) -> None:
-        self._last_due = max(self._last_due, self._wire.env.now + delay)
+        self._last_due = max(self._last_due, self.wire.env.now + delay)
         self._queue.append((self._last_due, item))
 
     def _move(self) -> None:
         """Hand over what is due; look again when the next is."""
-        env = self._wire.env
+        env = self.wire.env
         self._set_timer(None)
         while self._queue and not self._blocked:
             due, item = self._queue[0]
             if due > env.now:
                 self._set_timer(env.call_at(due, self._move))
                 break
-            if not self._wire.hosts_online:
+            if not self.wire.hosts_online:
                 self._back_off()
                 return
             self._queue.popleft()
@@ -190,7 +217,7 @@ class Lane:
         elif self.target.gone:
             self.clear()
             if item is not FIN:
-                self._wire.opposite(self).answer_reset()
+                self.wire.opposite(self).answer_reset()
         elif item is FIN:
             self.target.finish()
         else:
@@ -211,18 +238,18 @@ class Lane:
             on_the_way = [item for _, item in self._queue if item is not RST]
             self._queue.clear()
             self._held.extendleft(reversed(on_the_way))
-            self._backoff = Backoff(self._wire.env.now)
-        wait = self._backoff.next_wait(self._wire.env.now)
+            self._backoff = Backoff(self.wire.env.now)
+        wait = self._backoff.next_wait(self.wire.env.now)
         if wait is None:
             self.clear()
             self.source.reset(TimeoutError(110, "Connection timed out"))
         else:
-            self._set_timer(self._wire.env.call_later(wait, self._try_again))
+            self._set_timer(self.wire.env.call_later(wait, self._try_again))
 
     def _try_again(self) -> None:
         head = self._held[0] if self._held else FIN
         kind = Kind.FIN if head is FIN else Kind.DATA
-        judgement = self._wire.judge(self.direction, kind, len(head))
+        judgement = self.wire.judge(self.direction, kind, len(head))
         if judgement is not None and isinstance(judgement.final, Drop):
             self._back_off()
             return

@@ -7,33 +7,41 @@ given `route(...)`, the address of a proxy here. Both ways the bytes pass a `Wir
 
 import asyncio
 import socket
-from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from sim.live.proxy import Proxy
-from sim.net.rules import RuleChain
+from sim.net.rules import Reset, RuleChain
 
 if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
+    from sim.kernel.seeds import Seeds
     from sim.live.hosts import LiveHost
+    from sim.live.lane import Lane
     from sim.live.recorder import LiveRecorder
     from sim.live.wire import Wire
+    from sim.net.faults.names import DnsFailure
 
 
 class LiveNetwork:
-    """See the module. One per world. `rng` draws latencies and what faults draw."""
+    """See the module. One per world. Faults of `sim.net.faults` stand on it as on the simulated
+    network: they ask for `rules`, `hosts()`, `path.reset()` and each host's `connections`.
+    """
 
     def __init__(
         self,
-        env: "SimEnvironment",
+        environment: "SimEnvironment",
         loop: asyncio.AbstractEventLoop,
-        rng: Random,
+        seeds: "Seeds",
         trace: "LiveRecorder",
     ) -> None:
-        self.env = env
+        self.environment = environment
         self.loop = loop
-        self.rng = rng
+        self.seeds = seeds
+        self.rng = seeds.stream("net/latency")
         self.trace = trace
+        self.path = self
+        self.name_faults: list[DnsFailure] = []
+        """Asked before a name is looked up."""
         self.wires: dict[int, Wire] = {}
         """Open connections by number."""
         self.rules = RuleChain(lambda: None)
@@ -51,9 +59,16 @@ class LiveNetwork:
                 f"the name {name!r} already belongs to {self._names[name.lower()].name}"
             )
 
-    def find(self, name: str) -> "LiveHost":
+    def hosts(self) -> "list[LiveHost]":
+        """All hosts, in the order in which they were made."""
+        return list(dict.fromkeys(self._names.values()))
+
+    def find(self, name: str, asker: "LiveHost | None" = None) -> "LiveHost":
         """The host of that name. Raises `socket.gaierror`: other names are not looked up."""
-        host = self._names.get(name.lower().rstrip("."))
+        key = name.lower().rstrip(".")
+        for fault in self.name_faults:
+            fault.check(cast(Any, asker), key)
+        host = self._names.get(key)
         if host is None:
             raise socket.gaierror(socket.EAI_NONAME, f"{name}: name or service not known")
         return host
@@ -75,6 +90,10 @@ class LiveNetwork:
 
     # -- connections
 
+    def reset(self, end: "Lane") -> None:
+        """The middle of the network resets both ends of a connection."""
+        end.wire.reset(end, Reset())
+
     def next_number(self) -> int:
         """Numbers of connections count from 1."""
         self._numbers += 1
@@ -83,6 +102,8 @@ class LiveNetwork:
     def opened(self, wire: "Wire", client: str, server: str) -> None:
         """A connection stands. `client` and `server`: addresses of the real sockets."""
         self.wires[wire.number] = wire
+        for lane in wire.lanes:
+            lane.host.connections[wire.number] = lane
         if self.trace.wants_connections:
             self.trace.emit(
                 "connection.opened",
@@ -95,6 +116,7 @@ class LiveNetwork:
 
     def closed(self, wire: "Wire", host: "LiveHost", how: str, *, over: bool) -> None:
         """The end of a connection on `host` is gone; `over`: the other one is, too."""
+        host.connections.pop(wire.number, None)
         if over:
             self.wires.pop(wire.number, None)
         if self.trace.wants_connections:

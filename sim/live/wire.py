@@ -35,7 +35,7 @@ class Wire:
 
     @property
     def env(self) -> "SimEnvironment":
-        return self._network.env
+        return self._network.environment
 
     def join(self, near: End, far: End) -> tuple[Lane, Lane]:
         """Put the ends in their places, the dialling one first; the lanes that lead from them."""

@@ -15,7 +15,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import simpy
 
@@ -25,6 +25,7 @@ from sim.live.environment import WallClockEnvironment
 from sim.live.hosts import LiveHost
 from sim.live.network import LiveNetwork
 from sim.live.recorder import LiveRecorder
+from sim.net.faults import Faults
 from sim.net.links import LINKS, Link
 from sim.net.tls import CertificateAuthority
 
@@ -38,8 +39,8 @@ class LiveWorld:
         self.epoch = time.time()
         self.env = WallClockEnvironment(self.loop, self._fail)
         self.trace = LiveRecorder(self.env, wants_connections=wants_connections)
-        latency = self.seeds.stream("net/latency")
-        self.network = LiveNetwork(self.env, self.loop, latency, self.trace)
+        self.network = LiveNetwork(self.env, self.loop, self.seeds, self.trace)
+        self.faults = Faults(cast(Any, self.network))
         self.ca = CertificateAuthority(self.seeds)
         self.hosts: dict[str, LiveHost] = {}
         self.errors: list[dict[str, Any]] = []
