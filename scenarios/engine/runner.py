@@ -29,7 +29,7 @@ from scenarios.engine.models import Expect
 from scenarios.engine.observations import Observations
 from scenarios.engine.places import Places
 from scenarios.engine.play import RunScope, StepOutcome, play
-from scenarios.engine.record import RecordWriter, provenance, scenario_hash
+from scenarios.engine.record import RecordWriter, provenance, resolved, scenario_hash
 from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_of
 from scenarios.engine.server_logs import logs_in_trace
 from scenarios.engine.watch import Watch
@@ -150,13 +150,13 @@ class Runner:
             _compare(context, evidence, result, places)
         for text in dict.fromkeys(measures.server_errors):
             result.fail(Text(f"error[server-error]: {text}", "bold red"))
-        resolved = cell.scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+        scenario = resolved(cell.scenario)
         record.write_scenario(file.text)
         result.record = record.finish(
             summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),
             {
-                "scenario": resolved,
-                "scenario_sha256": scenario_hash(resolved),
+                "scenario": scenario,
+                "scenario_sha256": scenario_hash(scenario),
                 "seed": seed,
                 "exit_code": EXIT_CODES[result.verdict],
                 "started": started_at.isoformat(),
@@ -174,6 +174,8 @@ class Runner:
             self._progress.step_started(step)
 
         def finished(step: StepOutcome) -> None:
+            if result.verdict == "interrupted":
+                return  # the servers are being stopped under it
             if step.failure is not None:
                 result.fail(step.failure)
             if step.status == "skipped":

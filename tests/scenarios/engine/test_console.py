@@ -1,6 +1,5 @@
 """What a run prints when nobody sits at a terminal: plain lines, in order, and all of it."""
 
-import argparse
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from scenarios.engine.cli import main
 from scenarios.engine.console import MANY, RunConsole
 from scenarios.engine.loader import load
 from scenarios.engine.results import RunResult
-from scenarios.engine.run_command import run_command
 from scenarios.engine.selection import SHIPPED
 
 FILE = SHIPPED / "security" / "register_with_site_key.yaml"
@@ -23,10 +22,8 @@ Printed = Callable[..., tuple[int, list[str]]]
 def printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Printed:
     """Runs a scenario and gives the exit code and the lines it printed."""
 
-    def run(path: Path = FILE, **options: object) -> tuple[int, list[str]]:
-        given = {"seed": 5, "quiet": False, "verbose": False, "pcap": False} | options
-        args = argparse.Namespace(scenarios=[load(path)], runs=tmp_path / "runs", **given)
-        code = run_command(args)
+    def run(path: Path = FILE, *options: str) -> tuple[int, list[str]]:
+        code = main(["run", str(path), "--seed", "5", "--runs", str(tmp_path / "runs"), *options])
         return code, capsys.readouterr().out.splitlines()
 
     return run
@@ -59,7 +56,7 @@ def test_nothing_is_coloured_or_cut_where_there_is_no_terminal(printed: Printed)
 
 
 def test_quiet_runs_are_one_line_each(printed: Printed) -> None:
-    _, lines = printed(quiet=True)
+    _, lines = printed(FILE, "-q")
     assert [line.split()[1] for line in lines if line.startswith("[")] == ["passed", "passed"]
     assert lines[0].startswith("[1/2] passed")
     assert not any("open_app" in line for line in lines)
@@ -68,7 +65,7 @@ def test_quiet_runs_are_one_line_each(printed: Printed) -> None:
 def test_verbose_runs_show_what_servers_and_phones_did_in_the_order_of_time(
     printed: Printed,
 ) -> None:
-    _, lines = printed(verbose=True)
+    _, lines = printed(FILE, "-v")
     start = next(number for number, line in enumerate(lines) if "1 open_app" in line)
     end = next(number for number, line in enumerate(lines) if "receive_nothing" in line)
     times = [float(line.split()[0]) for line in lines[start:end]]

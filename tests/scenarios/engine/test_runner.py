@@ -115,17 +115,23 @@ def test_a_step_whose_condition_does_not_hold_is_left_out(run: Run) -> None:
     assert result.virtual_seconds < 60
 
 
-def test_an_interrupt_leaves_the_record_of_what_was_done(run: Run) -> None:
+@pytest.mark.parametrize(
+    "step", ["wait, with: { for: 1h }", "register_gateway, by: phone"], ids=["idle", "busy"]
+)
+def test_an_interrupt_leaves_the_record_of_what_was_done(run: Run, step: str) -> None:
+    do = step.partition(",")[0]
+
     class Impatient(Silent):
         def step_started(self, step: Any) -> None:
-            if step.do == "wait":
+            if step.do == do:
                 signal.raise_signal(signal.SIGINT)
 
-    result = run("  - { do: wait, with: { for: 1h } }\n", progress=Impatient())
+    result = run(f"  - {{ do: {step} }}\n", progress=Impatient())
     assert result.verdict == "interrupted"
+    assert result.failures == []
     assert result.record is not None
     summary = json.loads((result.record / "summary.json").read_text())
-    assert [step["do"] for step in summary["steps"]] == ["open_app", "accept_push", "wait"]
+    assert [each["do"] for each in summary["steps"]] == ["open_app", "accept_push", do]
     assert json.loads((result.record / "manifest.json").read_text())["exit_code"] == 2
 
 
