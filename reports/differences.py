@@ -10,7 +10,7 @@ and the machine's own times; the versions they were made with are only told.
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final
 
 from reports.reading import Record
@@ -51,10 +51,13 @@ class FirstEvent:
         return list(_changes(self.left or {}, self.right or {}))
 
 
-def first_difference(left: Record, right: Record) -> FirstEvent | None:
-    """The first event that differs; None if the traces are equal. Raises NotARecord."""
+def first_difference(left: Record, right: Record, upto: int | None = None) -> FirstEvent | None:
+    """The first event that differs; None if the traces are equal. Raises NotARecord.
+
+    `upto`: compare only so many events.
+    """
     before: deque[tuple[int, str]] = deque(maxlen=CONTEXT)
-    pairs = zip_longest(left.lines(), right.lines())
+    pairs = islice(zip_longest(left.lines(), right.lines()), upto)
     for number, (its, other) in enumerate(pairs, start=1):
         # As text first: reading JSON takes ten times as long, and most lines are equal.
         if its != other:
@@ -67,12 +70,6 @@ def first_difference(left: Record, right: Record) -> FirstEvent | None:
         assert its is not None
         before.append((number, its))
     return None
-
-
-def agrees_so_far(record: Record, part: Record) -> FirstEvent | None:
-    """The first event of `part` that `record` does not have in its place; None if it has all."""
-    found = first_difference(record, part)
-    return None if found is None or found.right is None else found
 
 
 def summary_changes(left: Record, right: Record) -> list[Change]:

@@ -12,12 +12,14 @@ from scenarios.engine.diagnostics import did_you_mean
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.selection import SHIPPED, shown
 from scenarios.engine.tags import Condition, TagError, parse_tags
+from scenarios.engine.units import UnitError, parse_duration
 from scenarios.engine.version import airbed_version
 
 COMMANDS: Final = {
     "run": "run scenarios",
     "check": "find the mistakes in scenario files, run nothing",
     "list": "list the scenarios that come with Airbed, or those in a directory",
+    "replay": "repeat a recorded run, up to its end or to a moment",
     "diff": "name the first event in which two recorded runs differ",
     "schema": "print the JSON Schema of scenario files, for editors",
 }
@@ -93,6 +95,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="where to look (default: what comes with Airbed)",
     )
     _add_tags(add["list"])
+    add["replay"].add_argument(
+        "run", type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
+    )
+    add["replay"].add_argument(
+        "--until",
+        type=_moment,
+        metavar="T",
+        help="stop at this virtual time, as traces have it: 2.5s, 300ms",
+    )
+    add["replay"].add_argument(
+        "--break",
+        dest="condition",
+        metavar="CONDITION",
+        help="stop at the first event of which this is true: 'kind == push.retry and delay > 10'",
+    )
     for name in ("left", "right"):
         add["diff"].add_argument(
             name, type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
@@ -120,6 +137,13 @@ def _tags(text: str) -> Condition:
         return parse_tags(text)
     except TagError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _moment(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(f"{error}; {error.help}") from None
 
 
 def _seed(text: str) -> int:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from reports.reading import NotARecord
 from scenarios.engine.arguments import parse
+from scenarios.engine.diagnostics import InvalidScenario
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.schema import schema_text
 from scenarios.engine.selection import Selection, select
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\nairbed: interrupted")
         return ExitCode.INTERRUPTED
+    except InvalidScenario as error:  # in a record; other files were loaded before
+        Console(stderr=True, highlight=False, soft_wrap=True).print(error.render())
+        return ExitCode.INVALID
     except NotARecord as error:
         _say(f"airbed: {error}")
         return ExitCode.INVALID
@@ -59,6 +63,10 @@ def _run_command(args: argparse.Namespace) -> int:
             from scenarios.engine.diff_command import diff_command
 
             return diff_command(args)
+        case "replay":
+            from scenarios.engine.replay_command import replay_command
+
+            return replay_command(args)
         case "schema":
             print(schema_text(), end="")
             return ExitCode.OK

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rich.console import Console
 from rich.text import Text
 
 from reports.differences import (
@@ -16,6 +15,7 @@ from reports.differences import (
     summary_changes,
 )
 from reports.reading import Record, clock
+from scenarios.engine.console import Terminal
 from scenarios.engine.exit_codes import ExitCode
 
 MAX_CHANGES: Final = 20
@@ -30,7 +30,7 @@ def diff_command(args: argparse.Namespace) -> int:
     0: the same events and the same outcome, 1: not. Raises NotARecord.
     """
     left, right = Record.read(args.left), Record.read(args.right)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     made_with = provenance_changes(left, right)
     first = first_difference(left, right)
     outcome = summary_changes(left, right)

@@ -28,6 +28,7 @@ from typing import Any, Final
 from reports.junit import junit_xml
 from reports.reading import FORMAT, Record
 from reports.timeline import write_timeline
+from scenarios.engine.models import Scenario
 from scenarios.engine.notifications import Copy, Notification
 from scenarios.engine.version import airbed_version
 from sim.trace.recorder import Event, line_of
@@ -130,6 +131,11 @@ def provenance() -> dict[str, Any]:
         },
         "arguments": sys.argv[1:],
     }
+
+
+def resolved(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as its manifest has it: defaults filled in, quantities in their one unit."""
+    return scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def scenario_hash(scenario: Mapping[str, Any]) -> str:

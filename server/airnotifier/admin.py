@@ -18,14 +18,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, func, select
 
 from server import clock
 from server.airnotifier import registry
 from server.airnotifier.errors import Refused
 from server.airnotifier.permissions import Permission
 from server.airnotifier.settings import SettingsError, key_digest, load_settings
-from server.airnotifier.tables import keys, metadata
+from server.airnotifier.tables import keys, metadata, outbox
 from server.airnotifier.targets import target
 from server.database import Database
 
@@ -67,6 +67,16 @@ def delete_key(connection: Connection, app: str, sha256: str) -> bool:
     app_id = registry.ensure_app(connection, app)
     query = delete(keys).where(keys.c.app_id == app_id, keys.c.sha256 == sha256)
     return connection.execute(query).rowcount > 0
+
+
+def outbox_counts(connection: Connection) -> dict[str, int]:
+    """How many pushes wait in the outbox, by provider."""
+    statement = (
+        select(outbox.c.provider, func.count().label("waiting"))
+        .group_by(outbox.c.provider)
+        .order_by(outbox.c.provider)
+    )
+    return {row.provider: row.waiting for row in connection.execute(statement)}
 
 
 def _read_csv(path: Path) -> list[Registration]:

@@ -10,7 +10,6 @@ import pytest
 from reports.differences import (
     ABSENT,
     Change,
-    agrees_so_far,
     first_difference,
     provenance_changes,
     summary_changes,
@@ -89,10 +88,10 @@ def test_a_trace_that_ends_earlier_differs_there(write: Write) -> None:
     assert found.right == story(5)[3]
 
 
-def test_a_part_of_a_run_agrees_with_the_whole_but_not_the_whole_with_a_part(write: Write) -> None:
-    whole, part = write("whole", story(5)), write("part", story(3))
-    assert agrees_so_far(whole, part) is None
-    assert agrees_so_far(part, whole) is not None
+def test_the_comparison_ends_where_it_is_told_to(write: Write) -> None:
+    left, right = write("left", story(3)), write("right", story(5))
+    assert first_difference(left, right, upto=3) is None
+    assert first_difference(left, right, upto=4) is not None
 
 
 def test_outcomes_are_compared_value_by_value_but_not_the_names_of_files(write: Write) -> None:
