@@ -116,13 +116,15 @@ class MoodleApp(App):
         self._must_be_open()
         self.phone.answer_permission(False)
 
-    def register_gateway(self, token: str | None = None, key: str | None = None) -> simpy.Process:
+    def register_gateway(
+        self, token: str | None = None, key: str | None = None, channel: str | None = None
+    ) -> simpy.Process:
         """Register the token at the gateway: the value is a `GatewayAnswer`.
 
-        `token` and `key` replace the app's own.
+        `token` and `key` replace the app's own; without `channel` the gateway takes its default.
         """
         self._must_be_open()
-        return self.phone.env.process(self._register_gateway(self._token(token), key))
+        return self.phone.env.process(self._register_gateway(self._token(token), key, channel))
 
     def login(self, username: str, password: str) -> simpy.Process:
         """Log in on the site: the value is a `LoginResult`."""
@@ -176,13 +178,14 @@ class MoodleApp(App):
         return PushToken(self.token)
 
     def _register_gateway(
-        self, token: str, key: str | None
+        self, token: str, key: str | None, channel: str | None
     ) -> Generator[simpy.Event, Any, GatewayAnswer]:
+        wanted = {} if channel is None else {"channel": channel}
         if self.settings.order == "design":
             key = key or self.settings.gateway_key
             if key is None:
                 raise NotPossible(f"{self.phone.name}: the app was built without a gateway key")
-            form = {"token": token, "device": self.phone.platform}
+            form = {"token": token, "device": self.phone.platform, **wanted}
             return (yield from self._post_token("/tokens", "/tokens", key, form))
         yield self.phone.env.timeout(
             max(0.0, self._token_at + self.settings.registration_delay - self.phone.env.now)
@@ -195,7 +198,7 @@ class MoodleApp(App):
                 raise UnexpectedAnswer(f"{self.phone.name}: the site gave no access key: {answer}")
             key = answer
         # The app of May 2013 existed for iOS only; on Android the gateway has to be told.
-        form = {} if self.phone.platform == "ios" else {"device": self.phone.platform}
+        form = wanted if self.phone.platform == "ios" else {"device": self.phone.platform, **wanted}
         path = f"/tokens/{quote(token, safe='')}"
         return (yield from self._post_token(path, "/tokens/<token>", key, form))
 

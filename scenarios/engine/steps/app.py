@@ -41,7 +41,7 @@ def register_gateway(context: Context, task: Task) -> Steps:
         task.arguments.get("key")
     ]
     answer: GatewayAnswer = yield context.population.apps[task.by].register_gateway(
-        task.arguments.get("token"), key
+        task.arguments.get("token"), key, task.arguments.get("channel")
     )
     return {"status": answer.status}
 
