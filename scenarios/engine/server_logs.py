@@ -1,19 +1,44 @@
 """Turns the servers' structured logs into events of the trace, while a world runs.
 
-The servers write to the standard library's logging as they do anywhere; a handler takes each
-record's event and fields, and the host on whose behalf the code ran. Everything that a server or
-its web framework logs as an error (an exception that a request ran into) becomes `server.error`.
+In a simulated world the servers log within this process: a handler takes each record's event and
+fields, and the host on whose behalf the code ran. In a live world they are processes, and the same is
+read from the lines of JSON that they write. Everything that a server or its web framework logs as an
+error (an exception that a request ran into) becomes `server.error`.
 """
 
+import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from sim.kernel.context import current_host
 from sim.trace.recorder import Recorder
 
 LOGGERS: Final = ("airnotifier", "moodle", "aiohttp.server", "aiohttp.web", "asyncio")
+
+_EVENT: Final = re.compile(r"[a-z]+(\.[a-z_]+)+")
+_HEAD: Final = ("time", "level", "log", "event", "traceback")
+_FRAME: Final = re.compile(r'^  File "[^"]*", line (\d+), in (\S+)', re.MULTILINE)
+_RAISED: Final = re.compile(r"^([A-Za-z_][\w.]*)(:|$)", re.MULTILINE)
+
+Told = tuple[str, Mapping[str, Any]]
+"""Kind and fields of an event."""
+
+
+def _told(
+    logger: str, level: int, event: str | None, fields: Mapping[str, Any], error: str | None
+) -> Iterator[Told]:
+    """What the trace says of one log record. `error`: where an exception came from."""
+    if event is not None:
+        yield event, fields
+    if level >= logging.ERROR:
+        # Not the message: it may contain what a request contained.
+        yield "server.error", {"logger": logger, "error": error or "an error without exception"}
+
+
+# -- in this process
 
 
 class _ToTrace(logging.Handler):
@@ -24,23 +49,20 @@ class _ToTrace(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         host = current_host.get(None)
         name = "engine" if host is None else host.name
-        event = getattr(record, "event", None)
-        if event is not None:
-            self._trace.emit(event, name, **getattr(record, "fields", {}))
-        if record.levelno >= logging.ERROR:
-            error = record.exc_info[1] if record.exc_info else None
-            # Not the message: it may contain what a request contained.
-            self._trace.emit("server.error", name, logger=record.name, error=_place(error))
+        error = record.exc_info[1] if record.exc_info else None
+        event, fields = getattr(record, "event", None), getattr(record, "fields", {})
+        for kind, values in _told(record.name, record.levelno, event, fields, _place(error)):
+            self._trace.emit(kind, name, **values)
 
 
-def _place(error: BaseException | None) -> str:
+def _place(error: BaseException | None) -> str | None:
     """The type of an exception and the line that raised it."""
     if error is None:
-        return "an error without exception"
+        return None
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = f" in {trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace else ""
+    where = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
     return f"{type(error).__name__}{where}"
 
 
@@ -61,3 +83,35 @@ def logs_in_trace(trace: Recorder) -> Iterator[None]:
             logger.removeHandler(handler)
             logger.setLevel(level)
             logger.propagate = propagate
+
+
+# -- from another process
+
+
+def events_of_line(text: bytes) -> list[tuple[float, str, Mapping[str, Any]]] | None:
+    """What a line that a server process wrote says: Unix time, kind and fields of each event.
+
+    None if it is no line of a log.
+    """
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or not {"time", "level", "log", "event"} <= line.keys():
+        return None
+    logger, level = str(line["log"]), logging.getLevelName(str(line["level"]).upper())
+    named = logger in ("airnotifier", "moodle") and _EVENT.fullmatch(str(line["event"]))
+    fields = {name: value for name, value in line.items() if name not in _HEAD}
+    error = _place_in(str(line["traceback"])) if "traceback" in line else None
+    level = level if isinstance(level, int) else logging.ERROR
+    told = _told(logger, level, str(line["event"]) if named else None, fields, error)
+    return [(float(line["time"]), kind, values) for kind, values in told]
+
+
+def _place_in(traceback: str) -> str:
+    """As `_place`, from the text of a traceback."""
+    frames = list(_FRAME.finditer(traceback))
+    # The first such line behind the frames; what follows may be a message of several lines.
+    raised = _RAISED.search(traceback, frames[-1].end() if frames else 0)
+    kind = raised[1].rpartition(".")[2] if raised else "an exception"
+    return f"{kind} in {frames[-1][2]}, line {frames[-1][1]}" if frames else kind

@@ -7,11 +7,13 @@ this process, servers in processes of their own.
 
 import asyncio
 import contextvars
+import os
+import signal
 import socket
 import ssl
 from asyncio import sslproto
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
 
@@ -42,10 +44,12 @@ class LiveHost:
         """Port of the scenario's world -> where the real socket listens."""
         self.connections: dict[int, Lane] = {}
         """This host's ends of open connections, by number."""
+        self.state: Literal["running", "paused", "off"] = "running"
+        self._process: int | None = None
         self._context: contextvars.Context | None = None
 
     def __repr__(self) -> str:
-        return f"<LiveHost {self.name} {'online' if self.online else 'offline'}>"
+        return f"<LiveHost {self.name} {self.state} {'online' if self.online else 'offline'}>"
 
     @property
     def env(self) -> "SimEnvironment":
@@ -67,6 +71,38 @@ class LiveHost:
     def listens(self, port: int, address: str, real_port: int) -> None:
         """What is dialled as this host's `port` is answered by that real socket."""
         self.ports[port] = (address, real_port)
+
+    # -- hosts whose code is a process of its own
+
+    def runs(self, process: int) -> None:
+        """The code of this host is that process."""
+        self._process = process
+
+    def crash(self) -> None:
+        """The power is cut: off the network, so that nobody hears of the end of its process."""
+        self.state, self.online = "off", False
+        self.trace.emit("host.crashed", self.name)
+
+    def boot(self) -> None:
+        """On the network again; data on connections from before are answered with RST."""
+        self.state, self.online = "running", True
+        self.trace.emit("host.booted", self.name)
+
+    def pause(self) -> None:
+        """SIGSTOP: no code runs, the kernel still acknowledges and takes connections."""
+        assert self._process is not None
+        os.kill(self._process, signal.SIGSTOP)
+        self.state = "paused"
+        self.trace.emit("host.paused", self.name)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        os.kill(self._process, signal.SIGCONT)
+        self.state = "running"
+        self.trace.emit("host.resumed", self.name)
+
+    # -- the network
 
     def connect(
         self,

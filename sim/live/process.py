@@ -105,6 +105,7 @@ class ServerProcess:
     async def stop(self, patience: float = PATIENCE) -> int:
         """SIGTERM, after `patience` wall seconds SIGKILL; its exit code."""
         self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # one that is stopped would never know
         done, _ = await asyncio.wait([self.ended], timeout=patience)
         if not done:
             self._signal(signal.SIGKILL)
