@@ -61,8 +61,8 @@ def _open(record: Record, manifest: dict[str, Any]) -> Recording:
         )
     if manifest["airbed"] != now["airbed"]:
         raise NotReplayable(
-            f"{path} was recorded by Airbed {manifest['airbed']}; this is {now['airbed']}, which may"
-            " do other things. Install that version, or run the scenario with this one:"
+            f"{path} was recorded by Airbed {manifest['airbed']}; this is {now['airbed']}, which"
+            " may do other things. Install that version, or run the scenario with this one:"
             f" {record.summary['command']}"
         )
     for name in _NEEDED:
