@@ -1,4 +1,7 @@
-"""Serve a site: `python -m server.moodle --config site.yaml`. Logs are JSON lines on stderr."""
+"""Serve a site: `python -m server.moodle --config site.yaml`.
+
+Logs are JSON lines on stderr; the first, `server.started`, tells the address.
+"""
 
 import argparse
 import asyncio
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.logs import JsonFormatter
+from server.logs import EventLog, JsonFormatter
 from server.moodle.app import create_app
 from server.moodle.config_file import ConfigError, read_model
 from server.moodle.settings import SiteSettings
@@ -26,6 +29,8 @@ async def serve(settings: SiteSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
+        host, port = runner.addresses[0][:2]
+        EventLog("moodle").event("server.started", host=host, port=port)
         await stop.wait()
     finally:
         await runner.cleanup()

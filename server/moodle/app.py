@@ -40,4 +40,12 @@ def create_app(settings: SiteSettings) -> web.Application:
         app.router.add_get(prefix + path, handler)
         app.router.add_post(prefix + path, handler)
     add_routes(app.router, prefix, site)
+    app.router.add_get("/health", _health)
     return app
+
+
+async def _health(_: web.Request) -> web.Response:
+    """For whoever watches over the process: it serves, so it has opened its database. At the root
+    of the host, whatever the path of `wwwroot`.
+    """
+    return web.json_response({"status": "ok"})

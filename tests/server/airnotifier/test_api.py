@@ -87,6 +87,11 @@ def test_deleting_says_whether_there_was_something(tmp_path: Path) -> None:
     assert answers[2].json == {"status": "Token does't exist"}
 
 
+def test_a_watcher_learns_that_the_gateway_serves(tmp_path: Path) -> None:
+    [health] = ask(tmp_path, ("GET", "/health", {}))
+    assert (health.status, health.json) == (200, {"status": "ok"})
+
+
 def test_the_front_page_unknown_paths_and_wrong_methods(tmp_path: Path) -> None:
     front, lost, wrong = ask(
         tmp_path, ("GET", "/", {}), ("GET", "/secret", {}), ("GET", "/notification/", {})
