@@ -27,6 +27,7 @@ from sim.kernel.guard import Guard
 from sim.kernel.identity import NumberedTask
 from sim.kernel.loop import SimLoop
 from sim.kernel.seeds import Seeds
+from sim.net.faults import Faults
 from sim.net.links import LINKS, Link
 from sim.net.network import Network
 from sim.net.sockets import SimSocket
@@ -66,6 +67,7 @@ class World:
         self.network = Network(self.env, self.seeds, self.trace)
         self.loop = SimLoop(self.env, self.network)
         self.network.loop = self.loop
+        self.faults = Faults(self.network)
         self.ca = CertificateAuthority(self.seeds)
         self.hosts: dict[str, Host] = {}
         self._errors: list[dict[str, Any]] = []

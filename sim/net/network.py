@@ -36,6 +36,7 @@ from sim.trace.recorder import Recorder
 
 if TYPE_CHECKING:
     from sim.hosts import Host
+    from sim.net.faults.names import DnsFailure
 
 LOOPBACK = "127.0.0.1"
 
@@ -56,11 +57,13 @@ class Network:
         self.path = Path(self)
         self._disowned = Disowned()
         self._shaped: ShapedLinks | None = None
-        self._seeds = seeds
+        self.seeds = seeds
         self._rng = seeds.stream("net/latency")
         self._names: dict[str, Host] = {}
         self._addresses: dict[str, Host] = {}
         self._connections = 0
+        self.name_faults: list[DnsFailure] = []
+        """Asked before a name is looked up."""
         self.dials: dict[int, Dial] = {}
         """Connections that are being opened, by number."""
         self._option_lists: dict[SocketOptions, SocketOptions] = {}
@@ -97,16 +100,23 @@ class Network:
         """As `getaddrinfo`. Raises `socket.gaierror` (EAI_NONAME) for a name nobody has."""
         if family not in (0, socket.AF_INET):
             raise socket.gaierror(socket.EAI_ADDRFAMILY, "only IPv4 exists in this world")
-        address = self._address_of(host)
+        address = self._address_of(host, current_host.get(None))
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, int(port or 0)))]
 
-    def _address_of(self, name: str | None) -> str:
+    def hosts(self) -> list["Host"]:
+        """All hosts, in the order in which they were made."""
+        return list(self._addresses.values())
+
+    def _address_of(self, name: str | None, asker: "Host | None" = None) -> str:
         if name in (None, "", ANY_ADDRESS):
             return ANY_ADDRESS
         assert name is not None
         if name in ("localhost", LOOPBACK) or name in self._addresses:
             return LOOPBACK if name == "localhost" else name
-        found = self._names.get(name.lower().rstrip("."))
+        key = name.lower().rstrip(".")
+        for fault in self.name_faults:
+            fault.check(asker, key)
+        found = self._names.get(key)
         if found is None and _is_ipv4(name):
             return name
         if found is None:
@@ -136,7 +146,7 @@ class Network:
     def shape(self, link: Link) -> None:
         """A host has this link now."""
         if link.is_shaped and self._shaped is None:
-            self._shaped = ShapedLinks(self._seeds.stream("net/links"))
+            self._shaped = ShapedLinks(self.seeds.stream("net/links"))
             self.rules.add(self._shaped)
 
     def disown(self, connection: int, verdict: Final) -> None:
@@ -153,7 +163,7 @@ class Network:
 
         Raises `socket.gaierror` at once for an unknown name.
         """
-        address = self._address_of(name)
+        address = self._address_of(name, source)
         if address == ANY_ADDRESS:
             address = LOOPBACK
         target = source if address == LOOPBACK else self._addresses.get(address)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sim.net.retransmission import Outage
 
 
+BOTH = Reset()
+
+
 class Path:
     """See the module. One per network."""
 
@@ -48,8 +51,8 @@ class Path:
 
     def _judge(self, end: StreamEnd, kind: Kind, size: int = 0) -> Judgement | None:
         peer = end._peer
-        port = peer.local_port if end.direction == 0 else end.local_port
-        return self.judge(kind, end.host, peer.host, end.number, end.direction, port, size)
+        number, direction, port = end.number, end.direction, end.server_port
+        return self.judge(kind, end.host, peer.host, number, direction, port, size)
 
     def tell(self, end: StreamEnd, kind: Kind, data: bytes = b"", *, lost: bool = False) -> None:
         """Let the taps see a segment of `end`."""
@@ -186,7 +189,7 @@ class Path:
             extra = judgement.extra if judgement is not None else 0.0
             self._network.environment.call_at(arrival + extra, end._peer._arrive_reset)
 
-    def reset(self, end: StreamEnd, ends: Reset) -> None:
+    def reset(self, end: StreamEnd, ends: Reset = BOTH) -> None:
         """The middle of the network sends RST to both ends of the connection of `end`, or one."""
         for this, wanted in ((end, ends.sender), (end._peer, ends.receiver)):
             if wanted:

@@ -127,9 +127,12 @@ class RuleChain:
     def __len__(self) -> int:
         return len(self._rules)
 
+    def __contains__(self, rule: object) -> bool:
+        return any(known is rule for known in self._rules)
+
     def add(self, rule: Rule, *, first: bool = False) -> None:
         """Ask this rule as well: after all others, or before them. `ValueError` if it is there."""
-        if any(known is rule for known in self._rules):
+        if rule in self:
             raise ValueError(f"the rule {rule!r} is in force already")
         self._rules.insert(0 if first else len(self._rules), rule)
         self._changed()

@@ -86,6 +86,21 @@ class StreamEnd(asyncio.Transport):
         """(address, port) of this end."""
         return (self.host.address, self.local_port)
 
+    @property
+    def peer(self) -> "StreamEnd":
+        """The other end."""
+        return self._peer
+
+    @property
+    def server_port(self) -> int:
+        """The port of the end that listened."""
+        return self.local_port if self.direction else self._peer.local_port
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is closed, for whatever reason."""
+        return self._dead
+
     # -- for the layer above ----------------------------------------------------------------
 
     def take(self, segment: Segment) -> None:
