@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+FOREIGN_VENV ?= .venv-foreign
 PYTEST_ARGS ?= -q -n auto
 
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test check lint bench lock env dev-env clean
+.PHONY: help run test check lint bench foreign foreign-env lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
@@ -26,6 +27,7 @@ help:
 	@echo "make check    the same without the tests"
 	@echo "make lint     only the linter and the formatter's opinion"
 	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
+	@echo "make foreign  clients that others wrote (pushjack, pyfcm, python-gcm, curl) against the live parts"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
 	@echo "make clean    remove environments, caches and run records"
 	@echo
@@ -75,12 +77,24 @@ bench:
 	    $(MAKE) --no-print-directory env && $(BIN)/python -m benchmarks.run; \
 	fi
 
+foreign: dev-env foreign-env
+	@echo "==> pytest: clients that others wrote"
+	@AIRBED_FOREIGN_PYTHON=$(FOREIGN_VENV)/bin/python $(BIN)/python -m pytest -q tests/foreign
+
+# pushjack needs Python 3.11: take that one if it is there, else the others run without pushjack.
+foreign-env:
+	@python=$$(for p in $(PYTHON) python3.11 $$HOME/.pyenv/versions/3.11*/bin/python3; do \
+	    $$p -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { echo $$p; break; }; done); \
+	$(MAKE) --no-print-directory $(FOREIGN_VENV)/.airbed-foreign PYTHON=$${python:-$(PYTHON)}
+
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > build-requires.txt
 	@$(COMPILE) -o requirements.lock >/dev/null
 	@$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock >/dev/null
 	@$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock >/dev/null
+	@$(BIN)/uv pip compile --group foreign --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header -o requirements-foreign.lock >/dev/null
 	@rm -f build-requires.txt
 	@git --no-pager diff --stat -- requirements*.lock
 	@echo "Now: make test, then commit the lock files with pyproject.toml."
@@ -125,3 +139,8 @@ endef
 
 %/.airbed-bench: %/.airbed-venv requirements-bench.lock pyproject.toml
 	$(call install,$*,requirements-bench.lock)
+
+%/.airbed-foreign: %/.airbed-venv requirements-foreign.lock
+	@echo "==> Installing $$(grep -c == requirements-foreign.lock) locked packages into $*, hashes checked"
+	@$*/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes --no-deps -r requirements-foreign.lock
+	@touch $@

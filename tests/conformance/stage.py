@@ -105,7 +105,7 @@ class Stage:
     ) -> Door:
         """The binary gateway; `door.service.issue()` makes tokens."""
         place = self._place(APNS)
-        issued = self.ca.issue(APNS, names=[APNS])
+        issued = self.ca.issue(APNS, names=[APNS, place.address])
         service = ApnsService(
             ApnsSettings(**{"latency": 0.0, "reject_delay": SOON, "close_delay": SOON, **settings}),
             host_name=APNS,
@@ -129,7 +129,7 @@ class Stage:
             host_name=GCM,
             trace=self.notes,
             rng=self.seeds.stream("gcm"),
-            provider_tls=self.ca.server_context(self.ca.issue(GCM, names=[GCM])),
+            provider_tls=self.ca.server_context(self.ca.issue(GCM, names=[GCM, place.address])),
         )
         await place.start(
             lambda: service.start(place.address, https_port=0, mtalk_port=0, http_port=0)
