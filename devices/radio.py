@@ -81,6 +81,17 @@ class Radio:
         if self._running:
             self._connect()
 
+    def network_changed(self) -> None:
+        """The phone is on another network: what was open is gone, and the back-off is skipped."""
+        if not self.online:
+            return
+        connection = self._let_go()
+        if connection is not None:
+            connection.give_up()
+        self._phone.emit("phone.network_changed")
+        if self._running:
+            self._connect()
+
     # -- from the connection
 
     def accept(self, connection: "PushConnection") -> bool:

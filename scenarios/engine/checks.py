@@ -7,13 +7,14 @@ in a file that the models refuse. What has the wrong shape is passed over: the m
 from collections.abc import Mapping
 from typing import Any
 
-from scenarios.engine.cast import RESERVED, Cast, entries, items
+from scenarios.engine.cast import RESERVED, Cast
+from scenarios.engine.check_faults import check_faults
 from scenarios.engine.check_flow import check_flow
 from scenarios.engine.check_references import ReferenceChecks
 from scenarios.engine.diagnostics import Diagnostic, did_you_mean
 from scenarios.engine.expression_syntax import Value
 from scenarios.engine.mistakes import Mistakes
-from scenarios.engine.nodes import MappingNode, find, find_key, whole
+from scenarios.engine.nodes import MappingNode, find, find_key
 
 
 def check(
@@ -24,7 +25,7 @@ def check(
     references = ReferenceChecks(root, data, values, mistakes)
     references.check_settings()
     _check_cast(root, cast, mistakes)
-    _check_faults(root, data, cast, mistakes)
+    check_faults(root, data, cast, mistakes)
     check_flow(root, data, cast, references, mistakes)
     references.check_expectations()
 
@@ -51,58 +52,3 @@ def _check_cast(root: MappingNode, cast: Cast, mistakes: Mistakes) -> None:
             message = f"a user cannot be called '{name}': it has a meaning of its own"
             span = find_key(root, ("world", "site", "users", name))
             mistakes.add(Diagnostic("bad-name", message, span))
-
-
-def _check_faults(
-    root: MappingNode, data: Mapping[str, Any], cast: Cast, mistakes: Mistakes
-) -> None:
-    for index, fault in items(data.get("faults")):
-        location = ("faults", index)
-        target = str(fault.get("target")).removeprefix("device.")
-        selection = entries(fault.get("select"))
-        targets = [*cast.phones, *(["fleet"] if cast.fleet else [])]
-        if target not in targets:
-            if "target" in fault:
-                known = [f"device.{name}" for name in targets]
-                mistakes.add(
-                    Diagnostic(
-                        "unknown-target",
-                        f"there is no '{fault['target']}' in this scenario",
-                        find(root, (*location, "target")).span,
-                        did_you_mean(str(fault["target"]), known),
-                    )
-                )
-        elif target != "fleet" and selection:
-            mistakes.add(
-                Diagnostic(
-                    "conflict",
-                    "'select' chooses phones of a fleet; the target is a single phone",
-                    find_key(root, (*location, "select")),
-                    "remove it",
-                )
-            )
-        elif target == "fleet" and not selection:
-            mistakes.add(
-                Diagnostic(
-                    "missing-key",
-                    f"fault {index + 1} needs the key 'select': which phone of the fleet?",
-                    whole(root, location),
-                    "write for example select: { index: 0 }",
-                )
-            )
-        elif target == "fleet":
-            _check_index(root, (*location, "select", "index"), selection, cast, mistakes)
-
-
-def _check_index(
-    root: MappingNode,
-    location: tuple[str | int, ...],
-    selection: Mapping[str, Any],
-    cast: Cast,
-    mistakes: Mistakes,
-) -> None:
-    index, count = selection.get("index"), cast.fleet.get("count")
-    if isinstance(index, int) and isinstance(count, int) and index >= count > 0:
-        message = f"the fleet has no phone {index}"
-        hint = f"its {count} phones have the places 0 to {count - 1}"
-        mistakes.add(Diagnostic("out-of-range", message, find(root, location).span, hint))

@@ -67,7 +67,7 @@ class Context:
 
     def new_sending(self) -> None:
         """A message or broadcast is about to be sent."""
-        self.deployment.inject_faults()
+        self.deployment.faults.before_dispatch()
         self.first_of_last_sending = len(self.ledger.notifications)
 
     def none_left(self, waits: Callable[[Notification], bool]) -> Callable[[], bool]:

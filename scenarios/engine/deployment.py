@@ -1,6 +1,6 @@
 """Puts the world of a scenario together and takes it down again.
 
-    hosts and push services -> fleet made known in bulk -> servers -> phones switched on -> faults
+    hosts and push services -> fleet made known in bulk -> servers -> phones switched on
 
 What happens in `start` before the first step is virtual time like any other and in the trace.
 """
@@ -11,52 +11,46 @@ from typing import Any
 
 import simpy
 
+from scenarios.engine.faults.plan import FaultPlan
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Scenario
 from scenarios.engine.population import Population
 from scenarios.engine.services import Services
-from sim.world import World
+from scenarios.engine.stage import Stage
 
 
 class Deployment:
     """The servers, push services, people and phones of one run. `state`: where databases go."""
 
-    def __init__(self, world: World, scenario: Scenario, state: Path) -> None:
-        self.world = world
+    def __init__(self, stage: Stage, scenario: Scenario, state: Path) -> None:
+        self.stage = stage
+        self.world = stage.world
         self._scenario = scenario
         self._state = state
         self._texts: list[str] = []
-        self._faults = list(scenario.faults)
         self.services: Services
         self.population: Population
+        self.faults = FaultPlan(self, scenario.faults)
 
     def start(self) -> Generator[simpy.Event, Any, None]:
         """Deploy everything; to be run inside the world. Ends when the flow may begin."""
-        self.services = Services(self.world, self._scenario, self._state)
+        self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
         yield from self.services.start_vendors()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())
         yield from self.population.start()
+        self.faults.flow_begins()
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there are services and a population to ask."""
+        return hasattr(self, "population")
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
-        """Stop the servers and push services in good order."""
+        """Stop the servers and push services in good order. The flow is over."""
+        self.faults.flow_ended()
         yield from self.services.stop()
-
-    def inject_faults(self) -> None:
-        """Let the scenario's faults happen: `before_dispatch` is now, once."""
-        faults, self._faults = self._faults, []
-        for fault in faults:
-            phone = self.population.target(fault)
-            services = self.services
-            token = next(t for t, name in self.population.tokens.items() if name == phone.name)
-            if phone.platform == "ios":
-                services.apns.invalidate(bytes.fromhex(token))
-            else:
-                services.gcm.invalidate(token)
-            self.world.trace.emit(
-                "fault.injected", "engine", fault=fault.id, inject=fault.inject, phone=phone.name
-            )
 
     def note_text(self, text: str) -> None:
         """A message is about to be sent whose text must not be written down anywhere."""

@@ -166,7 +166,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
     ),
     "pause": FaultContract(
         "the process stands still; its system still takes bytes and connections",
-        ("host",),
+        ("server",),
         _HAPPENS,
         live=("server",),
     ),

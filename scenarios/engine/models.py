@@ -28,13 +28,13 @@ from pydantic_core import PydanticCustomError
 
 from scenarios.engine.expression_syntax import Value
 from scenarios.engine.expressions import Expression
+from scenarios.engine.fault_model import Fault
 from scenarios.engine.flow import Step
 from scenarios.engine.quantities import Distribution, Duration, Name, Percent, Size
 from scenarios.engine.units import kind_of
 
 DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
 TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
-TARGET_PATTERN: Final = r"^device\.[a-z][a-z0-9_]*$"
 MAX_PHONES: Final = 1_000_000
 MAX_SEEDS: Final = 100_000
 
@@ -221,31 +221,6 @@ class Devices(_Section):
     def phones(self) -> dict[str, Phone]:
         """The named phones, in the order of the file."""
         return dict(self.__pydantic_extra__ or {})
-
-
-class Selection(_Section):
-    """Which phones of a fleet."""
-
-    index: Count = Field(description="The phone's place in the fleet, from 0.")
-
-
-class Window(_Section):
-    """When a fault acts."""
-
-    start: Literal["before_dispatch"] = Field(alias="from")
-
-
-class Fault(_Section):
-    """Something that goes wrong.
-
-    `token_corrupt`: what the gateway stores as this phone's token is one that APNs never issued.
-    """
-
-    id: Name
-    target: str = Field(pattern=TARGET_PATTERN, description="device.fleet or device.<phone>.")
-    select: Selection | None = None
-    inject: Literal["token_corrupt"]
-    window: Window
 
 
 class Fates(_Section):

@@ -69,7 +69,7 @@ def play(
 ) -> Generator[simpy.Event, Any, None]:
     """A SimPy process that plays the flow up to its end or its first failure."""
     scope = RunScope(context, values)
-    trace = context.deployment.world.trace
+    trace, faults = context.deployment.world.trace, context.deployment.faults
     for index, step in enumerate(context.scenario.flow):
         outcome = StepOutcome(
             n=index + 1, do=step.do, by=step.by or "", title=step.contract.help,
@@ -81,12 +81,14 @@ def play(
             continue
         trace.emit("step.started", "engine", n=outcome.n, do=step.do, by=outcome.by)
         started(outcome)
+        faults.step_started(outcome.n, step.do)
         yield from _do(context, scope, step, outcome, places, ("flow", index))
         outcome.end = _ns(context)
         trace.emit(
             "step.finished", "engine", n=outcome.n, do=step.do, by=outcome.by,
             status=outcome.status,
         )  # fmt: skip
+        faults.step_finished(outcome.n, step.do)
         finished(outcome)
         if outcome.failure is not None:
             return

@@ -19,12 +19,12 @@ from devices.settings import AndroidSettings, AppSettings, IosSettings, Registra
 from devices.tokens import token_ref
 from scenarios.engine.fleets import ProvisionedFleet, provision_fleet, start_fleet
 from scenarios.engine.leaks import Secret
-from scenarios.engine.models import Fault, Scenario
 from scenarios.engine.models import Phone as PhoneModel
+from scenarios.engine.models import Scenario
 from scenarios.engine.services import APP_ID, SENDER_ID, Services
 from server.moodle.settings import Role
 from sim.net.links import LINKS
-from sim.world import World
+from sim.surface import World
 
 ADMIN: Final = "admin"
 _SYSTEMS: Final = {"ios": "iOS", "android": "Android"}
@@ -87,13 +87,6 @@ class Population:
         app = self._app_settings("design")
         self._fleet = provision_fleet(self._world, self._services, self._faces, wanted, app)
         self.tokens |= self._fleet.tokens
-
-    def target(self, fault: Fault) -> Phone:
-        """The phone that a fault is about."""
-        name = fault.target.removeprefix("device.")
-        if name != "fleet":
-            return self.phones[name]
-        return self.fleet[fault.select.index if fault.select is not None else 0]
 
     def staff(self) -> list[tuple[Person, Role]]:
         """The accounts that the site has from its start."""

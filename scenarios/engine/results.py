@@ -9,6 +9,7 @@ from rich.text import Text
 
 from devices.tokens import token_ref
 from reports.reading import FORMAT
+from scenarios.engine.faults.plan import FaultOutcome
 from scenarios.engine.invariants import Verdict
 from scenarios.engine.leaks import MIN_LENGTH, Secret
 from scenarios.engine.loader import Cell, ScenarioFile
@@ -35,6 +36,7 @@ class RunResult:
     steps: list[StepOutcome] = field(default_factory=list)
     fates: dict[str, int] = field(default_factory=dict)
     invariants: list[Verdict] = field(default_factory=list)
+    faults: list[FaultOutcome] = field(default_factory=list)
     checks: list[CheckOutcome] = field(default_factory=list)
     observations: dict[str, int] = field(default_factory=dict)
     wire_digest: str = ""
@@ -90,6 +92,17 @@ def summary_of(
         "invariants": [
             {"name": each.name, "holds": each.holds, "violations": list(each.violations)}
             for each in result.invariants
+        ],
+        "faults": [
+            {
+                "id": each.fault.id,
+                "inject": each.fault.inject,
+                "target": each.fault.target,
+                "start_ns": each.started,
+                "end_ns": each.ended,
+                "fired": each.fired,
+            }
+            for each in result.faults
         ],
         "checks": [{"that": each.that, "held": each.held} for each in result.checks],
         "observations": result.observations,

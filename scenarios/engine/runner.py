@@ -31,11 +31,12 @@ from scenarios.engine.places import Places
 from scenarios.engine.play import RunScope, StepOutcome, play
 from scenarios.engine.record import RecordWriter, provenance, resolved, scenario_hash
 from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_of
-from scenarios.engine.server_logs import logs_in_trace
+from scenarios.engine.stage import StageMaker, simulated
 from scenarios.engine.watch import Watch
 from sim.kernel.errors import StandstillError
 from sim.trace.recorder import Event
-from sim.world import UnhandledErrors, World
+from sim.surface import World
+from sim.world import UnhandledErrors
 
 EXIT_CODES: Final = {
     "passed": ExitCode.OK,
@@ -110,12 +111,12 @@ class Runner:
         places = Places(file.path, file.text)
         began, started_at = time.monotonic(), datetime.now(UTC)
         self._progress.run_started(result)
-        epoch = cell.scenario.world.epoch.timestamp()
-        world = World(seed, epoch=epoch, wants_connections=_is_small(cell))
+        stage = self._stages(cell.scenario, seed, record.state, _is_small(cell))
+        world = stage.world
         ledger = Ledger()
         measures = _Measures(ledger, Observations(ledger), Witness(), [])
         watch = Watch(world.env)
-        deployment = Deployment(world, cell.scenario, record.state)
+        deployment = Deployment(stage, cell.scenario, record.state)
         context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
         world.trace.listen(record.trace)
         world.trace.listen(measures.feed)
@@ -123,7 +124,7 @@ class Runner:
             inspector.attach(context, record.path)
         world.trace.listen(watch.feed)
         try:
-            with world, logs_in_trace(world.trace):
+            with world, stage.logs():
                 world.run(deployment.start())
                 self._play(context, result, places)
                 result.virtual_seconds = world.env.now
@@ -144,6 +145,7 @@ class Runner:
             deployment.phones_of_tokens(),
             [leak for path in record.searched_for_leaks for leak in leaks.scan(path)],
         )
+        result.faults = list(deployment.faults.outcomes())
         result.fates = ledger.counts()
         result.observations = measures.observations.all()
         if result.verdict != "interrupted":
@@ -228,6 +230,7 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
     _compare_invariants(expect, evidence, result, places)
     if result.verdict == "failed":
         return  # after half a flow the rest would only fail for the step's sake
+    _compare_faults(result, places)
     fates = expect.fates
     if fates is not None and (fates.when is None or fates.when.holds(scope)):
         for fate, wanted in fates.counts().items():
@@ -251,6 +254,14 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
                 note = ", ".join(_measured(scope, path) for path in names)
                 result.fail(places.failure("check", message, location, note=note))
         result.checks.append(CheckOutcome(condition.that.text, held))
+
+
+def _compare_faults(result: RunResult, places: Places) -> None:
+    note = "with may_not_fire: true this is fine"
+    for index, fault in enumerate(result.faults):
+        if fault.is_missing:
+            where = ("faults", index, "inject")
+            result.fail(places.failure("fault-not-fired", str(fault), where, note=note))
 
 
 def _compare_invariants(

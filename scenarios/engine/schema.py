@@ -8,6 +8,7 @@ one wherever a scenario may have one.
 import json
 from typing import Any, Final
 
+from scenarios.engine.fault_catalog import FAULTS, HOSTS, FaultContract, Parameter
 from scenarios.engine.models import Scenario
 from scenarios.engine.steps_catalog import STEPS, Argument, StepContract
 
@@ -37,6 +38,11 @@ def scenario_schema() -> dict[str, Any]:
         "oneOf": [{"const": name, "description": each.help} for name, each in STEPS.items()]
     }
     step["allOf"] = [_rule(name, contract) for name, contract in STEPS.items()]
+    fault = definitions["Fault"]
+    fault["properties"]["inject"] = {
+        "oneOf": [{"const": name, "description": each.help} for name, each in FAULTS.items()]
+    }
+    fault["allOf"] = [_fault_rule(name, contract) for name, contract in FAULTS.items()]
     return {
         "$schema": DIALECT,
         "title": "Airbed scenario",
@@ -124,6 +130,38 @@ def _argument(argument: Argument) -> dict[str, Any]:
     if argument.type == "boolean":
         return {**told, "anyOf": [{"type": "boolean"}, _REFERENCE]}
     return told
+
+
+def _fault_rule(name: str, contract: FaultContract) -> dict[str, Any]:
+    """What the other keys of a fault with this name may be."""
+    needed = [key for key, each in contract.parameters.items() if each.required]
+    properties: dict[str, Any] = {
+        "with": {
+            "properties": {key: _parameter(each) for key, each in contract.parameters.items()},
+            "required": needed,
+            "additionalProperties": False,
+        },
+        "probability": {"description": f"The probability {contract.share}."},
+        **({} if contract.directed else {"direction": False}),
+        **({} if contract.lasting else {"window": {"properties": {"to": False, "for": False}}}),
+    }
+    return {
+        "if": {"properties": {"inject": {"const": name}}, "required": ["inject"]},
+        "then": {"properties": properties, "required": ["with"] if needed else []},
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    told = {"description": parameter.help}
+    match parameter.type:
+        case "choice":
+            numbers = [int(choice) for choice in parameter.choices if choice.isdigit()]
+            return {**told, "anyOf": [{"enum": [*parameter.choices, *numbers]}, _REFERENCE]}
+        case "count":
+            return {**told, "anyOf": [{"type": "integer", "minimum": 1}, _REFERENCE]}
+        case "hosts":
+            return {**told, "type": "array", "items": {"enum": list(HOSTS)}, "minItems": 1}
+    return {**told, "type": ["string", "integer"]}
 
 
 def _results(contract: StepContract) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import simpy
-from aiohttp import web
 from pydantic import SecretStr
 
 from devices.people import Person
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Apns, Gcm, Scenario
+from scenarios.engine.programs import Program
+from scenarios.engine.stage import Stage
 from server.airnotifier import admin as gateway_admin
 from server.airnotifier.app import create_app as create_gateway
 from server.airnotifier.permissions import Permission
@@ -44,14 +45,13 @@ from server.moodle.settings import (
     UserSettings,
 )
 from server.moodle.site import install as install_site
-from sim.hosts import Host
 from sim.kernel.bridge import as_event
 from sim.net.links import LINKS, Link
-from sim.vendors.apns.service import ApnsService
+from sim.surface import Host
+from sim.vendors.apns.service import PROVIDER_PORT, ApnsService
 from sim.vendors.apns.settings import ApnsSettings
-from sim.vendors.gcm.service import GcmService
+from sim.vendors.gcm.service import HTTPS_PORT, GcmService
 from sim.vendors.gcm.settings import GcmSettings, Project
-from sim.world import World
 
 APP_ID: Final = "com.moodle.moodlemobile"
 SENDER_ID: Final = "694767596569"
@@ -64,8 +64,8 @@ GCM_NAME: Final = "android.googleapis.com"
 GOOGLE_NAME: Final = "android.clients.google.com"
 MTALK_NAME: Final = "mtalk.google.com"
 
-DURABILITY: Final[Durability] = "normal"
-"""Survives the end of a process. No world cuts the power, and waiting for a real disk would be
+NO_POWER_CUT: Final[Durability] = "normal"
+"""Survives the end of a process. Where no fault cuts the power, waiting for a real disk would be
 wall-clock time spent for nothing."""
 
 PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
@@ -75,8 +75,9 @@ PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
 class Services:
     """See the module. `state` is the directory for databases."""
 
-    def __init__(self, world: World, scenario: Scenario, state: Path) -> None:
-        self._world = world
+    def __init__(self, stage: Stage, scenario: Scenario, state: Path) -> None:
+        world = self._world = stage.world
+        self._stage = stage
         self._scenario = scenario
         self._state = state
         network = scenario.world.network
@@ -85,32 +86,32 @@ class Services:
             self.link = Link(network.latency or 0.0, network.jitter or 0.0)
         keys = world.seeds.stream("deployment/keys")
         self.app_key, self.site_key, self._api_key = (keys.randbytes(16).hex() for _ in range(3))
+        self._names: dict[str, tuple[str, ...]] = {}
         self.gateway = self._host("gateway", GATEWAY_NAME)
         self.site = self._host("site", SITE_NAME)
-        apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
-        gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
+        self._apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
+        self._gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
         self.apns = ApnsService(
             _apns_settings(scenario.world.vendors.apns),
-            host_name=apns_host.name,
+            host_name=self._apns_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/apns"),
             provider_tls=world.ca.server_context(
-                world.ca.issue(APNS_NAME, names=[APNS_NAME]), client_certificates=True
+                world.ca.issue(APNS_NAME, names=stage.names_on_certificate(APNS_NAME)),
+                client_certificates=True,
             ),
         )
         project = Project(sender_id=SENDER_ID, api_keys=(self._api_key,))
         self.gcm = GcmService(
             _gcm_settings(scenario.world.vendors.gcm, project),
-            host_name=gcm_host.name,
+            host_name=self._gcm_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/gcm"),
-            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=[GCM_NAME])),
+            provider_tls=world.ca.server_context(
+                world.ca.issue(GCM_NAME, names=stage.names_on_certificate(GCM_NAME))
+            ),
         )
-        self._vendors: dict[Host, ApnsService | GcmService] = {
-            apns_host: self.apns,
-            gcm_host: self.gcm,
-        }
-        self._runners: list[tuple[Host, web.AppRunner]] = []
+        self._servers = stage.servers
         self._gateway_settings = self._make_gateway_settings()
         self._site_settings: SiteSettings
 
@@ -118,36 +119,48 @@ class Services:
 
     def start_vendors(self) -> Generator[simpy.Event, Any, None]:
         """Start the push services, so that phones can be made known to them."""
-        for host, service in self._vendors.items():
-            yield as_event(self._world.env, host.start(service.start))
+        yield self._stage.start_apns(self._apns_host, self.apns)
+        yield self._stage.start_gcm(self._gcm_host, self.gcm)
 
     def start_servers(
         self, staff: Sequence[tuple[Person, Role]]
     ) -> Generator[simpy.Event, Any, None]:
         """Start the gateway and the site, on which the staff have accounts."""
         self._site_settings = self._make_site_settings(staff)
-        yield from self._serve(self.gateway, create_gateway(self._gateway_settings), GATEWAY_PORT)
-        yield from self._serve(self.site, create_site(self._site_settings), 80)
+        gateway = Program("server.airnotifier", self._gateway_settings, create_gateway)
+        yield self._servers.add(self.gateway, gateway, GATEWAY_PORT)
+        site = Program("server.moodle", self._site_settings, create_site)
+        yield self._servers.add(self.site, site, 80)
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
         """Stop everything in good order, the site first."""
-        for host, runner in reversed(self._runners):
-            yield as_event(self._world.env, host.start(runner.cleanup))
-        for host, service in self._vendors.items():
-            yield as_event(self._world.env, host.start(service.stop))
+        yield from self._servers.stop_all()
+        for host, stop in ((self._apns_host, self.apns.stop), (self._gcm_host, self.gcm.stop)):
+            yield as_event(self._world.env, host.start(stop))
 
-    def _serve(
-        self, host: Host, app: web.Application, port: int
-    ) -> Generator[simpy.Event, Any, None]:
-        # No access log: tokens and passwords stand in the addresses of requests.
-        runner = web.AppRunner(app, access_log=None)
+    def crash(self, name: str) -> bool:
+        """Cut the power of `gateway` or `site`; see `Servers.crash`."""
+        return self._servers.crash(name)
 
-        async def start() -> None:
-            await runner.setup()
-            await web.TCPSite(runner, "0.0.0.0", port).start()
+    def stop_server(self, name: str) -> bool:
+        """Stop `gateway` or `site` in good order; see `Servers.stop`."""
+        return self._servers.stop(name)
 
-        yield as_event(self._world.env, host.start(start))
-        self._runners.append((host, runner))
+    def pause(self, name: str) -> bool:
+        """Let `gateway` or `site` stand still; see `Servers.pause`."""
+        return self._servers.pause(name)
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+        self._servers.resume(name)
+
+    def start_again(self, name: str) -> None:
+        """The end of a crash or stop; see `Servers.start_again`."""
+        self._servers.start_again(name)
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names under which a host of this deployment is looked up."""
+        return self._names.get(name, (name,))
 
     # -- in bulk, before the servers start
 
@@ -183,6 +196,15 @@ class Services:
                 database.run_now(site_admin.set_outputs, list(ids.values()), state, outputs)
         database.engine.dispose()
 
+    def outbox_counts(self) -> dict[str, int]:
+        """How many pushes wait in the gateway's outbox for each provider."""
+        if not self._servers.started:
+            return {}
+        database = self._open(self._gateway_settings.database)
+        counts = database.run_now(gateway_admin.outbox_counts)
+        database.engine.dispose()
+        return counts
+
     def user_ids(self) -> dict[str, int]:
         """The site's user ids by user name."""
         database = self._open(self._site_settings.database)
@@ -191,7 +213,7 @@ class Services:
         return ids
 
     def _open(self, url: str) -> Database:
-        return Database(url, durability=DURABILITY)
+        return Database(url, durability=NO_POWER_CUT)
 
     # -- names and secrets
 
@@ -231,15 +253,24 @@ class Services:
         host = self._world.host(name, link=self.link or LINKS["datacentre"])
         for other in names:
             self._world.network.alias(other, host)
+        self._names[name] = (name, *names)
         return host
+
+    def _durability(self, name: str) -> Durability:
+        faults = self._scenario.faults
+        has_crash = any(f.inject == "crash" and f.target == f"host.{name}" for f in faults)
+        return "full" if has_crash else NO_POWER_CUT
 
     def _make_gateway_settings(self) -> GatewaySettings:
         world, wanted = self._world, self._scenario.world.gateway
         certificate = world.ca.issue("airnotifier", uid=APP_ID, environments=["production"])
+        apns_address, apns_port = self._stage.reach(self.gateway, APNS_NAME, PROVIDER_PORT)
+        gcm_address, gcm_port = self._stage.reach(self.gateway, GCM_NAME, HTTPS_PORT)
+        gcm_place = gcm_address if gcm_port == HTTPS_PORT else f"{gcm_address}:{gcm_port}"
         sending = Permission.SEND_NOTIFICATION | Permission.SEND_BROADCAST
         return GatewaySettings(
             database=f"sqlite:///{self._state / 'airnotifier.db'}",
-            durability=DURABILITY,
+            durability=self._durability("gateway"),
             host="0.0.0.0",
             port=GATEWAY_PORT,
             apps=(
@@ -258,13 +289,17 @@ class Services:
                         ),
                     ),
                     apns=ApnsProviderSettings(
+                        host=apns_address,
+                        port=apns_port,
                         ca_file=Path(world.ca.ca_file),
                         cert_file=Path(certificate.cert_file),
                         key_file=Path(certificate.key_file),
                         recovery=wanted.apns.recovery,
                     ),
                     gcm=GcmProviderSettings(
-                        api_key=SecretStr(self._api_key), ca_file=Path(world.ca.ca_file)
+                        url=f"https://{gcm_place}/gcm/send",
+                        api_key=SecretStr(self._api_key),
+                        ca_file=Path(world.ca.ca_file),
                     ),
                 ),
             ),
@@ -272,6 +307,7 @@ class Services:
 
     def _make_site_settings(self, staff: Sequence[tuple[Person, Role]]) -> SiteSettings:
         wanted = self._scenario.world.site
+        address, port = self._stage.reach(self.site, GATEWAY_NAME, GATEWAY_PORT)
         return SiteSettings(
             wwwroot=self.site_url,
             sitename="Airbed School",
@@ -279,7 +315,7 @@ class Services:
             host="0.0.0.0",
             port=80,
             database=f"sqlite:///{self._state / 'moodle.db'}",
-            durability=DURABILITY,
+            durability=self._durability("site"),
             password_hash=PASSWORD_HASH,
             users=[
                 UserSettings(
@@ -293,8 +329,8 @@ class Services:
                 for person, role in staff
             ],
             airnotifier=AirnotifierSettings(
-                url=f"http://{GATEWAY_NAME}",
-                port=GATEWAY_PORT,
+                url=f"http://{address}",
+                port=port,
                 app_name=self._scenario.world.gateway.app,
                 access_key=self.app_key if wanted.gateway_key == "app" else self.site_key,
                 device_access_key=self.app_key,

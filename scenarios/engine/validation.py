@@ -11,9 +11,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from scenarios.engine.diagnostics import Diagnostic, did_you_mean
+from scenarios.engine.fault_model import TARGET_PATTERN
 from scenarios.engine.mistakes import Mistakes
 from scenarios.engine.model_keys import known_keys
-from scenarios.engine.models import TAG_PATTERN, TARGET_PATTERN, Scenario
+from scenarios.engine.models import TAG_PATTERN, Scenario
 from scenarios.engine.nodes import Location, MappingNode, ScalarNode, find, find_key, whole
 from scenarios.engine.quantities import NAME_PATTERN
 from scenarios.engine.references import as_text, has_reference
@@ -61,7 +62,8 @@ _LIMITS: Final = {
 _NAMES: Final = {
     NAME_PATTERN: "names have lowercase letters, digits and _, and start with a letter",
     TAG_PATTERN: "tags have lowercase letters, digits, _ and -",
-    TARGET_PATTERN: "write device.fleet or device.<phone>",
+    TARGET_PATTERN: "write host.<host>, link.<one>-<other>, device.<phone>, device.fleet,"
+    " vendor.apns or vendor.gcm",
 }
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
@@ -149,10 +151,15 @@ def _choice(root: MappingNode, location: Location, context: Mapping[str, Any]) -
     return Diagnostic("bad-value", f"{given} is not possible here", span, hint)
 
 
-def _unknown_step(root: MappingNode, location: Location, context: Mapping[str, Any]) -> Diagnostic:
-    message = f"there is no step '{context['given']}'"
-    hint = did_you_mean(context["given"], context["known"])
-    return Diagnostic("unknown-step", message, find(root, location).span, hint)
+def _unknown(
+    what: str,
+) -> Callable[[MappingNode, Location, Mapping[str, Any]], Diagnostic]:
+    def describe(root: MappingNode, location: Location, context: Mapping[str, Any]) -> Diagnostic:
+        message = f"there is no {what} '{context['given']}'"
+        hint = did_you_mean(context["given"], context["known"])
+        return Diagnostic(f"unknown-{what}", message, find(root, location).span, hint)
+
+    return describe
 
 
 def _condition(root: MappingNode, location: Location, context: Mapping[str, Any]) -> Diagnostic:
@@ -196,7 +203,8 @@ _DESCRIBED: Final = {
     "choice": _choice,
     "union_tag_invalid": _choice,
     "union_tag_not_found": _missing_dist,
-    "unknown_step": _unknown_step,
+    "unknown_step": _unknown("step"),
+    "unknown_fault": _unknown("fault"),
     "expression": _condition,
     "quantity": _told("bad-quantity"),
     "wrong_type": _told("wrong-type"),
