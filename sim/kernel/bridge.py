@@ -54,6 +54,8 @@ def as_future(loop: asyncio.AbstractEventLoop, event: simpy.Event) -> "asyncio.F
             return
         event.defused = True
         error: Any = event.value
+        if not isinstance(error, Exception):
+            raise error  # an interrupt: whoever runs the loop would not see it in a future
         if not future.done():
             future.set_exception(error)
 

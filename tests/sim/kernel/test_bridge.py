@@ -122,3 +122,12 @@ def test_an_event_that_fails_with_nobody_waiting_stops_the_run() -> None:
         world.env.event().fail(LookupError("nobody waits"))
         with pytest.raises(LookupError, match="nobody waits"):
             world.run_until(5)
+
+
+def test_an_interrupt_inside_a_process_ends_the_run() -> None:
+    def interrupted(env: simpy.Environment) -> Generator[simpy.Event, Any, None]:
+        yield env.timeout(1)
+        raise KeyboardInterrupt
+
+    with World(seed=1) as world, pytest.raises(KeyboardInterrupt):
+        world.run(interrupted(world.env))
