@@ -65,7 +65,7 @@ class Path:
             end.address,
             peer.address,
             data,
-            lost=lost or not (end.host.online and peer.host.online),
+            lost=lost or not peer.hears(),
         )
 
     # -- bytes and FIN ----------------------------------------------------------------------
@@ -119,12 +119,14 @@ class Path:
         end._stall(segment)
 
     def _arrive(self, end: StreamEnd, segment: Segment) -> None:
-        before = end._outage
-        numbers = sum(map(len, segment)) or 1
-        end._peer._arrive(segment)
-        if before is not None or end._outage is not None:
+        peer = end._peer
+        gets_through = end._outage is None and peer.hears()
+        if gets_through:
+            # First, so that what is sent in answer acknowledges it.
+            self._network.taps.arrived(end.number, end.direction, sum(map(len, segment)) or 1)
+        peer._arrive(segment)
+        if not gets_through:
             return
-        self._network.taps.arrived(end.number, end.direction, numbers)
         if segment is not FIN and not end._dead and self._acknowledgement_is_lost(end):
             end._stall(None)
 
@@ -152,7 +154,7 @@ class Path:
             self.reset(end, final)
         elif isinstance(final, Close):
             self._close(end, data)
-        elif isinstance(final, Drop) or not (end.host.online and peer.host.online):
+        elif isinstance(final, Drop) or not peer.hears():
             end._retry(outage)
         else:
             extra = judgement.extra if judgement is not None else 0.0
@@ -162,7 +164,7 @@ class Path:
     def _arrive_again(self, end: StreamEnd, outage: "Outage") -> None:
         if end._outage is not outage:
             return
-        if not (end.host.online and end._peer.host.online):
+        if not end._peer.hears():
             end._retry(outage)
             return
         if outage.stalled:
@@ -175,8 +177,12 @@ class Path:
             end._retry(outage)
             return
         end._outage = None
-        for segment in (*outage.stalled, *outage.held):
-            end._dispatch(segment)
+        segments = [*outage.stalled, *outage.held]
+        # What has gathered meanwhile goes as one: TCP cuts its queue anew when it sends it.
+        if data := [piece for segment in segments for piece in segment]:
+            end._dispatch(data)
+        if segments and segments[-1] is FIN:
+            end._dispatch(FIN)
 
     # -- ending it from the middle ------------------------------------------------------------
 

@@ -19,6 +19,10 @@ the waits above 924.6 s in all.
 """
 
 
+_NO_TIME = 1e-6
+"""Seconds that are too short for a wait: added to a large time they may change nothing."""
+
+
 class Backoff:
     """The waits between attempts since something was lost at virtual second `started`.
 
@@ -38,7 +42,7 @@ class Backoff:
         wait = min(FIRST_RETRANSMISSION * 2.0 ** min(self.attempts, 30), MAX_RETRANSMISSION)
         if self.user_timeout is not None:
             remaining = self.user_timeout - (now - self.started)
-            if remaining <= 0:
+            if remaining < _NO_TIME:
                 return None
             wait = min(wait, remaining)
         elif self.attempts > RETRANSMISSIONS:

@@ -101,6 +101,10 @@ class StreamEnd(asyncio.Transport):
         """Whether it is closed, for whatever reason."""
         return self._dead
 
+    def hears(self) -> bool:
+        """Whether what the peer sends gets here, as far as the two hosts are concerned."""
+        return self.host.online and self._peer.host.online
+
     # -- for the layer above ----------------------------------------------------------------
 
     def take(self, segment: Segment) -> None:
