@@ -26,6 +26,7 @@ from scenarios.engine.findings import Event
 from scenarios.engine.loader import load
 from scenarios.engine.observations import Observations
 from scenarios.engine.server_logs import logs_in_trace
+from scenarios.engine.stage import SimulatedStage
 from sim.trace.recorder import line_of
 from sim.world import World
 
@@ -79,7 +80,7 @@ def cpu_seconds(phones: int, messages: int, batch: int) -> float:
         world = World(seed=1, wants_connections=False)
         ledger, opened = Ledger(), Opened()
         observations = Observations(ledger)
-        deployment = Deployment(world, cell.scenario, Path(folder))
+        deployment = Deployment(SimulatedStage(world), cell.scenario, Path(folder))
         with (
             (Path(folder) / "trace.jsonl").open("w") as trace,
             world,

@@ -15,6 +15,7 @@ import simpy
 
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.seeds import Seeds
+from sim.net.faults import Faults
 from sim.net.links import LINKS, Link
 from sim.net.tls import CertificateAuthority
 from sim.trace.recorder import Recorder
@@ -26,9 +27,21 @@ class Host(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def address(self) -> str: ...
+    @property
+    def online(self) -> bool: ...
+    @property
     def env(self) -> SimEnvironment: ...
     @property
     def trace(self) -> Recorder: ...
+    @property
+    def connections(self) -> Mapping[int, Any]:
+        """Its ends of open connections, by number; their `repr` is a line of netstat."""
+
+    @property
+    def listeners(self) -> Mapping[int, Any]:
+        """What listens, by port."""
+
     def start(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> "asyncio.Task[Any]": ...
     def connect(
         self,
@@ -72,6 +85,8 @@ class World(Protocol):
     def host(self, name: str, *, link: Link = LINKS["datacentre"]) -> Host: ...
     @property
     def network(self) -> Network: ...
+    @property
+    def faults(self) -> Faults: ...
     def run(self, main: "simpy.Event | Generator[simpy.Event, Any, Any]") -> Any: ...
     def digest(self) -> str:
         """The wire digest; empty where there is none."""

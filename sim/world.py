@@ -22,7 +22,7 @@ import simpy
 from sim.hosts import Host
 from sim.kernel.bridge import as_future
 from sim.kernel.environment import SimEnvironment
-from sim.kernel.errors import LivelockError
+from sim.kernel.errors import LivelockError, UnhandledErrors
 from sim.kernel.guard import Guard
 from sim.kernel.identity import NumberedTask
 from sim.kernel.loop import SimLoop
@@ -36,17 +36,6 @@ from sim.trace.recorder import Recorder
 
 DEFAULT_EPOCH = 1_367_395_200.0
 """2013-05-01T08:00:00Z in Unix seconds: the day after the design was written down."""
-
-
-class UnhandledErrors(Exception):
-    """Errors in callbacks and tasks that nothing in the world handled; each with what asyncio said
-    of it.
-    """
-
-    def __init__(self, contexts: list[dict[str, Any]]) -> None:
-        self.contexts = contexts
-        lines = [f"{context['message']}: {context.get('exception')!r}" for context in contexts]
-        super().__init__("; ".join(lines))
 
 
 class World:

@@ -24,7 +24,7 @@ from scenarios.engine.models import Fleet as FleetModel
 from scenarios.engine.services import Services
 from server.moodle.admin import NewDevice, NewUser
 from sim.net.links import LINKS
-from sim.world import World
+from sim.surface import World
 
 PHONES_PER_SECOND: Final = 1000
 """Phones switched on per virtual second."""

@@ -6,6 +6,7 @@ from typing import Final
 from scenarios.engine.context import Context
 from sim.net.capture import Capture
 from sim.trace.recorder import Listener
+from sim.world import World
 
 CAPTURE: Final = "capture.pcapng"
 
@@ -33,6 +34,7 @@ class Capturing:
     def attach(self, context: Context, record: Path) -> None:
         """See Inspector."""
         world = context.deployment.world
+        assert isinstance(world, World), "bad usage: a live world has no simulated network"
         self._capture = Capture(record / CAPTURE, world.network, world.ca, epoch=world.epoch)
 
     def detach(self) -> None:

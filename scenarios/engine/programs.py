@@ -1,4 +1,4 @@
-"""A server as a program: what is started, in this process or in one of its own, with which settings.
+"""A server as a program: what is started, in this process or another, with which settings.
 
 A settings file has the names and forms of the server's own settings model; secrets stand in it as
 they are, so it is for its owner's eyes only.

@@ -33,10 +33,9 @@ from scenarios.engine.record import RecordWriter, provenance, resolved, scenario
 from scenarios.engine.results import CheckOutcome, Redactor, RunResult, summary_of
 from scenarios.engine.stage import StageMaker, simulated
 from scenarios.engine.watch import Watch
-from sim.kernel.errors import StandstillError
-from sim.trace.recorder import Event
+from sim.kernel.errors import StandstillError, UnhandledErrors
 from sim.surface import World
-from sim.world import UnhandledErrors
+from sim.trace.recorder import Event
 
 EXIT_CODES: Final = {
     "passed": ExitCode.OK,
@@ -87,6 +86,7 @@ class Runner:
     """Runs cells one after the other and writes their records below `runs`.
 
     `inspectors` look into each world. `made_with` is what the manifests say of code and machine.
+    `stages` makes the place of each run.
     """
 
     def __init__(
@@ -95,11 +95,13 @@ class Runner:
         progress: Progress,
         inspectors: Sequence[Inspector] = (),
         made_with: Mapping[str, Any] | None = None,
+        stages: StageMaker = simulated,
     ) -> None:
         self._runs = runs
         self._progress = progress
         self._inspectors = inspectors
         self._provenance = provenance() if made_with is None else made_with
+        self._stages = stages
 
     def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
         """Run a cell with a seed. An interrupt (Ctrl-C) ends it with what there is so far.
@@ -209,7 +211,7 @@ def _interrupt(world: World, stop: simpy.Event) -> Iterator[None]:
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
-        world.loop.call_soon(_happen, stop)
+        world.loop.call_soon_threadsafe(_happen, stop)  # a real loop sleeps
 
     before = signal.signal(signal.SIGINT, ask)
     try:

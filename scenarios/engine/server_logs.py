@@ -1,9 +1,9 @@
 """Turns the servers' structured logs into events of the trace, while a world runs.
 
 In a simulated world the servers log within this process: a handler takes each record's event and
-fields, and the host on whose behalf the code ran. In a live world they are processes, and the same is
-read from the lines of JSON that they write. Everything that a server or its web framework logs as an
-error (an exception that a request ran into) becomes `server.error`.
+fields, and the host on whose behalf the code ran. In a live world they are processes, and the same
+is read from the lines of JSON that they write. Everything that a server or its web framework logs
+as an error (an exception that a request ran into) becomes `server.error`.
 """
 
 import json

@@ -8,7 +8,7 @@ network at that moment, so that nobody is told; whoever ends this process ends t
 import asyncio
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +47,7 @@ class ServerProcesses:
     """
 
     def __init__(
-        self, world: LiveWorld, logs: ServerLogs, state: Path, ports: dict[str, int]
+        self, world: LiveWorld, logs: ServerLogs, state: Path, ports: Mapping[str, int]
     ) -> None:
         self._world = world
         self._logs = logs
@@ -64,6 +64,11 @@ class ServerProcesses:
             host, program, port, self._ports.get(host.name, 0)
         )
         return self._world.env.process(self._start(known))
+
+    @property
+    def started(self) -> bool:
+        """Whether any was ever started."""
+        return bool(self._servers)
 
     def crash(self, name: str) -> bool:
         """Cut the power of the host. False if it was off."""
@@ -95,17 +100,26 @@ class ServerProcesses:
                 known.host.boot()
             self._world.env.process(self._start(known))
 
+    def pause(self, name: str) -> bool:
+        """SIGSTOP. False if the server does not run."""
+        known = self._servers[name]
+        if known.process is None or known.host.state != "running":
+            return False
+        known.host.pause()
+        return True
+
+    def resume(self, name: str) -> None:
+        """SIGCONT, unless it has been killed meanwhile."""
+        host = self._servers[name].host
+        if host.state == "paused":
+            host.resume()
+
     def stop_all(self) -> Generator[simpy.Event, Any, None]:
         """Stop what runs in good order, the last one first."""
         for known in reversed(self._servers.values()):
             process, known.process = known.process, None
             if process is not None and known.host.state == "running":
                 yield from self._stop(known.host, process)
-
-    def running(self, name: str) -> bool:
-        """Whether the server's process is there and has not ended by itself."""
-        process = self._servers[name].process
-        return process is not None and not process.ended.done()
 
     # -- one process
 

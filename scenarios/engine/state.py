@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from scenarios.engine.context import Context
 from scenarios.engine.results import Redactor
-from sim.hosts import Host
+from sim.surface import Host
 
 MAX_HOSTS: Final = 12
 """Shown one by one; the phones of a fleet beyond are counted."""

@@ -1,5 +1,7 @@
 """Errors of the kernel that code outside it may want to tell apart."""
 
+from typing import Any
+
 
 class KernelError(RuntimeError):
     """Base of all errors the kernel raises by itself."""
@@ -15,3 +17,14 @@ class LivelockError(KernelError):
 
 class EscapeError(KernelError):
     """Code inside the world reached for something real: a thread, a process, a sleep, a socket."""
+
+
+class UnhandledErrors(Exception):
+    """Errors in callbacks and tasks that nothing in the world handled; each with what asyncio said
+    of it.
+    """
+
+    def __init__(self, contexts: list[dict[str, Any]]) -> None:
+        self.contexts = contexts
+        lines = [f"{context['message']}: {context.get('exception')!r}" for context in contexts]
+        super().__init__("; ".join(lines))

@@ -65,7 +65,7 @@ class _Attempt:
 
     def _arrived(self) -> None:
         wire = self._wire
-        address = wire.server.ports.get(wire.port)
+        address = wire.server.listeners.get(wire.port)
         if address is None:
             self._later(self._refused)
             return

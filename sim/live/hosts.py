@@ -20,6 +20,7 @@ import simpy
 from sim.kernel.context import current_host
 from sim.live.dial import dial
 from sim.live.ends import LocalEnd
+from sim.live.proxy import LOOPBACK
 from sim.net.links import Link
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ class LiveHost:
 
     def __init__(self, name: str, network: "LiveNetwork", link: Link) -> None:
         self.name = name
+        self.address = LOOPBACK
         self.network = network
         self.link = link
         self.online = True
-        self.ports: dict[int, RealAddress] = {}
+        self.listeners: dict[int, RealAddress] = {}
         """Port of the scenario's world -> where the real socket listens."""
         self.connections: dict[int, Lane] = {}
         """This host's ends of open connections, by number."""
@@ -70,7 +72,7 @@ class LiveHost:
 
     def listens(self, port: int, address: str, real_port: int) -> None:
         """What is dialled as this host's `port` is answered by that real socket."""
-        self.ports[port] = (address, real_port)
+        self.listeners[port] = (address, real_port)
 
     # -- hosts whose code is a process of its own
 

@@ -88,6 +88,12 @@ class Lane:
         self._blocked = False
         self._paused = False
 
+    def __repr__(self) -> str:
+        wire = self.wire
+        state = "held" if self._backoff is not None else "ended" if self.ended else "open"
+        ends = f"{wire.client.name} -> {wire.server.name}:{wire.port}"
+        return f"<Lane {wire.number} of {self.host.name} [{state}] {ends}, {self._size} bytes>"
+
     def push(self, item: bytes) -> None:
         """The source sends data, `FIN` or `RST`."""
         if self.ended:

@@ -1,6 +1,6 @@
 """The names, paths and connections of a live world.
 
-A host's name stands for real sockets on loopback: `LiveHost.ports` says where each port of the
+A host's name stands for real sockets on loopback: `LiveHost.listeners` says where each port of the
 scenario's world really is. Code in this process connects by `LiveHost.connect`; a server process is
 given `route(...)`, the address of a proxy here. Both ways the bytes pass a `Wire`.
 """

@@ -65,7 +65,7 @@ class Proxy:
         network, loop = self._network, self._network.loop
         wire = Wire(network, self._client, self._server, self._port)
         _, near = await loop.connect_accepted_socket(SocketEnd, sock)
-        address = self._server.ports.get(self._port)
+        address = self._server.listeners.get(self._port)
         judgement = wire.judge(0, Kind.SYN)
         try:
             if address is None or _refused(judgement):

@@ -20,6 +20,7 @@ from typing import Any, cast
 import simpy
 
 from sim.kernel.bridge import as_future
+from sim.kernel.errors import UnhandledErrors
 from sim.kernel.seeds import Seeds
 from sim.live.environment import WallClockEnvironment
 from sim.live.hosts import LiveHost
@@ -43,11 +44,10 @@ class LiveWorld:
         self.faults = Faults(cast(Any, self.network))
         self.ca = CertificateAuthority(self.seeds)
         self.hosts: dict[str, LiveHost] = {}
-        self.errors: list[dict[str, Any]] = []
-        """What callbacks and tasks raised and nobody handled, with what asyncio said of it."""
+        self._errors: list[dict[str, Any]] = []
         self._failure: asyncio.Future[None] = self.loop.create_future()
         self._on_exit: list[Callable[[], None]] = []
-        self.loop.set_exception_handler(lambda _loop, context: self.errors.append(context))
+        self.loop.set_exception_handler(lambda _loop, context: self._errors.append(context))
 
     def __enter__(self) -> "LiveWorld":
         return self
@@ -68,6 +68,8 @@ class LiveWorld:
             self._failure.cancel()
             self.loop.close()
             self.ca.close()
+        if error is None and self._errors:
+            raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
 
     def at_exit(self, clean_up: Callable[[], None]) -> None:
         """Call this when the world ends, however it ends; the last one first."""
@@ -102,7 +104,7 @@ class LiveWorld:
 
     def _fail(self, error: Exception) -> None:
         if self._failure.done():
-            self.errors.append({"message": "an event's callback failed", "exception": error})
+            self._errors.append({"message": "an event's callback failed", "exception": error})
         else:
             self._failure.set_exception(error)
 

@@ -15,6 +15,7 @@ from scenarios.engine.observations import Observations
 from scenarios.engine.places import Places
 from scenarios.engine.play import StepOutcome, play
 from scenarios.engine.server_logs import logs_in_trace
+from scenarios.engine.stage import SimulatedStage
 from scenarios.engine.watch import Watch
 from sim.net import digest
 from sim.world import World
@@ -103,7 +104,7 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TappedRun]
         ledger, watch = Ledger(), Watch(world.env)
         for listener in (ledger.feed, watch.feed):
             world.trace.listen(listener)
-        deployment = Deployment(world, cell.scenario, tmp_path_factory.mktemp("state"))
+        deployment = Deployment(SimulatedStage(world), cell.scenario, tmp_path_factory.mktemp("state"))
         context = Context(cell.scenario, deployment, ledger, Observations(ledger), watch)
         steps: dict[str, StepOutcome] = {}
         places = Places(file.path, file.text)

@@ -9,7 +9,8 @@ import pytest
 
 from sim.kernel.context import current_host
 from sim.net.links import Link
-from sim.world import UnhandledErrors, World
+from sim.kernel.errors import UnhandledErrors
+from sim.world import World
 
 
 def test_run_takes_a_coroutine_function_a_process_an_event_or_a_generator() -> None:
