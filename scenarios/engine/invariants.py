@@ -4,6 +4,8 @@
 `causal_order`      no hop happens before its cause; time does not go back
 `no_token_leak`     no token, key, password or text in a log, trace or record; no notification on
                     a phone, or for a user, other than the addressee
+`no_needless_duplicate`  a user saw a notification twice only where the gateway could not know that
+                    it had arrived: a connection ended without a word, a server died
 `bad_token_pruned`  a token that a push service called invalid is no longer at the gateway
 
 A violation is a sentence for people. It never contains the secret that it is about.
@@ -96,7 +98,9 @@ def _conservation(evidence: Evidence) -> Iterator[str]:
         yield finding.text
     for notification in evidence.ledger.notifications:
         gave_up = notification.gateway in (AtGateway.REJECTED, AtGateway.EXPIRED)
-        if gave_up and notification.fate is Fate.DELIVERED:
+        # What was in doubt when the gateway gave it up may have arrived all the same.
+        knew = not notification.in_doubt and notification.forced == 0
+        if gave_up and knew and notification.fate is Fate.DELIVERED:
             yield f"{_name(notification)} was given up by the gateway and reached a phone"
 
 
@@ -138,6 +142,15 @@ def _no_token_leak(evidence: Evidence) -> Iterator[str]:
                 yield f"{_name(notification)} reached {copy.phone}; its token belongs to {owner}"
 
 
+def _no_needless_duplicate(evidence: Evidence) -> Iterator[str]:
+    for notification in evidence.ledger.notifications:
+        if notification.needless:
+            yield (
+                f"{_name(notification)} was taken as new {notification.duplicates + 1} times, and"
+                f" only {notification.forced} repetitions were forced"
+            )
+
+
 def _bad_token_pruned(evidence: Evidence) -> Iterator[str]:
     for token_ref, reason in evidence.witness.bad_tokens.items():
         yield f"token {token_ref} was rejected ({reason}) and is still at the gateway"
@@ -152,5 +165,6 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "conservation": _conservation,
     "causal_order": _causal_order,
     "no_token_leak": _no_token_leak,
+    "no_needless_duplicate": _no_needless_duplicate,
     "bad_token_pruned": _bad_token_pruned,
 }

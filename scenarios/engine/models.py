@@ -259,7 +259,13 @@ class Expect(_Section):
 
     fates: Fates | None = None
     invariants: list[
-        Literal["conservation", "causal_order", "no_token_leak", "bad_token_pruned"]
+        Literal[
+            "conservation",
+            "causal_order",
+            "no_token_leak",
+            "no_needless_duplicate",
+            "bad_token_pruned",
+        ]
     ] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
 

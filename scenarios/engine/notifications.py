@@ -117,6 +117,11 @@ class Notification:
     dispatched: int | None = None
     completed: int | None = None
     attempts: int = 0
+    in_doubt: bool = False
+    """The gateway has sent it and cannot know whether it arrived: the connection ended without a
+    word, the answer is missing, or the gateway itself died or was stopped."""
+    forced: int = 0
+    """How often it was sent again for that reason: so many duplicates are the protocol's doing."""
     vendor_rejected: bool = False
     suppressed: bool = False
     refused: bool = False
@@ -173,6 +178,11 @@ class Notification:
         return max(0, sum(copy.receipts for copy in self.copies) - 1)
 
     @property
+    def needless(self) -> int:
+        """How many of the duplicates nothing forced the gateway to risk."""
+        return max(0, self.duplicates - self.forced)
+
+    @property
     def in_motion(self) -> bool:
         """Whether something still has to happen to it without anybody's doing.
 
@@ -192,6 +202,11 @@ class OpenHops:
     Several in the order of sending where a gateway gives all the same identifier (2013: zero)."""
     answers: dict[str, Copy] = field(default_factory=dict)
     """GCM: by message id, until the gateway has read it."""
+
+    def open(self, connection: str) -> None:
+        """The gateway has a new connection to APNs: an older one by that name is long gone."""
+        for key in [key for key in self.in_flight if key[0] == connection]:
+            del self.in_flight[key]
 
     def send(self, connection: str, identifier: int, notification: Notification) -> None:
         """The gateway wrote it to a connection to APNs."""

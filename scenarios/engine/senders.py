@@ -4,10 +4,13 @@ Here notifications come into being. A push that the site asks for is first seen 
 log (accepted or refused) and a moment later in the site's, with the number that the gateway
 answered; the two become one notification. What the site never claims was asked for by somebody
 else: a broadcast, or a direct request.
+
+What the site heard nothing of, because a server died or the network failed, is joined at the end
+of the run, by token: which push it was is written nowhere.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from scenarios.engine.findings import Event, Findings
 from scenarios.engine.notifications import AtGateway, Notification, OpenHops
@@ -27,6 +30,11 @@ class Senders:
             "push.accepted": self._push_accepted,
             "broadcast.accepted": self._broadcast_accepted,
             "push.dispatched": self._push_dispatched,
+            "push.retry": self._push_retry,
+            "provider.connected": self._provider_connected,
+            "host.crashed": self._server_ended,
+            "server.stopped": self._server_ended,
+            "device.registered": self._device_registered,
             "push.completed": self._push_completed,
             "push.abandoned": self._push_abandoned,
             "push.rejected": self._push_rejected,
@@ -41,7 +49,13 @@ class Senders:
         """Messages for which the site has neither sent nor suppressed anything yet."""
         self._refused: dict[str | None, list[Notification]] = {}
         self._unclaimed: dict[str, list[Notification]] = {}
+        self._unanswered: list[Notification] = []
+        """What the site asked for without an answer."""
         self._broadcasts: dict[str, tuple[int, int]] = {}
+        self._users: dict[str, str] = {}
+        """Token reference -> user, where the site has registered the device."""
+        self._gateway: str | None = None
+        self._gateway_has_ended = False
         self._told_before = False
 
     def sent_before(self, token_ref: str, t: int) -> Notification | None:
@@ -54,6 +68,7 @@ class Senders:
 
     def close(self) -> None:
         """The end: a message without any notification is one that the site lost."""
+        self._claim_late()
         for message in self._silent:
             t, user = self._messages[message]
             notification = self._create(t, origin="message", message=message, user=user)
@@ -69,7 +84,46 @@ class Senders:
         self.notifications.append(notification)
         return notification
 
+    def _claim_late(self) -> None:
+        """Join what the site asked for, and heard nothing of, to pushes that nobody claimed."""
+        for asked in self._unanswered:
+            push = self._unclaimed_since(asked.created, token_ref=asked.token_ref)
+            if push is not None:
+                push.origin, push.created = "message", asked.created
+                push.message, push.device, push.user = asked.message, asked.device, asked.user
+                self.notifications.remove(asked)
+        self._unanswered.clear()
+        for message in list(self._silent):
+            t, user = self._messages[message]
+            push = self._unclaimed_since(t, user=user)
+            if push is not None:
+                push.origin, push.created = "message", t
+                push.message, push.user = message, user
+                del self._silent[message]
+        for number, notification in enumerate(self.notifications, 1):
+            notification.number = number
+
+    def _unclaimed_since(
+        self, t: int, *, token_ref: str | None = None, user: str | None = None
+    ) -> Notification | None:
+        """The first push that nobody claimed, for that token, or for a phone of that user."""
+        for notification in self.notifications:
+            seen = notification.accepted or notification.dispatched
+            if notification.origin != "direct" or seen is None or seen < t:
+                continue
+            known = notification.token_ref
+            if known is None and notification.copies:
+                known = notification.copies[0].token_ref
+            if known is None:
+                continue
+            if known == token_ref or (user is not None and self._users.get(known) == user):
+                return notification
+        return None
+
     # The site
+
+    def _device_registered(self, t: int, event: Event) -> None:
+        self._users[str(event["token_ref"])] = str(event["user"])
 
     def _message_created(self, t: int, event: Event) -> None:
         message = str(event["message"])
@@ -108,6 +162,7 @@ class Senders:
                 notification.reason = f"status {status}"
             else:
                 notification.reason = str(event.get("error") or "no answer from the gateway")
+                self._unanswered.append(notification)
         notification.origin = "message"
         notification.created = min(notification.created, started)
         notification.message = message
@@ -164,7 +219,22 @@ class Senders:
         self._refused.setdefault(token_ref, []).append(notification)
         notification.hop(t, f"the gateway refused it: {reason}")
 
+    def _server_ended(self, t: int, event: Event) -> None:
+        """Whatever the gateway has sent and not ticked off for good, it may send again."""
+        if event["host"] != self._gateway:
+            return
+        self._gateway_has_ended = True
+        for notification in self._pushes.values():
+            ended = notification.completed
+            unwritten = ended is not None and t - ended <= UNWRITTEN_FOR
+            if notification.dispatched is not None and (ended is None or unwritten):
+                notification.in_doubt = True
+
+    def _provider_connected(self, t: int, event: Event) -> None:
+        self._hops.open(str(event["connection"]))
+
     def _push_accepted(self, t: int, event: Event) -> None:
+        self._gateway = str(event["host"])
         push, token_ref = str(event["push"]), str(event["token_ref"])
         broadcast = event.get("broadcast")
         notification = self._create(
@@ -192,6 +262,11 @@ class Senders:
 
     def _push_of(self, t: int, event: Event) -> Notification | None:
         notification = self._pushes.get(str(event["push"]))
+        if notification is None and self._gateway_has_ended:
+            # Committed in the very moment in which the gateway died, before it could say so.
+            push = str(event["push"])
+            notification = self._create(t, origin="direct", push=push, gateway=AtGateway.HELD)
+            self._pushes[push] = notification
         if notification is None:
             self._cause(t, f"{event['kind']} for push {event['push']}, never accepted")
         return notification
@@ -201,11 +276,21 @@ class Senders:
         if notification is None:
             return
         notification.attempts += 1
+        if notification.in_doubt:
+            notification.forced += 1
+            notification.in_doubt = False
+        notification.gateway = AtGateway.HELD
         notification.dispatched = t if notification.dispatched is None else notification.dispatched
         notification.provider = str(event["provider"])
         if event.get("identifier") is not None:
             self._hops.send(str(event["connection"]), int(event["identifier"]), notification)
         notification.hop(t, f"the gateway sent it to {notification.provider}")
+
+    def _push_retry(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.in_doubt |= not _says_it_was_not_taken(str(event["reason"]))
+            notification.hop(t, f"the gateway will send it again: {event['reason']}")
 
     def _push_completed(self, t: int, event: Event) -> None:
         notification = self._push_of(t, event)
@@ -245,6 +330,24 @@ class Senders:
 
     def _cause(self, t: int, text: str) -> None:
         self._findings.add("cause", t, text)
+
+
+_NOT_TAKEN: Final = frozenset({"Unavailable", "InternalServerError", "DeviceMessageRateExceeded"})
+"""GCM's results for a message that it did not take."""
+
+UNWRITTEN_FOR: Final = 1_000_000_000
+"""Nanoseconds after a push was ticked off in which a power cut may undo that: completions are
+written together, a moment later."""
+
+_SILENCE: Final = frozenset({"connection_closed", "malformed_answer"})
+
+
+def _says_it_was_not_taken(reason: str) -> bool:
+    """Whether the push service itself said that it had not taken what is sent again.
+
+    APNs' statuses and HTTP's are in lower case; an exception's name says that there was no answer.
+    """
+    return reason in _NOT_TAKEN or (reason.islower() and reason not in _SILENCE)
 
 
 def _take(table: dict[Any, list[Notification]], key: Any, notification: Notification) -> None:

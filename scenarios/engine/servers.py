@@ -66,6 +66,7 @@ class Servers:
         runner, server.runner = server.runner, None
         if runner is None or server.host.state != "running":
             return False
+        self._world.trace.emit("server.stopped", name)
         server.stopping = self._world.env.process(self._clean_up(server.host, runner))
         return True
 
