@@ -102,6 +102,8 @@ def events_of_line(text: bytes) -> list[tuple[float, str, Mapping[str, Any]]] | 
     logger, level = str(line["log"]), logging.getLevelName(str(line["level"]).upper())
     named = logger in ("airnotifier", "moodle") and _EVENT.fullmatch(str(line["event"]))
     fields = {name: value for name, value in line.items() if name not in _HEAD}
+    if "host" in fields:  # an event's host is the name of the machine; this is where it listens
+        fields["address"] = fields.pop("host")
     error = _place_in(str(line["traceback"])) if "traceback" in line else None
     level = level if isinstance(level, int) else logging.ERROR
     told = _told(logger, level, str(line["event"]) if named else None, fields, error)

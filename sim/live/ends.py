@@ -9,7 +9,6 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 from sim.live.lane import FIN, RST, Lane
@@ -19,11 +18,11 @@ _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
 class SocketEnd(asyncio.Protocol):
-    """A real connection. Takes nothing in before `attach`; `opened` is called once it is there."""
+    """A real connection. What comes before `attach` waits for it."""
 
-    def __init__(self, opened: Callable[["SocketEnd"], None] | None = None) -> None:
+    def __init__(self) -> None:
         self.gone = False
-        self._opened = opened
+        self._early: list[bytes] = []
         self._out: Lane | None = None
         self._incoming: Lane | None = None
         self._finished = False
@@ -33,10 +32,8 @@ class SocketEnd(asyncio.Protocol):
     def attach(self, outgoing: Lane, incoming: Lane) -> None:
         """What is read here goes into `outgoing`; what comes out of `incoming` is written here."""
         self._out, self._incoming = outgoing, incoming
-        if self.gone:
-            outgoing.push(RST)
-        else:
-            self.resume()
+        for item in self._early:
+            outgoing.push(item)
 
     def address(self, which: str) -> str:
         """`sockname` or `peername` as `address:port`."""
@@ -47,28 +44,22 @@ class SocketEnd(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()
-        if self._opened is not None:
-            self._opened(self)
 
     def data_received(self, data: bytes) -> None:
-        assert self._out is not None
-        self._out.push(data)
+        self._send(data)
 
     def eof_received(self) -> bool:
-        assert self._out is not None
         self._eof = True
-        self._out.push(FIN)
+        self._send(FIN)
         return not self._finished
 
     def connection_lost(self, exc: Exception | None) -> None:
         was_reset = self.gone or exc is not None
         self.gone = True
-        if self._out is None:
-            return
         if exc is not None:
-            self._out.push(RST)
-        self._out.source_gone("rst" if was_reset else "fin")
+            self._send(RST)
+        if self._out is not None:
+            self._out.source_gone("rst" if was_reset else "fin")
 
     def pause_writing(self) -> None:
         if self._incoming is not None:
@@ -77,6 +68,12 @@ class SocketEnd(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._incoming is not None:
             self._incoming.unblock()
+
+    def _send(self, item: bytes) -> None:
+        if self._out is None:
+            self._early.append(item)
+        else:
+            self._out.push(item)
 
     # -- from the lanes
 
