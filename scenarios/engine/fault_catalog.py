@@ -89,7 +89,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         "every segment takes longer",
         live=True,
         latency=Parameter("duration", "how much longer, one way", required=True),
-        jitter=Parameter("duration", "at most this much more or less", default="0"),
+        jitter=Parameter("duration", "at most this much more or less", default="0s"),
     ),
     "jitter": _network(
         "every segment takes longer, each by another time",
@@ -116,20 +116,20 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         "connections are reset at both ends",
         live=True,
         directed=False,
-        timeout=Parameter("duration", "how long after the beginning of each", default="0"),
+        timeout=Parameter("duration", "how long after the beginning of each", default="0s"),
     ),
     "timeout": _network(
         "no bytes get through",
         live=True,
-        timeout=Parameter("duration", "then the connection is reset; 0: never", default="0"),
+        timeout=Parameter("duration", "then the connection is reset; 0: never", default="0s"),
     ),
     "slow_close": _network("the end of a connection arrives late", live=True, delay=_DELAY),
     "slicer": _network(
         "segments arrive in pieces",
         live=True,
         average_size=Parameter("size", "of a piece", required=True),
-        size_variation=Parameter("size", "at most this much more or less", default="0"),
-        delay=Parameter("duration", "between two pieces", default="0"),
+        size_variation=Parameter("size", "at most this much more or less", default="0B"),
+        delay=Parameter("duration", "between two pieces", default="0s"),
     ),
     "limit_data": _network(
         "a connection ends after so many bytes",

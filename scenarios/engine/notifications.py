@@ -235,6 +235,8 @@ _PREFERENCE = (
 
 
 def _fate_of_copy(copy: Copy) -> Fate:
+    if copy.receipts:
+        return Fate.DELIVERED  # the app may have gone since
     if copy.undeliverable or copy.state is AtVendor.UNDELIVERABLE:
         return Fate.UNDELIVERABLE
     if copy.received is not None:

@@ -39,6 +39,8 @@ class Receivers:
         self._on_wire: dict[tuple[str, str, str], Copy] = {}
         self._on_phone: dict[tuple[str, str], Copy] = {}
         self._sessions: dict[tuple[str, str], str] = {}
+        self._is_new = False
+        """Whether what a phone received last was new to it."""
 
     def _vendor_accepted(self, t: int, event: Event) -> None:
         service, nid = str(event["service"]), str(event["nid"])
@@ -120,7 +122,8 @@ class Receivers:
             self._cause(t, text)
             return
         copy.received = t if copy.received is None else copy.received
-        copy.receipts += 0 if event.get("duplicate") else 1
+        self._is_new = not event.get("duplicate")
+        copy.receipts += self._is_new
         copy.phone = str(event["host"])
         self._on_phone[copy.phone, str(event["mid"])] = copy
         if copy.notification is not None:
@@ -143,6 +146,8 @@ class Receivers:
         if copy is None and "service" in event:
             copy = self._wire(event)
         if copy is not None:
+            if self._is_new and copy.receipts:
+                copy.receipts -= 1  # it came to the phone, and nobody there took it
             copy.undeliverable = True
             copy.phone = str(event["host"])
 

@@ -279,7 +279,8 @@ class Senders:
         if notification.in_doubt:
             notification.forced += 1
             notification.in_doubt = False
-        notification.gateway = AtGateway.HELD
+        if notification.gateway is AtGateway.COMPLETED:
+            notification.gateway = AtGateway.HELD
         notification.dispatched = t if notification.dispatched is None else notification.dispatched
         notification.provider = str(event["provider"])
         if event.get("identifier") is not None:
