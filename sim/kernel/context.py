@@ -1,11 +1,41 @@
-"""Which host the running code belongs to.
+"""Which host the running code belongs to, and in which of the host's lives.
 
 The host is read from the context, not from the task: since Python 3.12 libraries make eager tasks
 without asking the loop, but a context is inherited by everything that is started from it.
 """
 
+import asyncio
 from contextvars import ContextVar
+from enum import Enum
 from typing import Any
+from weakref import WeakSet
+
+
+class LifeState(Enum):
+    """Whether the code of a life runs."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    OVER = "over"
+
+
+class Life:
+    """A host between power on and power off. The loop runs its code only while it is running."""
+
+    __slots__ = ("generators", "parked", "state")
+
+    def __init__(self) -> None:
+        self.state = LifeState.RUNNING
+        self.parked: list[asyncio.Handle] = []
+        """Callbacks whose turn has come while it was not running. A life that is over keeps them,
+        so that nothing is collected that would run code when it goes.
+        """
+        self.generators: WeakSet[Any] = WeakSet()
+        """Asynchronous generators that its code has begun."""
+
 
 current_host: ContextVar[Any] = ContextVar("current_host")
 """The `sim.hosts.Host` whose code is running. Unset outside any host."""
+
+current_life: ContextVar[Life] = ContextVar("current_life")
+"""The life of that host to which the code belongs."""

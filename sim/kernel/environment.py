@@ -51,6 +51,8 @@ class SimEnvironment(simpy.Environment):
     def __init__(self, start: float = 0.0) -> None:
         super().__init__(start)
         self._cancelled = 0
+        self.skews: dict[Any, Callable[[float], float]] = {}
+        """Hosts whose calendar clock is wrong: seconds to add to the right time, by `now`."""
 
     def call_at(self, when: float, function: Callable[..., Any], *arguments: Any) -> Call:
         """Call `function(*arguments)` at virtual second `when` (the past means now)."""

@@ -29,6 +29,7 @@ import aiohttp.connector
 from aiohttp._websocket import writer as websocket_writer
 from sqlalchemy.util import queue as sqlalchemy_queue
 
+from sim.kernel.context import current_host
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import EscapeError
 from sim.kernel.identity import NumberedTask, numbered_hash, restart_numbers
@@ -126,15 +127,20 @@ class Guard:
 
     def _patch_clocks(self) -> None:
         environment, epoch = self._environment, self._epoch
+        skews = environment.skews
 
         def calendar() -> float:
+            if skews:
+                skew = skews.get(current_host.get(None))
+                if skew is not None:
+                    return epoch + environment._now + skew(environment._now)
             return epoch + environment._now
 
         def monotonic() -> float:
             return environment._now
 
         def calendar_ns() -> int:
-            return round((epoch + environment._now) * 1e9)
+            return round(calendar() * 1e9)
 
         def monotonic_ns() -> int:
             return round(environment._now * 1e9)

@@ -13,6 +13,8 @@ from collections.abc import Coroutine
 from itertools import count
 from typing import Any
 
+from sim.kernel.context import current_life
+
 _numbers = count(1)
 
 # Spreads consecutive numbers over a set's slots and keeps the result a positive machine word.
@@ -46,9 +48,14 @@ class NumberedTask(asyncio.Task[Any]):
     goes on. On 3.11 there are none, and the same seed must give the same order on both.
     """
 
-    __slots__ = ("_number",)
+    __slots__ = ("_number", "life")
 
     _number: int
+
+    def __init__(self, coro: Any, **options: Any) -> None:
+        context = options.get("context")
+        self.life = current_life.get(None) if context is None else context.get(current_life)
+        super().__init__(coro, **options)
 
     if sys.version_info >= (3, 12):
 

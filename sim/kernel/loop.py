@@ -20,6 +20,7 @@ from contextvars import Context
 from itertools import count
 from typing import Any, NoReturn, Protocol
 
+from sim.kernel.context import Life, LifeState, current_life
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import EscapeError, LivelockError, StandstillError
 from sim.kernel.identity import NumberedFuture, NumberedTask
@@ -61,6 +62,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._cancelled_timers = 0
         self._turns_at_instant = 0
         self._instant = -1.0
+        self._lives_differ = False
 
     # -- time and order ---------------------------------------------------------------------
 
@@ -148,10 +150,52 @@ class SimLoop(asyncio.BaseEventLoop):
                 self._cancelled_timers -= 1
             else:
                 ready.append(timer)
+        if self._lives_differ:
+            self._run_the_living(len(ready))
+            return
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+
+    def _run_the_living(self, count: int) -> None:
+        """Run the next `count` callbacks, except those of lives that do not run."""
+        ready = self._ready  # type: ignore[attr-defined]
+        for _ in range(count):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            life = handle._context.get(current_life)
+            if life is None or life.state is LifeState.RUNNING:
+                handle._run()
+            else:
+                life.parked.append(handle)
+
+    def halt(self, life: Life, state: LifeState) -> None:
+        """From now on no code of this life runs, to the end of its current step at the most."""
+        life.state = state
+        self._lives_differ = True
+        ready = self._ready  # type: ignore[attr-defined]
+        for position, handle in enumerate(ready):
+            # In place: the turn that is under way counts on their number.
+            if not handle._cancelled and handle._context.get(current_life) is life:
+                life.parked.append(handle)
+                ready[position] = asyncio.Handle(_nothing, (), self, Context())
+        if state is LifeState.OVER:
+            for generator in life.generators:
+                self._asyncgens.discard(generator)  # type: ignore[attr-defined]
+
+    def carry_on(self, life: Life) -> None:
+        """Let the code of a paused life run again: first what has come due meanwhile."""
+        life.state = LifeState.RUNNING
+        self._ready.extend(life.parked)  # type: ignore[attr-defined]
+        life.parked.clear()
+
+    def _asyncgen_firstiter_hook(self, agen: Any) -> None:
+        super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]
+        life = current_life.get(None)
+        if life is not None:
+            life.generators.add(agen)
 
     def _refuse_livelock(self, follower: object) -> NoReturn:
         raise LivelockError(
@@ -239,6 +283,10 @@ class SimLoop(asyncio.BaseEventLoop):
     async def sendfile(self, transport: Any, file: Any, *args: Any, **options: Any) -> NoReturn:
         """Always `NotImplementedError`, which makes aiohttp copy the file by itself."""
         raise NotImplementedError("the simulated network has no sendfile")
+
+
+def _nothing() -> None:
+    """Stands in the queue for a callback that was taken out of it."""
 
 
 def _run_inline(

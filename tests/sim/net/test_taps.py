@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_a_tap_sees_a_connection_from_its_first_segment_to_its_last() -> None:
         client = (exchange.client_host.address, syn.source_port)
         assert (syn.source, syn.source_port) == (answer.target, answer.target_port) == client
         assert (syn.target, syn.target_port) == (exchange.server_host.address, 80)
-        assert answer.sent - syn.sent == LATENCY
+        assert answer.sent - syn.sent == pytest.approx(LATENCY)
         assert [segment.flags for segment in told] == [2, 18, 16, 24, 24, 24, 17, 17]
         assert not any(segment.lost or segment.retransmission for segment in told)
 
