@@ -22,6 +22,7 @@ h1 { font-size: 22px; margin: 0 0 4px; }
   border-left: 4px solid var(--problem); font-size: 13px; }
 figure { margin: 0; overflow-x: auto; } figcaption { margin: 10px 0 22px; color: var(--soft); }
 svg { display: block; font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+@media (min-width: 1100px) { svg { max-width: 100%; height: auto; } }
 svg text { fill: var(--ink); }
 .band.even { fill: var(--band); } .band.odd { fill: var(--page); }
 .band.failed { fill: var(--fail); }
