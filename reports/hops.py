@@ -40,6 +40,8 @@ class Item:
     label: str
     tone: Tone
     count: int = 1
+    fault: str = ""
+    """The id of the fault that begins or ends here."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class Drawing:
 
     lanes: list[Lane]
     sections: list[Section]
+    faults: list[dict[str, Any]]
+    """As the summary has them: `id`, `start_ns`, `end_ns` ..."""
 
 
 _ROLES = ("person", "site", "gateway", "apns", "gcm", "phone")
@@ -83,7 +87,7 @@ def drawing(record: Record) -> Drawing:
         )
         for step in record.summary["steps"]
     ]  # fmt: skip
-    reader = _Reader(record.summary["hosts"], sections)
+    reader = _Reader(record.summary, sections)
     for event in record.events():
         reader.feed(event)
     reader.close()
@@ -98,7 +102,8 @@ def drawing(record: Record) -> Drawing:
             section.items = list(_merged(section.items))
     used = {item.source for s in sections for item in s.items}
     used |= {item.target for s in sections for item in s.items if item.target}
-    return Drawing([lane for lane in lanes if lane.name in used], sections)
+    faults = list(record.summary.get("faults", ()))
+    return Drawing([lane for lane in lanes if lane.name in used], sections, faults)
 
 
 def _merged(items: Iterable[Item]) -> Iterator[Item]:
@@ -120,8 +125,12 @@ _HOME = {"dispatch": "dispatch", "receive": "receive", "open": "open_at_page"}
 class _Reader:
     """Pairs events into hops and puts them under the right step."""
 
-    def __init__(self, hosts: list[dict[str, Any]], sections: list[Section]) -> None:
+    def __init__(self, summary: dict[str, Any], sections: list[Section]) -> None:
+        hosts = summary["hosts"]
         self._sections = sections
+        self._faults = {fault["id"]: fault for fault in summary.get("faults", ())}
+        self._waiting: list[Item] = []
+        """Faults that were there before the first step."""
         self._lane_of: dict[str, str] = {
             name: host["name"] for host in hosts for name in host["names"]
         }
@@ -190,6 +199,9 @@ class _Reader:
     def _step_started(self, t: int, event: dict[str, Any]) -> None:
         self._current += 1
         self._free_since.clear()
+        if self._waiting and self._sections:
+            self._sections[self._current].items += self._waiting
+            self._waiting = []
 
     def _http_request(self, t: int, event: dict[str, Any]) -> None:
         host = event["host"]
@@ -217,8 +229,26 @@ class _Reader:
     def _device_enabled(self, t: int, event: dict[str, Any]) -> None:
         self._mark(t, event["host"], f"device {'en' if event['enabled'] else 'dis'}abled", "good")
 
-    def _fault_injected(self, t: int, event: dict[str, Any]) -> None:
-        self._mark(t, event["phone"], f"fault: {event['inject']}", "problem")
+    def _fault_started(self, t: int, event: dict[str, Any]) -> None:
+        self._fault_mark(t, event["fault"], "{inject} begins ({id})", "problem")
+
+    def _fault_ended(self, t: int, event: dict[str, Any]) -> None:
+        fault = self._faults.get(event["fault"])
+        if fault is not None and fault["end_ns"] != fault["start_ns"]:
+            self._fault_mark(t, event["fault"], "{inject} is over ({id})", "good")
+
+    def _fault_mark(self, t: int, name: str, label: str, tone: Tone) -> None:
+        fault = self._faults.get(name)
+        if fault is None:
+            return
+        lane = self.lane(fault["target"].partition(".")[2].partition("-")[0])
+        if fault["end_ns"] == fault["start_ns"]:
+            label = "{inject} ({id})"
+        item = Item(t, t, lane, None, label.format(**fault), tone, fault=name)
+        section = self._section("")
+        items = self._waiting if section is None else section.items
+        if all((known.fault, known.label) != (name, item.label) for known in items):
+            items.append(item)
 
     def _push_accepted(self, t: int, event: dict[str, Any]) -> None:
         if event.get("broadcast") is not None:

@@ -55,7 +55,7 @@ def timeline_html(record: Record) -> str:
 <span class="key request">request and its answer</span>
 <span class="key push">the push on its way</span>
 <span class="key good">it worked</span>
-<span class="key problem">refused, rejected, lost</span>
+<span class="key problem">refused, rejected, lost; a fault</span>
 Time runs downwards, in virtual time since the start of the run; rows are in order, not to scale.
 </figcaption>
 </figure>
@@ -112,7 +112,7 @@ def _svg(picture: Drawing) -> str:
         f'<line class="life" x1="{x:g}" y1="{HEAD - 8}" x2="{x:g}" y2="{y:g}"/>'
         for x in columns.values()
     )
-    bands = "".join(_bands(picture.sections, width))
+    bands = "".join(_bands(picture.sections, width)) + "".join(_fault_bands(picture, columns, y))
     heads = "".join(_lane_head(lane, columns[lane.name]) for lane in picture.lanes)
     return (
         f'<svg viewBox="0 0 {width:g} {y + 12:g}" width="{width:g}" height="{y + 12:g}" '
@@ -158,6 +158,28 @@ def _bands(sections: list[Section], width: float) -> list[str]:
         )
         y += height
     return bands
+
+
+def _fault_bands(picture: Drawing, columns: dict[str, float], bottom: float) -> list[str]:
+    """On its lane, a bar from where a fault begins to where it is over, or to the bottom."""
+    ends: dict[str, list[tuple[str, float]]] = {}
+    y = float(HEAD)
+    for section in picture.sections:
+        for row, item in enumerate(section.items):
+            if item.fault:
+                ends.setdefault(item.fault, []).append((item.source, y + 27 + ROW * row))
+        y += _section_height(section)
+    lasting = {fault["id"] for fault in picture.faults if fault["end_ns"] != fault["start_ns"]}
+    bars = []
+    for fault, marks in ends.items():
+        if fault in lasting:
+            lane, top = marks[0]
+            height = (marks[-1][1] if len(marks) > 1 else bottom) - top
+            bars.append(
+                f'<rect class="fault" x="{columns[lane] - 6:g}" y="{top:g}" width="12" '
+                f'height="{height:g}"><title>{escape(fault)}</title></rect>'
+            )
+    return bars
 
 
 def _lane_head(lane: Lane, x: float) -> str:

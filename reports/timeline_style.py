@@ -26,6 +26,7 @@ svg { display: block; font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-seri
 svg text { fill: var(--ink); }
 .band.even { fill: var(--band); } .band.odd { fill: var(--page); }
 .band.failed { fill: var(--fail); }
+rect.fault { fill: var(--problem); opacity: .22; }
 .life { stroke: var(--line); stroke-width: 1.5; }
 .head rect { stroke: var(--line); } .head text { text-anchor: middle; font-weight: 600; }
 .head text.role { font-weight: 400; font-size: 11px; fill: var(--soft); }
