@@ -248,6 +248,7 @@ class MoodleApp(App):
         except (KeyError, TypeError):
             raise UnexpectedAnswer(f"{self.phone.name}: the site's info is incomplete") from None
         self.site = site
+        self.phone.emit("app.login", user=str(site.userid))
         return LoginResult(200, site.userid, None, "")
 
     def _register_site(self, site: Site, token: str) -> Generator[simpy.Event, Any, SiteAnswer]:

@@ -140,6 +140,11 @@ def _no_token_leak(evidence: Evidence) -> Iterator[str]:
             owner = evidence.phones_of_tokens.get(copy.token_ref)
             if copy.phone is not None and copy.phone != owner:
                 yield f"{_name(notification)} reached {copy.phone}; its token belongs to {owner}"
+            if copy.reader is not None and notification.user not in (None, copy.reader):
+                yield (
+                    f"{_name(notification)} for user {notification.user} reached {copy.phone}, on"
+                    f" which user {copy.reader} was logged in"
+                )
 
 
 def _no_needless_duplicate(evidence: Evidence) -> Iterator[str]:

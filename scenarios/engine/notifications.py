@@ -86,6 +86,8 @@ class Copy:
     read: Literal["opened", "dismissed"] | None = None
     read_at: int | None = None
     phone: str | None = None
+    reader: str | None = None
+    """The site's number of the user who was logged in in the app when it came; None: unknown."""
     notification: "Notification | None" = None
 
     @property
@@ -181,6 +183,13 @@ class Notification:
     def needless(self) -> int:
         """How many of the duplicates nothing forced the gateway to risk."""
         return max(0, self.duplicates - self.forced)
+
+    @property
+    def strangers(self) -> int:
+        """How many of its copies came to a phone on which somebody else was logged in."""
+        if self.user is None:
+            return 0
+        return sum(copy.reader not in (None, self.user) for copy in self.copies)
 
     @property
     def in_motion(self) -> bool:

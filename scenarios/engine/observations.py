@@ -51,6 +51,7 @@ class Observations:
         fates = self._ledger.counts()
         named = {f"fates.{name}": count for name, count in fates.items()}
         named["gateway.refused"] = fates["refused"]
+        named["phones.strangers"] = sum(n.strangers for n in self._ledger.notifications)
         return dict(sorted((named | self._counts).items()))
 
     def metrics(self) -> Iterator[tuple[str, str, float]]:

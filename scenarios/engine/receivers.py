@@ -30,6 +30,8 @@ class Receivers:
             "phone.received": self._phone_received,
             "phone.displayed": self._phone_displayed,
             "phone.undeliverable": self._phone_undeliverable,
+            "app.login": self._app_login,
+            "app.state": self._app_state,
             "app.opened": self._app_opened,
             "phone.dismissed": self._phone_dismissed,
         }
@@ -39,6 +41,8 @@ class Receivers:
         self._on_wire: dict[tuple[str, str, str], Copy] = {}
         self._on_phone: dict[tuple[str, str], Copy] = {}
         self._sessions: dict[tuple[str, str], str] = {}
+        self._users: dict[str, str] = {}
+        """Phone -> the site's number of the user who is logged in there."""
         self._is_new = False
         """Whether what a phone received last was new to it."""
 
@@ -125,6 +129,7 @@ class Receivers:
         self._is_new = not event.get("duplicate")
         copy.receipts += self._is_new
         copy.phone = str(event["host"])
+        copy.reader = copy.reader or self._users.get(copy.phone)
         self._on_phone[copy.phone, str(event["mid"])] = copy
         if copy.notification is not None:
             copy.notification.hop(t, f"{copy.phone} received it")
@@ -150,6 +155,14 @@ class Receivers:
                 copy.receipts -= 1  # it came to the phone, and nobody there took it
             copy.undeliverable = True
             copy.phone = str(event["host"])
+            copy.reader = None  # nobody was shown it
+
+    def _app_login(self, t: int, event: Event) -> None:
+        self._users[str(event["host"])] = str(event["user"])
+
+    def _app_state(self, t: int, event: Event) -> None:
+        if event["state"] == "uninstalled":
+            self._users.pop(str(event["host"]), None)
 
     def _app_opened(self, t: int, event: Event) -> None:
         if event.get("mid") is not None:

@@ -242,6 +242,7 @@ OBSERVATIONS: Final[Mapping[str, str]] = {
     "apns.rejected": "notifications APNs rejected",
     "gcm.accepted": "notifications GCM accepted",
     "gcm.rejected": "notifications GCM rejected",
+    "phones.strangers": "notifications that came to a phone where somebody else was logged in",
     "site.requested": "pushes the site asked the gateway for",
     "site.suppressed": "messages the site sent no push for",
 }

@@ -66,6 +66,24 @@ def test_a_notification_for_a_device_of_another_user_is_a_leak(story: Any) -> No
     assert violation == "notification 1 of 1 for user 3 went to another's device"
 
 
+def test_a_notification_that_comes_up_before_another_user_is_a_leak(story: Any) -> None:
+    story.tell("app.login", "phone", user="3").tell("app.login", "phone", user="4")
+    [violation] = violations("no_token_leak", story.to_phone())
+    assert violation == (
+        "notification 1 of 1 for user 3 reached phone, on which user 4 was logged in"
+    )
+
+
+def test_who_logs_in_after_a_notification_came_is_not_its_reader(story: Any) -> None:
+    story.tell("app.login", "phone", user="3").to_phone().tell("app.login", "phone", user="4")
+    assert violations("no_token_leak", story) == ()
+
+
+def test_nobody_is_logged_in_in_an_app_that_was_removed(story: Any) -> None:
+    story.tell("app.login", "phone", user="4").tell("app.state", "phone", state="uninstalled")
+    assert violations("no_token_leak", story.to_phone()) == ()
+
+
 def test_a_leak_in_a_file_is_named_without_the_secret(story: Any) -> None:
     leaks = [Leak("push token of phone", "trace.jsonl", 7)]
     [violation] = violations("no_token_leak", story.to_phone(), leaks=leaks)
