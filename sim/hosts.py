@@ -4,6 +4,12 @@ A host has a name, an address, a link to the network, listening ports and connec
 belongs to a host by its context: what `Host.start()` starts, and everything started from there,
 opens its sockets on this host.
 
+A host may lose its power (`crash`) and get it back (`boot`), be paused and resumed, be taken off
+the network, change its link, stand behind NAT, have a wrong clock, and take time for its work.
+
+Crashing and pausing stop code that runs in the host's context: servers. Devices, which run
+outside of any context, are not stopped; their connections break all the same.
+
 Light on purpose: ten thousand phones are ten thousand hosts. The context is made when it is
 first needed.
 """
@@ -12,11 +18,12 @@ import asyncio
 import contextvars
 import ssl
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
 
-from sim.kernel.context import current_host
+from sim.kernel.context import Life, LifeState, current_host, current_life
+from sim.net.cost import CostModel, Workload
 from sim.net.links import Link
 from sim.net.listener import ANY_ADDRESS
 from sim.net.network import Network
@@ -37,6 +44,9 @@ class Host:
 
     __slots__ = (
         "_context",
+        "_former_addresses",
+        "_held",
+        "_life",
         "_next_port",
         "address",
         "connections",
@@ -45,6 +55,8 @@ class Host:
         "name",
         "network",
         "online",
+        "state",
+        "workload",
     )
 
     def __init__(self, name: str, network: Network, link: Link) -> None:
@@ -52,10 +64,15 @@ class Host:
         self.network = network
         self.link = link
         self.online = True
+        self.state: Literal["running", "paused", "off"] = "running"
+        self.workload: Workload | None = None
         self.listeners: dict[int, list[tuple[str, SimServer]]] = {}
         self.connections: dict[int, SimTransport] = {}
         self._next_port = _FIRST_EPHEMERAL_PORT
         self._context: contextvars.Context | None = None
+        self._life: Life | None = None
+        self._held: list[SimTransport] = []
+        self._former_addresses: dict[int, str] | None = None
         self.address = network.add(self)
 
     def __repr__(self) -> str:
@@ -78,10 +95,24 @@ class Host:
         if self._context is None:
             self._context = contextvars.Context()
             self._context.run(current_host.set, self)
+            self._context.run(current_life.set, self.life)
         return self._context
 
+    @property
+    def life(self) -> Life:
+        """The life that its code belongs to: from one boot to the next crash."""
+        if self._life is None:
+            self._life = Life()
+        return self._life
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its code stands still while its kernel goes on."""
+        return self.state == "paused"
+
     def start(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> "asyncio.Task[Any]":
-        """Run a coroutine on this host and return its task."""
+        """Run a coroutine on this host and return its task. `ValueError` if the host is off."""
+        self._require("running", "paused")
         context = self.context.copy()
         return context.run(lambda: self.network.loop.create_task(main()))
 
@@ -140,13 +171,127 @@ class Host:
             event.fail(error)
         return event
 
+    # -- the network ------------------------------------------------------------------------
+
     def disconnect(self) -> None:
         """Take the host off the network: nothing arrives, nothing leaves, nobody is told."""
         self.online = False
+        self.network.keepalives.consider_host(self)
 
     def reconnect(self) -> None:
-        """Put it back: connections that both ends still have go on with their retransmissions."""
+        """Put it back: connections that both ends still have go on with their retransmissions.
+
+        `ValueError` if its power is off.
+        """
+        self._require("running", "paused")
         self.online = True
+
+    def move(self, link: Link) -> None:
+        """Hand-over to another network: a new link and a new address.
+
+        Connections of the old address are half open from now on: what either end sends vanishes,
+        and only timeouts find out.
+        """
+        self.network.withdraw_address(self)
+        if self._former_addresses is None:
+            self._former_addresses = {}
+        for number in self.connections:
+            self._former_addresses.setdefault(number, self.address)
+        self.link = link
+        self.address = self.network.give_address(self)
+        self.trace.emit("host.moved", self.name, address=self.address)
+
+    def address_on(self, connection: int) -> str:
+        """The address that it has, or had, on a connection."""
+        if self._former_addresses is None:
+            return self.address
+        return self._former_addresses.get(connection, self.address)
+
+    def set_nat(self, idle_timeout: float | None) -> None:
+        """Put the host behind NAT that forgets connections idle for longer than these seconds, or
+        take the NAT away (None). See `sim.net.nat`.
+        """
+        if idle_timeout is not None and not idle_timeout > 0:
+            raise ValueError(f"{self.name}: the idle timeout of NAT must be positive")
+        self.network.put_behind_nat(self, idle_timeout)
+
+    # -- power, time and work ---------------------------------------------------------------
+
+    def crash(self) -> None:
+        """The power fails, now. No further line of its code runs, whatever it was about to do; its
+        connections and listening ports are gone without a word.
+
+        Called from a step of its own code, that step still runs to where it waits next, but
+        nothing that it does reaches the network. `ValueError` if it is off already.
+        """
+        self._require("running", "paused")
+        self.trace.emit("host.crashed", self.name)
+        self.state = "off"
+        self.online = False
+        ends = list(self.connections.values())
+        self.network.loop.halt(self.life, LifeState.OVER)
+        self.life.kept.extend(ends)
+        for dial in list(self.network.dials.values()):
+            if dial.source is self:
+                dial.abandon()
+        for end in ends:
+            end.vanish()
+            self.network.keepalives.consider(end.peer)
+        self.listeners = {}
+        self._held.clear()
+        self._context = self._life = None
+
+    def boot(self) -> None:
+        """Power on: a new life, on the network, with nothing running. What its disk has kept is
+        for whoever starts its servers again. `ValueError` if it is on.
+        """
+        self._require("off")
+        self.state = "running"
+        self.online = True
+        self.trace.emit("host.booted", self.name)
+
+    def pause(self) -> None:
+        """Stop its processes (SIGSTOP): no code runs, but its kernel goes on to acknowledge, to
+        buffer and to accept connections. `ValueError` if it is not running.
+        """
+        self._require("running")
+        self.trace.emit("host.paused", self.name)
+        self.state = "paused"
+        self.network.loop.halt(self.life, LifeState.PAUSED)
+        self._held = [end for end in self.connections.values() if end.hold()]
+
+    def resume(self) -> None:
+        """Let its processes go on: first with what has come due. `ValueError` if not paused."""
+        self._require("paused")
+        self.trace.emit("host.resumed", self.name)
+        self.state = "running"
+        self.network.loop.carry_on(self.life)
+        for end in self._held:
+            end.resume_reading()
+        self._held.clear()
+
+    def set_clock(self, *, offset: float = 0.0, drift: float = 0.0) -> None:
+        """Make its calendar clock wrong by `offset` seconds, and by `drift` more each second from
+        now on. `time.time()` of its code shows it; `time.monotonic()` and timers are right.
+        """
+        since = self.env.now
+        skews = self.env.skews
+        if offset or drift:
+            skews[self] = lambda now: offset + drift * (now - since)
+        else:
+            skews.pop(self, None)
+        self.trace.emit("host.clock", self.name, offset=offset, drift=drift)
+
+    def set_cost(self, model: CostModel | None) -> None:
+        """Let requests take virtual time (see `sim.net.cost`), or (None) not any more."""
+        self.network.count_workloads((model is not None) - (self.workload is not None))
+        self.workload = None if model is None else Workload(model)
+
+    def _require(self, *states: str) -> None:
+        if self.state not in states:
+            raise ValueError(f"{self.name} is {self.state}, not {' or '.join(states)}")
+
+    # -- for the network --------------------------------------------------------------------
 
     def listener(self, port: int, dialled: str) -> "SimServer | None":
         """Who listens on the port at the address that was dialled."""

@@ -12,6 +12,7 @@ handled are raised.
 """
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Callable, Generator
 from types import TracebackType
@@ -21,6 +22,7 @@ import simpy
 
 from sim.hosts import Host
 from sim.kernel.bridge import as_future
+from sim.kernel.context import Life, LifeState
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import LivelockError, UnhandledErrors
 from sim.kernel.guard import Guard
@@ -32,6 +34,7 @@ from sim.net.links import LINKS, Link
 from sim.net.network import Network
 from sim.net.sockets import SimSocket
 from sim.net.tls import CertificateAuthority
+from sim.net.transport import SimTransport
 from sim.trace.recorder import Recorder
 
 DEFAULT_EPOCH = 1_367_395_200.0
@@ -84,6 +87,7 @@ class World:
         try:
             if not isinstance(error, LivelockError):  # after one, nothing can come to an end
                 self._cancel_everything()
+                self._bury_the_dead()
             for host in self.hosts.values():
                 for transport in host.connections.values():
                     transport.forget()
@@ -135,7 +139,14 @@ class World:
             self._errors.append(context)
 
     def _cancel_everything(self) -> None:
-        tasks = [task for task in asyncio.all_tasks(self.loop) if isinstance(task, NumberedTask)]
+        for host in self.hosts.values():
+            if host.is_paused:
+                self.loop.carry_on(host.life)
+        tasks = [
+            task
+            for task in asyncio.all_tasks(self.loop)
+            if isinstance(task, NumberedTask) and not _is_over(task.life)
+        ]
         tasks.sort(key=lambda task: task.number)
         for task in tasks:
             task.cancel()
@@ -144,6 +155,28 @@ class World:
                 contextvars.Context().run(self.loop.create_task, _finish(tasks))
             )
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+
+    def _bury_the_dead(self) -> None:
+        """What a power cut stopped was kept by its life until now. It is closed here, where nobody
+        hears what it says and nothing that it does has a consequence.
+        """
+        if not self.loop.past_lives:
+            return
+        self.trace.close()
+        self.loop.set_exception_handler(lambda loop, context: None)
+        for life in self.loop.past_lives:
+            for remains in life.kept:
+                if isinstance(remains, SimTransport):
+                    remains.forget()
+                elif isinstance(remains, NumberedTask):
+                    remains._log_destroy_pending = False  # type: ignore[attr-defined]
+                    coroutine: Any = remains.get_coro()
+                    with contextlib.suppress(BaseException):
+                        coroutine.close()
+
+
+def _is_over(life: Life | None) -> bool:
+    return life is not None and life.state is LifeState.OVER
 
 
 async def _finish(tasks: list[NumberedTask]) -> None:

@@ -22,13 +22,15 @@ class LifeState(Enum):
 class Life:
     """A host between power on and power off. The loop runs its code only while it is running."""
 
-    __slots__ = ("generators", "parked", "state")
+    __slots__ = ("generators", "kept", "parked", "state")
 
     def __init__(self) -> None:
         self.state = LifeState.RUNNING
         self.parked: list[asyncio.Handle] = []
-        """Callbacks whose turn has come while it was not running. A life that is over keeps them,
-        so that nothing is collected that would run code when it goes.
+        """Callbacks whose turn has come while it was not running."""
+        self.kept: list[Any] = []
+        """What a life that is over leaves behind. It is kept until the world ends: a coroutine that
+        is collected runs its `finally` blocks.
         """
         self.generators: WeakSet[Any] = WeakSet()
         """Asynchronous generators that its code has begun."""

@@ -63,6 +63,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._turns_at_instant = 0
         self._instant = -1.0
         self._lives_differ = False
+        self.past_lives: list[Life] = []
+        """Lives that are over, with what is left of them."""
 
     # -- time and order ---------------------------------------------------------------------
 
@@ -182,7 +184,12 @@ class SimLoop(asyncio.BaseEventLoop):
                 life.parked.append(handle)
                 ready[position] = asyncio.Handle(_nothing, (), self, Context())
         if state is LifeState.OVER:
+            self.past_lives.append(life)
+            tasks = [task for task in asyncio.all_tasks(self) if isinstance(task, NumberedTask)]
+            tasks.sort(key=lambda task: task.number)
+            life.kept.extend(task for task in tasks if task.life is life)
             for generator in life.generators:
+                life.kept.append(generator)
                 self._asyncgens.discard(generator)  # type: ignore[attr-defined]
 
     def carry_on(self, life: Life) -> None:

@@ -220,6 +220,9 @@ class Dial:
         host.connections[self.number] = transport
         if attempts == SYN_ACK_RETRIES or host.listener(self.port, self.address) is not server:
             transport.abort()  # nobody answered, or it stopped listening meanwhile
+        elif host.is_paused:  # its kernel has accepted; its code will, when it runs again
+            network = self.network
+            network.loop.call_soon(server.accept, transport, context=host.context)
         else:
             server.accept(transport)
 

@@ -22,10 +22,11 @@ from sim.kernel.seeds import Seeds
 from sim.net import digest
 from sim.net.dial import Dial, Dialled
 from sim.net.digest import WireDigest
-from sim.net.links import Link
+from sim.net.keepalive import KeepAlives
 from sim.net.listener import ANY_ADDRESS, SimServer
+from sim.net.nat import NatGates
 from sim.net.path import Path
-from sim.net.rules import Disowned, Final, RuleChain
+from sim.net.rules import Disowned, Drop, Final, RuleChain
 from sim.net.shaping import ShapedLinks
 from sim.net.sockets import SimSocket
 from sim.net.stream import SocketOptions
@@ -55,12 +56,16 @@ class Network:
         self.rules = RuleChain(self.reconsider)
         self.taps = Taps(self.reconsider)
         self.path = Path(self)
+        self.keepalives = KeepAlives(self, seeds.stream("net/probes"))
         self._disowned = Disowned()
+        self._nats: NatGates | None = None
+        self._had_rules = False
         self._shaped: ShapedLinks | None = None
         self.seeds = seeds
         self._rng = seeds.stream("net/latency")
         self._names: dict[str, Host] = {}
-        self._addresses: dict[str, Host] = {}
+        self._addresses: dict[str, Host | None] = {}  # None: it was a host's once
+        self._workloads = 0
         self._connections = 0
         self.name_faults: list[DnsFailure] = []
         """Asked before a name is looked up."""
@@ -72,12 +77,28 @@ class Network:
 
     def add(self, host: "Host") -> str:
         """Give the host an address and its own name. Returns the address."""
+        self.alias(host.name, host)
+        return self.give_address(host)
+
+    def give_address(self, host: "Host") -> str:
+        """Give the host a new address, for the link that it has now."""
         number = len(self._addresses) + 1
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         self._addresses[address] = host
-        self.alias(host.name, host)
-        self.shape(host.link)
+        if host.link.is_shaped and self._shaped is None:
+            self._shaped = ShapedLinks(self.seeds.stream("net/links"))
+            self.rules.add(self._shaped)
         return address
+
+    def withdraw_address(self, host: "Host") -> None:
+        """Nobody has the host's address any more; what is sent to or from it vanishes."""
+        self._addresses[host.address] = None
+        for end in list(host.connections.values()):
+            if end.peer.host is not host:
+                self.disown(end.number, Drop())
+        for dial in list(self.dials.values()):
+            if dial.source is host:
+                self.disown(dial.number, Drop())
 
     def alias(self, name: str, host: "Host") -> None:
         """Another name for the host. `ValueError` if the name is taken by a different one."""
@@ -105,7 +126,7 @@ class Network:
 
     def hosts(self) -> list["Host"]:
         """All hosts, in the order in which they were made."""
-        return list(self._addresses.values())
+        return [host for host in self._addresses.values() if host is not None]
 
     def _address_of(self, name: str | None, asker: "Host | None" = None) -> str:
         if name in (None, "", ANY_ADDRESS):
@@ -141,13 +162,22 @@ class Network:
 
     def reconsider(self) -> None:
         """Whether segments have to be shown to somebody has perhaps changed."""
-        self.plain = not (self.rules or self.taps)
+        self.plain = not (self.rules or self.taps or self._workloads)
+        if bool(self.rules) != self._had_rules:
+            self._had_rules = bool(self.rules)
+            self.keepalives.consider_all()
 
-    def shape(self, link: Link) -> None:
-        """A host has this link now."""
-        if link.is_shaped and self._shaped is None:
-            self._shaped = ShapedLinks(self.seeds.stream("net/links"))
-            self.rules.add(self._shaped)
+    def count_workloads(self, change: int) -> None:
+        """So many more hosts have a cost model."""
+        self._workloads += change
+        self.reconsider()
+
+    def put_behind_nat(self, host: "Host", idle_timeout: float | None) -> None:
+        """See `Host.set_nat`."""
+        if self._nats is None:
+            self._nats = NatGates()
+            self.rules.add(self._nats, first=True)
+        self._nats.set(host, idle_timeout, self.environment._now)
 
     def disown(self, connection: int, verdict: Final) -> None:
         """Do not carry this connection any more: `verdict` on whatever its ends send."""

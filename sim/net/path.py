@@ -13,11 +13,12 @@ takes all of them (see `sim.net.faults.partition`).
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim.net.rules import Close, Drop, Judgement, Kind, Packet, Reset
+from sim.net.rules import Close, Deliver, Drop, Judgement, Kind, Packet, Reset
 from sim.net.stream import FIN, Segment, StreamEnd
 
 if TYPE_CHECKING:
     from sim.hosts import Host
+    from sim.net.cost import Workload
     from sim.net.network import Network
     from sim.net.retransmission import Outage
 
@@ -124,11 +125,25 @@ class Path:
         if gets_through:
             # First, so that what is sent in answer acknowledges it.
             self._network.taps.arrived(end.number, end.direction, sum(map(len, segment)) or 1)
-        peer._arrive(segment)
+        if gets_through and peer.host.workload is not None and not peer.is_dead:
+            self._queue_for_work(peer, peer.host.workload, segment)
+        else:
+            peer._arrive(segment)
         if not gets_through:
             return
         if segment is not FIN and not end._dead and self._acknowledgement_is_lost(end):
             end._stall(None)
+
+    def _queue_for_work(self, end: StreamEnd, workload: "Workload", segment: Segment) -> None:
+        environment = self._network.environment
+        data = b"".join(segment) if end.direction else b""
+        end.peer._segment = None
+        ready = workload.admit(end.number, environment._now, data)
+        environment.call_at(ready, self._worked_off, end, segment)
+
+    def _worked_off(self, end: StreamEnd, segment: Segment) -> None:
+        if not end.is_dead:
+            end.take(segment)
 
     def _acknowledgement_is_lost(self, end: StreamEnd) -> bool:
         judgement = self._judge(end._peer, Kind.ACK)
@@ -158,8 +173,8 @@ class Path:
             end._retry(outage)
         else:
             extra = judgement.extra if judgement is not None else 0.0
-            delay = network.delay(end.host, peer.host) + extra
-            network.environment.call_later(delay, self._arrive_again, end, outage)
+            end._arrival = network.environment._now + network.delay(end.host, peer.host) + extra
+            network.environment.call_at(end._arrival, self._arrive_again, end, outage)
 
     def _arrive_again(self, end: StreamEnd, outage: "Outage") -> None:
         if end._outage is not outage:
@@ -183,6 +198,14 @@ class Path:
             end._dispatch(data)
         if segments and segments[-1] is FIN:
             end._dispatch(FIN)
+
+    # -- probes -------------------------------------------------------------------------------
+
+    def verdict(self, end: StreamEnd, kind: Kind) -> Drop | Reset | Close | None:
+        """The final verdict on a segment of `end` without bytes, unless it gets through."""
+        judgement = self._judge(end, kind)
+        final = judgement.final if judgement is not None else None
+        return None if isinstance(final, Deliver) else final
 
     # -- ending it from the middle ------------------------------------------------------------
 

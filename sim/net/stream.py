@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.net import digest
 from sim.net.retransmission import Backoff, Outage
+from sim.net.socket_timeouts import timeouts_of
 
 if TYPE_CHECKING:
     from sim.hosts import Host
@@ -50,6 +51,7 @@ class StreamEnd(asyncio.Transport):
         "_segment",
         "_segment_time",
         "_under_way",
+        "_vanished",
         "direction",
         "host",
         "local_port",
@@ -69,6 +71,7 @@ class StreamEnd(asyncio.Transport):
         self._under_way = 0
         self._outage: Outage | None = None
         self._dead = False
+        self._vanished = False  # in a power cut
         self._fin_sent = False
         self._opaque = False
 
@@ -79,12 +82,14 @@ class StreamEnd(asyncio.Transport):
 
     @options.setter
     def options(self, options: SocketOptions) -> None:
-        self._options = self.host.network.shared_options(options)
+        network = self.host.network
+        self._options = network.shared_options(options)
+        network.keepalives.consider(self)
 
     @property
     def address(self) -> tuple[str, int]:
         """(address, port) of this end."""
-        return (self.host.address, self.local_port)
+        return (self.host.address_on(self.number), self.local_port)
 
     @property
     def peer(self) -> "StreamEnd":
@@ -101,9 +106,23 @@ class StreamEnd(asyncio.Transport):
         """Whether it is closed, for whatever reason."""
         return self._dead
 
+    @property
+    def last_arrival(self) -> float:
+        """When the last thing that was sent from here arrives or arrived at the peer, in virtual
+        seconds, as far as the sender knows.
+        """
+        return self._arrival if self._outage is None else 0.0
+
+    @property
+    def is_retransmitting(self) -> bool:
+        """Whether something that was sent waits for its acknowledgement longer than it should."""
+        return self._outage is not None
+
     def hears(self) -> bool:
-        """Whether what the peer sends gets here, as far as the two hosts are concerned."""
-        return self.host.online and self._peer.host.online
+        """Whether what the peer sends gets here, as far as the two hosts are concerned. What was
+        under way when the peer's power failed does.
+        """
+        return self.host.online and (self._peer.host.online or self._peer._vanished)
 
     # -- for the layer above ----------------------------------------------------------------
 
@@ -173,15 +192,17 @@ class StreamEnd(asyncio.Transport):
 
     def _arrive(self, segment: Segment) -> None:
         sender = self._peer
-        if not (self.host.online and sender.host.online) or sender._outage is not None:
+        if sender._outage is not None or not (
+            self.host.online and (sender.host.online or sender._vanished)
+        ):
             sender._stall(segment)
             return
         if sender._segment is segment:
             sender._segment = None
         if not self._dead:
             self.take(segment)
-        elif segment is not FIN:
-            # FIN to an end that is gone is the normal end of a connection, bytes are not.
+        elif segment is not FIN or self._vanished:
+            # FIN to an end that was closed is the normal end of a connection, bytes are not.
             self.send_reset()
 
     def _arrive_reset(self) -> None:
@@ -198,6 +219,16 @@ class StreamEnd(asyncio.Transport):
         if not self._dead and self.host.online:
             self.take(FIN)
 
+    def time_out(self) -> None:
+        """Nobody answers: the connection is over, for this end."""
+        if not self._dead:
+            self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+
+    def give_up(self) -> None:
+        """Time out, and say so with RST in case somebody hears it after all."""
+        self.send_reset()
+        self.time_out()
+
     # -- a path that is down ----------------------------------------------------------------
 
     def _stall(self, segment: Segment | None) -> None:
@@ -209,13 +240,16 @@ class StreamEnd(asyncio.Transport):
         outage = self._outage
         if outage is None:
             now = self.host.network.environment._now
-            outage = self._outage = Outage(Backoff(now))
+            patience = timeouts_of(self._options).user_timeout
+            outage = self._outage = Outage(Backoff(now, patience))
             self._retry(outage)
         if segment is not None:
             outage.stalled.append(segment)
 
     def _retry(self, outage: Outage) -> None:
         """The last attempt was in vain: wait for the next, or give up."""
+        if self._vanished:
+            return  # nobody is there to try again
         environment = self.host.network.environment
         wait = outage.backoff.next_wait(environment._now)
         if wait is not None:
@@ -223,11 +257,10 @@ class StreamEnd(asyncio.Transport):
             environment.call_at(outage.due, self._retransmit, outage)
             return
         self._outage = None
-        if not self._dead:
-            self.broken(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+        self.time_out()
 
     def _retransmit(self, outage: Outage) -> None:
-        if outage is not self._outage:
+        if outage is not self._outage or self._vanished:
             return
         network = self.host.network
         environment = network.environment

@@ -79,8 +79,7 @@ class SimTransport(StreamEnd):
 
     def __repr__(self) -> str:
         state = "dead" if self._dead else "closing" if self._closing else "open"
-        local = f"{self.host.address}:{self.local_port}"
-        remote = f"{self._peer.host.address}:{self._peer.local_port}"
+        local, remote = (f"{host}:{port}" for host, port in (self.address, self._peer.address))
         return f"<SimTransport #{self.number} {local} -> {remote} {state}>"
 
     # -- attaching --------------------------------------------------------------------------
@@ -118,9 +117,9 @@ class SimTransport(StreamEnd):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "peername":
-            return (self._peer.host.address, self._peer.local_port)
+            return self._peer.address
         if name == "sockname":
-            return (self.host.address, self.local_port)
+            return self.address
         if name == "socket":
             return self._network.socket_of(self)
         return default
@@ -188,7 +187,10 @@ class SimTransport(StreamEnd):
         low = self._water[0] if self._water else LOW_WATER
         if self._protocol_paused and self.get_write_buffer_size() <= low:
             self._protocol_paused = False
-            self._in_context(self._protocol.resume_writing)
+            if self.host.is_paused:
+                self._soon(self._protocol.resume_writing)
+            else:
+                self._in_context(self._protocol.resume_writing)
         if self._backlog is None and not self._dead:  # resume_writing() may do anything
             if self._closing:
                 self._end(None)
@@ -348,6 +350,18 @@ class SimTransport(StreamEnd):
         protocol, self._protocol = self._protocol, None
         if isinstance(protocol, SimTlsProtocol):
             protocol.forget()
+
+    def vanish(self) -> None:
+        """The power of the host fails: nothing is sent, and its code is told nothing."""
+        self._vanished = self._dead = self._closing = True
+        self._backlog = self._inbox = None
+        self._network.connection_ended(self, "power cut")
+
+    def hold(self) -> bool:
+        """The host's code is paused: keep what arrives. Whether it was reading."""
+        was_reading = not self._paused
+        self._paused = True
+        return was_reading
 
     def broken(self, error: OSError) -> None:
         self._closing = True

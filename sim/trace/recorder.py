@@ -51,6 +51,10 @@ class Recorder:
         """Call `listener(event)` for every event from now on. It must not change the event."""
         self._listeners.append(listener)
 
+    def close(self) -> None:
+        """Record nothing from now on."""
+        self._listeners.clear()
+
     def keep(self) -> list[Event]:
         """A list that fills with all events from now on: for tests and short runs."""
         events: list[Event] = []
