@@ -9,7 +9,7 @@ def token_ref(token: str) -> str:
 
     The servers' logs use the same rule, so that a token can be followed without being shown.
     """
-    return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 @lru_cache(maxsize=256)

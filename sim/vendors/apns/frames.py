@@ -33,14 +33,14 @@ PRIORITY_IMMEDIATE = 10
 
 
 class Status(IntEnum):
-    """Status codes of the error packet (Apple, "Binary Provider API")."""
+    """Status codes of the error packet (Apple, "Binary Provider API"). Not among them is 6, invalid
+    topic size: the topic comes from the certificate and has always the right size."""
 
     PROCESSING_ERROR = 1
     MISSING_DEVICE_TOKEN = 2
     MISSING_TOPIC = 3
     MISSING_PAYLOAD = 4
     INVALID_TOKEN_SIZE = 5
-    INVALID_TOPIC_SIZE = 6
     INVALID_PAYLOAD_SIZE = 7
     INVALID_TOKEN = 8
     SHUTDOWN = 10
@@ -124,9 +124,7 @@ class FrameDecoder:
         body = self._token_and_payload(buffer, start + _ENHANCED_HEAD.size, token_length)
         if body is None:
             return None
-        if expiry >= 0x80000000:  # negative when read as signed: do not store
-            expiry = 0
-        return Frame(1, body[0], body[1], identifier, expiry)
+        return Frame(1, body[0], body[1], identifier, _expiry(expiry))
 
     def _simple(self, buffer: bytearray, start: int) -> Frame | None:
         if len(buffer) - start < _SIMPLE_HEAD.size:
@@ -196,9 +194,15 @@ def _frame_from_items(body: bytes) -> Frame | Unparseable:
         items.get(_ITEM_TOKEN, b""),
         items.get(_ITEM_PAYLOAD, b""),
         identifier,
-        None if expiry is None else int.from_bytes(expiry, "big"),
+        None if expiry is None else _expiry(int.from_bytes(expiry, "big")),
         PRIORITY_IMMEDIATE if priority is None else priority[0],
     )
+
+
+def _expiry(value: int) -> int:
+    """The expiry of either command: 0 and what is negative when read as signed alike mean "do not
+    store" (Apple, "Legacy Notification Format")."""
+    return value if value < 0x80000000 else 0
 
 
 def error_packet(status: Status, identifier: bytes) -> bytes:

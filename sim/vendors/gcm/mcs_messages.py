@@ -25,9 +25,9 @@ OLDEST_VERSION = 38
 MAX_LENGTH = 0xFFFF
 """Longest frame that a phone may send."""
 
-STREAM_ACK = 13
 SELECTIVE_ACK = 12
-"""Ids of the IqStanza extensions."""
+"""Id of the IqStanza extension that names messages. A stream ack (13) has nothing in it but what
+every IqStanza says."""
 
 
 class Tag(IntEnum):

@@ -77,9 +77,17 @@ def test_items_of_command_2_come_in_any_order_and_most_may_be_missing() -> None:
     assert decoded(framed()) == [Frame(2, b"", b"")]
 
 
-def test_an_expiry_that_is_negative_when_signed_means_do_not_store() -> None:
-    frame = b"\1" + ID_1 + b"\xff\xff\xff\xff" + COMMAND_1[9:]
-    assert decoded(frame) == [Frame(1, TOKEN, PAYLOAD, ID_1, 0)]
+@pytest.mark.parametrize(
+    ("expiry", "read"),
+    [(b"\x7f\xff\xff\xff", 2**31 - 1), (b"\x80\0\0\0", 0), (b"\xff\xff\xff\xff", 0)],
+)
+def test_an_expiry_that_is_negative_when_signed_means_do_not_store(
+    expiry: bytes, read: int
+) -> None:
+    enhanced = b"\1" + ID_1 + expiry + COMMAND_1[9:]
+    in_items = framed((1, TOKEN), (2, PAYLOAD), (3, ID_1), (4, expiry))
+    assert decoded(enhanced) == [Frame(1, TOKEN, PAYLOAD, ID_1, read)]
+    assert decoded(in_items) == [Frame(2, TOKEN, PAYLOAD, ID_1, read)]
 
 
 def test_lengths_are_not_the_decoders_business() -> None:
