@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": "run scenarios",
     "check": "find the mistakes in scenario files, run nothing",
     "list": "list the scenarios that come with Airbed, or those in a directory",
+    "sweep": "run scenarios with many seeds, in parallel",
     "replay": "repeat a recorded run, up to its end or to a moment",
     "diff": "name the first event in which two recorded runs differ",
     "schema": "print the JSON Schema of scenario files, for editors",
@@ -95,6 +96,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="where to look (default: what comes with Airbed)",
     )
     _add_tags(add["list"])
+    _add_sweep(add["sweep"])
     add["replay"].add_argument(
         "run", type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
     )
@@ -137,6 +139,52 @@ def _tags(text: str) -> Condition:
         return parse_tags(text)
     except TagError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(parser)
+    parser.add_argument(
+        "--seeds", type=_seeds, required=True, metavar="A..B", help="the first and the last seed"
+    )
+    parser.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="runs at a time (default: one for each core)"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("loky", "dask", "ray"),
+        default="loky",
+        help="what spreads the work: processes here (loky), or a cluster",
+    )
+    parser.add_argument(
+        "--keep",
+        choices=("failures", "all"),
+        default="failures",
+        help="which runs leave a record (default: failures)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the directory of the sweep goes (default: runs)",
+    )
+
+
+def _seeds(text: str) -> range:
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of seeds: write 1..1000")
+    seeds = range(_seed(first), _seed(last) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"'{text}' ends before it begins: write {last}..{first}")
+    return seeds
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 1024 and len(text) <= 4):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to 1024")
+    return int(text)
 
 
 def _moment(text: str) -> float:

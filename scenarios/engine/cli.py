@@ -83,9 +83,13 @@ def _run(args: argparse.Namespace) -> int:
     if not selection.valid:
         return _nothing(selection)
     # Not before it is needed: the other commands work without the simulation.
+    args.scenarios = selection.valid
+    if args.command == "sweep":
+        from scenarios.engine.sweep_command import sweep_command
+
+        return sweep_command(args)
     from scenarios.engine.run_command import run_command
 
-    args.scenarios = selection.valid
     return run_command(args)
 
 
