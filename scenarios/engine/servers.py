@@ -100,7 +100,7 @@ class Servers:
         """Stop what runs in good order, the last one first. A host that is off or paused is left
         alone."""
         for server in reversed(self._servers.values()):
-            if server.runner is not None and getattr(server.host, "state", "running") == "running":
+            if server.runner is not None and server.host.state == "running":
                 yield from self._clean_up(server.host, server.runner)
 
     def _start(self, server: Server) -> Generator[simpy.Event, Any, None]:
