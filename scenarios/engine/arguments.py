@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from scenarios.engine.diagnostics import did_you_mean
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.live_arguments import add_live
 from scenarios.engine.selection import SHIPPED, shown
 from scenarios.engine.tags import Condition, TagError, parse_tags
 from scenarios.engine.units import UnitError, parse_duration
@@ -84,6 +85,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="write all packets into the record, for Wireshark (passwords and tokens included)",
     )
+    add_live(add["run"])
     volume = add["run"].add_mutually_exclusive_group()
     volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
     volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")

@@ -104,11 +104,15 @@ class RunConsole:
                 self._field("check", Text(f"{'ok' if check.held else 'FAILED'}  {check.that}"))
         for failure in result.failures:
             self._print(Text(""), failure)
-        virtual = seconds(round(result.virtual_seconds * 1e9))
-        times = f"  {virtual} of virtual time in {result.wall_seconds:.2f} s"
+        for unseen in result.not_observed:
+            self._field("not observed", Text(unseen, "yellow"))
+        took = seconds(round(result.virtual_seconds * 1e9))
+        clock = "virtual" if result.mode == "simulated" else "wall"
+        times = f"  {took} of {clock} time in {result.wall_seconds:.2f} s"
         verdict = Text(result.verdict, _STYLES[result.verdict]).append(times, "dim")
         self._field("verdict", verdict)
-        self._field("wire digest", Text(result.wire_digest))
+        if result.mode == "simulated":
+            self._field("wire digest", Text(result.wire_digest))
         self._field("record", Text(str(result.record)))
         self._field("run again", Text(result.command))
 

@@ -5,17 +5,18 @@ What a live world cannot do is found before it begins (`live_limits.py`).
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import simpy
 
+from scenarios.engine.inferred_gateway import InferredGateway
 from scenarios.engine.models import Scenario
 from scenarios.engine.server_logs import events_of_line
 from scenarios.engine.server_processes import ServerProcesses
-from scenarios.engine.stage import ForeignGateway, Mode, Stage
+from scenarios.engine.stage import ForeignGateway, Mode, Stage, StageMaker
 from sim.kernel.bridge import as_event
 from sim.live.hosts import LiveHost
 from sim.live.logs import ServerLogs
@@ -30,7 +31,7 @@ LOOPBACK: Final = "127.0.0.1"
 PORTS: Final = ("gateway", "site", "apns", "courier", "gcm", "mtalk", "google")
 """What listens, in the order of the ports from `--port-base` on."""
 
-UNSEEN_AT_A_FOREIGN_GATEWAY: Final = (
+UNSEEN: Final = (
     "the gateway's log: what it accepted, wrote and concluded is inferred from what the site was"
     " answered and what the push services received, by token and order",
     "pushes that the gateway accepted and never wrote to a push service: they stay pending",
@@ -58,18 +59,22 @@ class LiveStage:
     world: LiveWorld
     servers: ServerProcesses
     options: LiveOptions
+    not_observed: Sequence[str] = ()
+    not_judged: Sequence[str] = ()
     mode: Mode = "live"
-    not_observed: Sequence[str] = field(default=())
 
     @classmethod
     def make(
-        cls, options: LiveOptions, seed: int, state: Path, *, wants_connections: bool
+        cls, options: LiveOptions, app: str, seed: int, state: Path, *, wants_connections: bool
     ) -> "LiveStage":
+        """`app` is the name of the gateway's application, `state` for settings and databases."""
         world = LiveWorld(seed, wants_connections=wants_connections)
         logs = ServerLogs(world.trace, events_of_line)
         servers = ServerProcesses(world, logs, state, options.ports())
-        unseen = UNSEEN_AT_A_FOREIGN_GATEWAY if options.gateway is not None else ()
-        return cls(world, servers, options, not_observed=unseen)
+        if options.gateway is None:
+            return cls(world, servers, options)
+        world.trace.interpret = InferredGateway(app).interpret
+        return cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
 
     @property
     def foreign_gateway(self) -> ForeignGateway | None:
@@ -112,21 +117,22 @@ class LiveStage:
 
         return as_event(self.world.env, host.start(start))
 
-    def find_foreign_gateway(self, host: LiveHost, url: str) -> None:
-        """`host` stands for a gateway that runs elsewhere, by its real name."""
-        parts = urlsplit(url)
+    def stand_for_gateway(self, host: LiveHost) -> None:
+        assert self.options.gateway is not None
+        parts = urlsplit(self.options.gateway.url)
         assert parts.hostname is not None
         if parts.hostname != host.name:
             self.world.network.alias(parts.hostname, host)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or 80
         host.listens(port, parts.hostname, port)
 
 
-def live(options: LiveOptions) -> "object":
-    """The maker of live stages with these options (a `StageMaker`)."""
+def live(options: LiveOptions) -> StageMaker:
+    """The maker of live stages with these options."""
 
     def make(scenario: Scenario, seed: int, state: Path, wants_connections: bool) -> Stage:
-        return LiveStage.make(options, seed, state, wants_connections=wants_connections)
+        app = scenario.world.gateway.app
+        return LiveStage.make(options, app, seed, state, wants_connections=wants_connections)
 
     return make
 

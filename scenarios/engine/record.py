@@ -10,7 +10,8 @@
 
 All but the manifest follow from the scenario and the seed alone, byte for byte. While the run goes
 on the directory has a name that starts with a dot; it gets its own name, with the first digits
-of the wire digest, when it is complete. A record of the same run is replaced.
+of the wire digest, when it is complete. A record of the same run is replaced. A live run follows
+from more than that: its record has the moment of its start in the place of the digest.
 """
 
 import csv
@@ -33,7 +34,6 @@ from scenarios.engine.notifications import Copy, Notification
 from scenarios.engine.version import airbed_version
 from sim.trace.recorder import Event, line_of
 
-MODE: Final = "simulated"
 STATE: Final = "state"
 """Directory below the record for the servers' databases and keys; gone when the run is over."""
 
@@ -110,7 +110,8 @@ class RecordWriter:
             for file in sorted(self.path.iterdir())
         }
         _write_json(self.path / "manifest.json", {**manifest, "sha256": hashes})
-        final = self._runs / f"{self._name}-{summary['wire_digest'][:8]}"
+        digits = summary["wire_digest"][:8] or f"live-{_moment(manifest['started'])}"
+        final = self._runs / f"{self._name}-{digits}"
         shutil.rmtree(final, ignore_errors=True)
         return self.path.rename(final)
 
@@ -120,7 +121,6 @@ def provenance() -> dict[str, Any]:
     return {
         "format": FORMAT,
         "airbed": airbed_version(),
-        "mode": MODE,
         "git": _git(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
@@ -129,8 +129,26 @@ def provenance() -> dict[str, Any]:
             "system": platform.platform(),
             "processor": platform.machine(),
         },
-        "arguments": sys.argv[1:],
+        "arguments": _without_keys(sys.argv[1:]),
     }
+
+
+def _moment(iso: str) -> str:
+    """2026-01-31T12:00:00.5+00:00 as 20260131T120000."""
+    return iso[:19].replace("-", "").replace(":", "")
+
+
+def _without_keys(arguments: Sequence[str]) -> list[str]:
+    """A command line, access keys left out."""
+    shown = list(arguments)
+    for place, argument in enumerate(arguments):
+        option, equals, _ = argument.partition("=")
+        if option.startswith("--gateway-") and option.endswith("-key"):
+            if equals:
+                shown[place] = f"{option}=<key>"
+            elif place + 1 < len(shown):
+                shown[place + 1] = "<key>"
+    return shown
 
 
 def resolved(scenario: Scenario) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What came of a run, and how it stands in `summary.json`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from scenarios.engine.invariants import Verdict
 from scenarios.engine.leaks import MIN_LENGTH, Secret
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.play import StepOutcome
+from scenarios.engine.stage import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class RunResult:
     faults: list[FaultOutcome] = field(default_factory=list)
     checks: list[CheckOutcome] = field(default_factory=list)
     observations: dict[str, int] = field(default_factory=dict)
+    mode: Mode = "simulated"
+    not_observed: Sequence[str] = ()
+    epoch: datetime | None = None
+    """Calendar time at second 0, where it is not the scenario's."""
+    live_arguments: str = ""
+    """What has to be on the command line for another run like it, besides file and seed."""
     wire_digest: str = ""
     virtual_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -52,7 +60,7 @@ class RunResult:
     @property
     def command(self) -> str:
         """What runs it again."""
-        return f"airbed run {_shell_word(self.file.path)} --seed {self.seed}"
+        return f"airbed run {self.live_arguments}{_shell_word(self.file.path)} --seed {self.seed}"
 
 
 def summary_of(
@@ -70,7 +78,9 @@ def summary_of(
         "seed": result.seed,
         "verdict": result.verdict,
         "failures": [redact.text(failure.plain) for failure in result.failures],
-        "epoch": scenario.world.epoch.isoformat(),
+        "mode": result.mode,
+        "not_observed": list(result.not_observed),
+        "epoch": (result.epoch or scenario.world.epoch).isoformat(),
         "virtual_ns": round(result.virtual_seconds * 1e9),
         "wire_digest": result.wire_digest,
         "hosts": list(hosts),

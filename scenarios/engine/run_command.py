@@ -1,6 +1,7 @@
 """`airbed run`: all cells of the given scenarios, each with all its seeds, one after the other."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,10 +10,13 @@ from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.console import MANY, RunConsole, Terminal
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.foreign_gateway import GatewayUnreachable
 from scenarios.engine.inspectors import Capturing, Listening
+from scenarios.engine.live_run import NotPossible, why_it_ended, worlds
 from scenarios.engine.loader import Cell, ScenarioFile
 from scenarios.engine.results import RunResult
 from scenarios.engine.runner import EXIT_CODES, Inspector, Runner
+from sim.live.process import ServerFailed
 
 JUNIT: Final = "junit.xml"
 
@@ -21,22 +25,36 @@ def run_command(args: argparse.Namespace) -> int:
     """Run what `args.scenarios` (loaded and checked) asks for; returns the exit code.
 
     0: all passed, 1: at least one failed, 2: interrupted. `args.seed` replaces the seeds of the
-    files, records go below `args.runs`, and a JUnit file for all of them beside the records.
+    files, `args.live` and its like choose the world (see `live_run`), records go below `args.runs`,
+    and a JUnit file for all of them beside the records.
     """
+    try:
+        where = worlds(args)
+    except NotPossible as error:
+        print(f"airbed: {error}", file=sys.stderr)
+        return ExitCode.INVALID
     planned = list(_plan(args.scenarios, args.seed))
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
     console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
     inspectors: list[Inspector] = [Capturing()] if args.pcap else []
     if args.verbose:
         inspectors.append(Listening(console.show_event))
-    runner = Runner(args.runs, console, inspectors)
+    runner = Runner(
+        args.runs, console, inspectors, stages=where.stages, live_arguments=where.arguments
+    )
     results: list[RunResult] = []
     interrupted = False
     for file, cell, seed in planned:
         try:
-            results.append(runner.run(file, cell, seed))
+            results.append(runner.run(file, where.cell(cell), seed))
         except KeyboardInterrupt:  # between two steps of the engine itself
             interrupted = True
+        except (OSError, ServerFailed, GatewayUnreachable) as error:
+            reason = why_it_ended(error)
+            if reason is None:
+                raise
+            print(f"airbed: {reason}", file=sys.stderr)
+            return ExitCode.INVALID
         if interrupted or results[-1].verdict == "interrupted":
             interrupted = True
             break

@@ -9,11 +9,13 @@ the reserved domain `.example`.
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import simpy
 from pydantic import SecretStr
 
 from devices.people import Person
+from scenarios.engine.foreign_gateway import register
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Apns, Gcm, Scenario
 from scenarios.engine.programs import Program
@@ -88,6 +90,11 @@ class Services:
         self.app_key, self.site_key, self._api_key = (keys.randbytes(16).hex() for _ in range(3))
         self._names: dict[str, tuple[str, ...]] = {}
         self.gateway = self._host("gateway", GATEWAY_NAME)
+        foreign = self._foreign = stage.foreign_gateway
+        if foreign is not None:
+            self.app_key = foreign.app_key or self.app_key
+            self.site_key = foreign.site_key or self.site_key
+            stage.stand_for_gateway(self.gateway)
         self.site = self._host("site", SITE_NAME)
         self._apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
         self._gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
@@ -127,8 +134,9 @@ class Services:
     ) -> Generator[simpy.Event, Any, None]:
         """Start the gateway and the site, on which the staff have accounts."""
         self._site_settings = self._make_site_settings(staff)
-        gateway = Program("server.airnotifier", self._gateway_settings, create_gateway)
-        yield self._servers.add(self.gateway, gateway, GATEWAY_PORT)
+        if self._foreign is None:
+            gateway = Program("server.airnotifier", self._gateway_settings, create_gateway)
+            yield self._servers.add(self.gateway, gateway, GATEWAY_PORT)
         site = Program("server.moodle", self._site_settings, create_site)
         yield self._servers.add(self.site, site, 80)
 
@@ -166,6 +174,9 @@ class Services:
 
     def import_tokens(self, registrations: Sequence[gateway_admin.Registration]) -> None:
         """Register tokens at the gateway: (token, device, channels)."""
+        if self._foreign is not None:
+            register(self._foreign, self.app_key, self._scenario.world.gateway.app, registrations)
+            return
         database = self._open(self._gateway_settings.database)
         database.create(gateway_tables)
         app = self._scenario.world.gateway.app
@@ -198,12 +209,28 @@ class Services:
 
     def outbox_counts(self) -> dict[str, int]:
         """How many pushes wait in the gateway's outbox for each provider."""
-        if not self._servers.started:
+        if not self._servers.started or self._foreign is not None:
             return {}
         database = self._open(self._gateway_settings.database)
         counts = database.run_now(gateway_admin.outbox_counts)
         database.engine.dispose()
         return counts
+
+    def outbox_pushes(self) -> tuple[str, ...] | None:
+        """The numbers of the pushes in the gateway's outbox; None when the gateway is not ours."""
+        if self._stage.foreign_gateway is not None:
+            return None
+        database = self._open(self._gateway_settings.database)
+        numbers = database.run_now(gateway_admin.outbox_pushes)
+        database.engine.dispose()
+        return tuple(map(str, numbers))
+
+    def count_messages(self) -> int:
+        """How many messages the site has stored."""
+        database = self._open(self._site_settings.database)
+        count = database.run_now(site_admin.count_messages)
+        database.engine.dispose()
+        return count
 
     def user_ids(self) -> dict[str, int]:
         """The site's user ids by user name."""
@@ -219,6 +246,8 @@ class Services:
 
     @property
     def gateway_url(self) -> str:
+        if self._foreign is not None:
+            return self._foreign.url
         return f"http://{GATEWAY_NAME}:{GATEWAY_PORT}"
 
     @property
@@ -241,7 +270,7 @@ class Services:
                 "name": "gateway",
                 "role": "gateway",
                 "title": "gateway",
-                "names": ["gateway", GATEWAY_NAME],
+                "names": ["gateway", urlsplit(self.gateway_url).hostname],
             },
             {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]},
             {"name": "gcm", "role": "gcm", "title": "GCM", "names": ["gcm", GOOGLE_NAME]},
@@ -307,7 +336,11 @@ class Services:
 
     def _make_site_settings(self, staff: Sequence[tuple[Person, Role]]) -> SiteSettings:
         wanted = self._scenario.world.site
-        address, port = self._stage.reach(self.site, GATEWAY_NAME, GATEWAY_PORT)
+        if self._foreign is None:
+            address, port = self._stage.reach(self.site, GATEWAY_NAME, GATEWAY_PORT)
+        else:
+            parts = urlsplit(self._foreign.url)
+            address, port = parts.hostname or "", parts.port or 80
         return SiteSettings(
             wwwroot=self.site_url,
             sitename="Airbed School",

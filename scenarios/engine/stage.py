@@ -42,11 +42,14 @@ class RunningServers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ForeignGateway:
-    """A gateway that somebody else runs, in the place of ours. Keys are those it was given."""
+    """A gateway that somebody else runs, in the place of ours.
+
+    Keys are those that it gave out; None: it was given the keys that follow from the seed.
+    """
 
     url: str
-    app_key: str = field(repr=False)
-    site_key: str = field(repr=False)
+    app_key: str | None = field(default=None, repr=False)
+    site_key: str | None = field(default=None, repr=False)
 
 
 class Stage(Protocol):
@@ -55,6 +58,8 @@ class Stage(Protocol):
     mode: Mode
     not_observed: Sequence[str]
     """What the trace cannot say here, in words for the record."""
+    not_judged: Sequence[str]
+    """Invariants that ask for it."""
 
     @property
     def world(self) -> AnyWorld: ...
@@ -62,6 +67,9 @@ class Stage(Protocol):
     def servers(self) -> RunningServers: ...
     @property
     def foreign_gateway(self) -> ForeignGateway | None: ...
+    def stand_for_gateway(self, host: Any) -> None:
+        """`host` stands for the gateway that is not ours."""
+
     def logs(self) -> AbstractContextManager[None]:
         """Within it the servers' logs go into the trace."""
 
@@ -80,11 +88,15 @@ class SimulatedStage:
 
     mode: Mode = "simulated"
     not_observed: Sequence[str] = ()
+    not_judged: Sequence[str] = ()
     foreign_gateway: ForeignGateway | None = None
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.servers = Servers(world)
+
+    def stand_for_gateway(self, host: Host) -> None:
+        raise NotImplementedError("a simulated world has no way to what is outside of it")
 
     def logs(self) -> AbstractContextManager[None]:
         return logs_in_trace(self.world.trace)

@@ -6,7 +6,7 @@ pipes first, and a cause never comes after its effect. Times are the writer's ow
 than what has been recorded before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sim.kernel.environment import SimEnvironment
 from sim.trace.recorder import Event, Recorder, Scalar
@@ -22,6 +22,8 @@ class LiveRecorder(Recorder):
         self.aliases: dict[str, str] = {}
         """Address that a push service sees -> address that the gateway knows as its own, for
         connections that come through a proxy."""
+        self.interpret: Callable[[Event], Iterable[Event]] | None = None
+        """Makes of an event what is to be recorded: more, if more can be inferred from it."""
         self._latest = 0
         self._reading = False
 
@@ -52,5 +54,6 @@ class LiveRecorder(Recorder):
     def _record(self, seconds: float, kind: str, host: str, fields: dict[str, Scalar]) -> None:
         self._latest = max(self._latest, round(seconds * 1e9))
         event: Event = {"t": self._latest, "host": host, "kind": kind, **fields}
-        for listener in self._listeners:
-            listener(event)
+        for each in (event,) if self.interpret is None else self.interpret(event):
+            for listener in self._listeners:
+                listener(each)

@@ -1,0 +1,27 @@
+"""Shorter waits: for live runs, in which twenty minutes of a scenario are twenty minutes.
+
+Only steps that do nothing but let time pass are shortened (`wait`, `receive_nothing`). What such a
+wait is there to show may need its full length; a run says that it was shortened.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from scenarios.engine.flow import Step
+from scenarios.engine.loader import Cell
+
+
+def shortened(cell: Cell, longest: float) -> Cell:
+    """The cell with no wait longer than `longest` seconds."""
+    flow = [_shortened(step, longest) for step in cell.scenario.flow]
+    return replace(cell, scenario=cell.scenario.model_copy(update={"flow": flow}))
+
+
+def _shortened(step: Step, longest: float) -> Step:
+    changed: dict[str, Any] = {}
+    if step.do == "receive_nothing" and step.within is not None and step.within > longest:
+        changed["within"] = longest
+    wait = step.arguments.get("for")
+    if step.do == "wait" and isinstance(wait, int | float) and wait > longest:
+        changed["arguments"] = {**step.arguments, "for": longest}
+    return step.model_copy(update=changed) if changed else step
