@@ -13,7 +13,7 @@ the end, since the user may open it any time), join keys only while a hop is ope
 Simplification: one site and one gateway per run; their numbers are not prefixed by a host name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from scenarios.engine.findings import Event, Findings
 from scenarios.engine.notifications import READINGS, Fate, Notification, OpenHops
@@ -28,13 +28,29 @@ class Ledger:
         self.findings = Findings()
         self._hops = OpenHops()
         self._senders = Senders(self.findings, self._hops)
-        self._handlers = self._senders.handlers | Receivers(self.findings, self._hops).handlers
+        self._receivers = Receivers(self.findings, self._hops)
+        self._handlers = self._senders.handlers | self._receivers.handlers
         self._now = 0
 
     @property
     def notifications(self) -> list[Notification]:
         """All notifications in the order of their creation."""
         return self._senders.notifications
+
+    @property
+    def messages(self) -> int:
+        """How many messages the site told of."""
+        return self._senders.messages
+
+    @property
+    def crashed(self) -> Collection[str]:
+        """Hosts that lost their power."""
+        return self._senders.crashed
+
+    @property
+    def removals(self) -> Mapping[str, int]:
+        """Phone -> when the app was last removed from it (ns)."""
+        return self._receivers.removals
 
     def feed(self, event: Event) -> None:
         """Take the next event of the trace."""

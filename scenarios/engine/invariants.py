@@ -1,6 +1,7 @@
 """What must hold in every run, whatever the scenario: checked at its end against the trace.
 
-`conservation`      every notification has one fate; the sums match; nothing comes from nowhere
+`conservation`      every notification has one fate; the sums match, also with what site, gateway,
+                    push services and phones have themselves; nothing comes from nowhere
 `causal_order`      no hop happens before its cause; time does not go back
 `no_token_leak`     no token, key, password or text in a log, trace or record; no notification on
                     a phone, or for a user, other than the addressee
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from scenarios.engine.books import Books, differences
 from scenarios.engine.fates import Ledger
 from scenarios.engine.findings import Event
 from scenarios.engine.leaks import Leak
@@ -70,6 +72,8 @@ class Evidence:
     phones_of_tokens: Mapping[str, str]
     """Token reference -> the phone to which the push service issued the token."""
     leaks: Sequence[Leak]
+    books: Books | None = None
+    """What others say; None when the run broke off before they could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ def _conservation(evidence: Evidence) -> Iterator[str]:
         yield f"{counts['created']} notifications were created, but {total} have a fate"
     for finding in evidence.ledger.findings.of("count"):
         yield finding.text
+    if evidence.books is not None:
+        yield from differences(evidence.ledger, evidence.books)
     for notification in evidence.ledger.notifications:
         gave_up = notification.gateway in (AtGateway.REJECTED, AtGateway.EXPIRED)
         # What was in doubt when the gateway gave it up may have arrived all the same.

@@ -86,6 +86,8 @@ class Copy:
     read: Literal["opened", "dismissed"] | None = None
     read_at: int | None = None
     phone: str | None = None
+    mid: str | None = None
+    """What the phone calls it."""
     reader: str | None = None
     """The site's number of the user who was logged in in the app when it came; None: unknown."""
     notification: "Notification | None" = None

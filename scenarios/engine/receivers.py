@@ -41,6 +41,8 @@ class Receivers:
         self._on_wire: dict[tuple[str, str, str], Copy] = {}
         self._on_phone: dict[tuple[str, str], Copy] = {}
         self._sessions: dict[tuple[str, str], str] = {}
+        self.removals: dict[str, int] = {}
+        """Phone -> when the app was last removed from it, with what it had shown."""
         self._users: dict[str, str] = {}
         """Phone -> the site's number of the user who is logged in there."""
         self._is_new = False
@@ -129,6 +131,7 @@ class Receivers:
         self._is_new = not event.get("duplicate")
         copy.receipts += self._is_new
         copy.phone = str(event["host"])
+        copy.mid = str(event["mid"])
         copy.reader = copy.reader or self._users.get(copy.phone)
         self._on_phone[copy.phone, str(event["mid"])] = copy
         if copy.notification is not None:
@@ -163,6 +166,7 @@ class Receivers:
     def _app_state(self, t: int, event: Event) -> None:
         if event["state"] == "uninstalled":
             self._users.pop(str(event["host"]), None)
+            self.removals[str(event["host"])] = t
 
     def _app_opened(self, t: int, event: Event) -> None:
         if event.get("mid") is not None:

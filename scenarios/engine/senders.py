@@ -54,9 +54,16 @@ class Senders:
         self._broadcasts: dict[str, tuple[int, int]] = {}
         self._users: dict[str, str] = {}
         """Token reference -> user, where the site has registered the device."""
+        self.crashed: dict[str, None] = {}
+        """Hosts that lost their power."""
         self._gateway: str | None = None
         self._gateway_has_ended = False
         self._told_before = False
+
+    @property
+    def messages(self) -> int:
+        """How many messages the site told of."""
+        return len(self._messages)
 
     def sent_before(self, token_ref: str, t: int) -> Notification | None:
         """The last notification for that token which the gateway had sent at that time."""
@@ -221,6 +228,8 @@ class Senders:
 
     def _server_ended(self, t: int, event: Event) -> None:
         """Whatever the gateway has sent and not ticked off for good, it may send again."""
+        if event["kind"] == "host.crashed":
+            self.crashed[str(event["host"])] = None
         if event["host"] != self._gateway:
             return
         self._gateway_has_ended = True

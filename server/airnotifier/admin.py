@@ -79,6 +79,11 @@ def outbox_counts(connection: Connection) -> dict[str, int]:
     return {row.provider: row.waiting for row in connection.execute(statement)}
 
 
+def outbox_pushes(connection: Connection) -> list[int]:
+    """The numbers of the pushes that wait in the outbox, oldest first."""
+    return list(connection.scalars(select(outbox.c.id).order_by(outbox.c.id)))
+
+
 def _read_csv(path: Path) -> list[Registration]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.reader(file) if row]

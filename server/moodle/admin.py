@@ -14,7 +14,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from server.database import Database
 from server.moodle import configuration
@@ -22,7 +22,13 @@ from server.moodle.config_file import ConfigError, read_model
 from server.moodle.configuration import PROCESSORS, STATES
 from server.moodle.messaging.outputs import preference_name
 from server.moodle.passwords import make_hasher
-from server.moodle.schema import airnotifier_user_devices, user_preferences, users
+from server.moodle.schema import (
+    airnotifier_user_devices,
+    message,
+    message_read,
+    user_preferences,
+    users,
+)
 from server.moodle.settings import Role, SiteSettings
 from server.moodle.site import install
 
@@ -148,6 +154,13 @@ def user_ids(connection: Connection) -> dict[str, int]:
     """All usernames and their ids, in the order of creation."""
     rows = connection.execute(select(users.c.username, users.c.id).order_by(users.c.id))
     return {row.username: row.id for row in rows}
+
+
+def count_messages(connection: Connection) -> int:
+    """How many messages were ever stored and not deleted, read or not."""
+    tables = (message, message_read)
+    counts = (connection.scalar(select(func.count()).select_from(table)) for table in tables)
+    return sum(count or 0 for count in counts)
 
 
 def main() -> int:
