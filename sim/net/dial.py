@@ -221,8 +221,9 @@ class Dial:
         if attempts == SYN_ACK_RETRIES or host.listener(self.port, self.address) is not server:
             transport.abort()  # nobody answered, or it stopped listening meanwhile
         elif host.is_paused:  # its kernel has accepted; its code will, when it runs again
-            network = self.network
-            network.loop.call_soon(server.accept, transport, context=host.context)
+            # accept() enters the host's context itself, hence a copy.
+            later = host.context.copy()
+            self.network.loop.call_soon(server.accept, transport, context=later)
         else:
             server.accept(transport)
 
