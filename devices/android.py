@@ -82,10 +82,14 @@ class AndroidPhone(Phone):
 
     # -- from the connection
 
-    def deliver_data(self, mid: str, category: str, data: Mapping[str, str]) -> bool:
-        """A message arrived; False when its app is not on the phone."""
+    def deliver_data(
+        self, mid: str, category: str, data: Mapping[str, str], *, answer: int
+    ) -> bool:
+        """A message arrived; False when its app is not on the phone. `answer` as in `deliver`."""
         now = self.env.now
-        return self.deliver(mid, category, lambda: from_gcm(mid, category, data, now))
+        return self.deliver(
+            mid, category, lambda: from_gcm(mid, category, data, now), answer=answer
+        )
 
     def forget_identity(self) -> None:
         """Google does not know this phone (any more): check in as a new one."""

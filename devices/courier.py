@@ -2,6 +2,9 @@
 
 Login with the device token (or without, on the first run: APNs issues one), then the list of
 topics, then notifications, each acknowledged as soon as the phone has taken it.
+
+APNs does not say which acknowledgements it has got. But it reads in order, and sends what lacked
+one when a connection broke at the start of the next: an answered KeepAlive confirms all before it.
 """
 
 from typing import TYPE_CHECKING
@@ -17,8 +20,12 @@ if TYPE_CHECKING:
 class CourierConnection(PushConnection):
     """One connection; see the module."""
 
-    __slots__ = ()
+    __slots__ = ("_sent_before",)
     phone: "IosPhone"
+
+    def __init__(self, phone: "IosPhone") -> None:
+        super().__init__(phone)
+        self._sent_before = 0  # number of the last KeepAlive
 
     def send_topics(self) -> None:
         """Tell APNs which apps there are."""
@@ -36,18 +43,24 @@ class CourierConnection(PushConnection):
 
     def _ask_for_life(self) -> None:
         self.send(codec.keep_alive())
+        self._sent_before = self._sent
 
     def _read(self, data: bytes) -> bytes:
         messages, rest = codec.read_messages(data)
         for message in messages:
             if isinstance(message, codec.Notification):
                 taken = self.phone.deliver_topic(
-                    str(message.message_id), message.topic, message.payload
+                    str(message.message_id),
+                    message.topic,
+                    message.payload,
+                    answer=self._sent + 1,
                 )
                 status = codec.ACK_RECEIVED if taken else codec.ACK_NO_APP
                 self.send(codec.ack(message.message_id, status))
             elif isinstance(message, codec.ConnectAck):
                 self._connected(message)
+            elif isinstance(message, codec.KeepAliveAck):
+                self.phone.confirmed(self._sent_before)
             elif isinstance(message, codec.AppTokenAck):
                 self.phone.app_token_issued(message)
         return rest

@@ -103,12 +103,15 @@ class IosPhone(Phone):
         if self._waiting_for_token and self.app and isinstance(connection, CourierConnection):
             connection.ask_app_token(topic_hash(self.app.app_id))
 
-    def deliver_topic(self, mid: str, topic: bytes, payload: bytes) -> bool:
-        """A notification arrived; False when its app is not on the phone."""
+    def deliver_topic(self, mid: str, topic: bytes, payload: bytes, *, answer: int) -> bool:
+        """A notification arrived; False when its app is not on the phone. `answer` as in
+        `deliver`."""
         known = self.app is not None and topic == topic_hash(self.app.app_id)
         app_id = self.app.app_id if self.app and known else f"topic {topic.hex()}"
         now = self.env.now
-        return self.deliver(mid, app_id, lambda: from_apns(mid, app_id, payload, now))
+        return self.deliver(
+            mid, app_id, lambda: from_apns(mid, app_id, payload, now), answer=answer
+        )
 
     def app_token_issued(self, answer: AppTokenAck) -> None:
         """APNs answered to the request for the app's token."""

@@ -5,7 +5,8 @@ then messages, each acknowledged by a selective ack as soon as the phone has tak
 at least once: the phone recognises a repeated message by its persistent id.
 
 Every frame of the service counts (the login's answer is the first), and every frame of the
-phone says how many have arrived.
+phone says how many have arrived; so it is the other way round, and an id is forgotten when the
+service has its ack or the login that named it.
 """
 
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ class MtalkConnection(PushConnection):
     def _say_hello(self) -> None:
         phone = self.phone
         assert phone.android_id is not None
-        self.send(codec.login_request(phone.android_id, phone.security_token, phone.seen()))
+        self.send(codec.login_request(phone.android_id, phone.security_token, phone.unconfirmed()))
 
     def _ask_for_life(self) -> None:
         self.send(codec.heartbeat_ping(self._frames))
@@ -55,7 +56,9 @@ class MtalkConnection(PushConnection):
     def _act_on(self, frame: codec.Frame) -> None:
         if isinstance(frame, codec.DataMessage):
             mid = frame.persistent_id
-            if self.phone.deliver_data(mid, frame.category, frame.data):
+            self.phone.confirmed(frame.received)
+            answer = self._sent + 1
+            if self.phone.deliver_data(mid, frame.category, frame.data, answer=answer):
                 self.send(codec.selective_ack(mid, self._frames))
             else:  # this frame itself must not count as received, that would acknowledge it
                 self.send(codec.no_receiver(frame.category, mid, self._frames - 1))
@@ -63,6 +66,8 @@ class MtalkConnection(PushConnection):
             self._logged_in(frame)
         elif isinstance(frame, codec.HeartbeatPing):
             self.send(codec.heartbeat_ack(self._frames))
+        elif isinstance(frame, codec.HeartbeatAck):
+            self.phone.confirmed(frame.received)
         elif isinstance(frame, codec.Close | codec.StreamError):
             self.close()
 
@@ -72,6 +77,7 @@ class MtalkConnection(PushConnection):
             phone.forget_identity()
             self.close()
             return
+        phone.confirmed(answer.received)
         self._welcome(answer.heartbeat or phone.radio_settings.heartbeat)
         assert phone.android_id is not None
         phone.session_open("gcm", codec.device_address(phone.android_id))

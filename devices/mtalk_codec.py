@@ -2,7 +2,8 @@
 
 Each side sends one version byte (41) first; then frames: tag u8, varint length, protobuf body.
 Tags and field numbers as in Chromium's `mcs.proto`. Unknown tags are read (they count as frames)
-and given as `Other`; unknown fields are skipped.
+and given as `Other`; unknown fields are skipped. `received` (last_stream_id_received) is how many
+frames of the other side the sender of a frame has got.
 
 Simplification of our own: that no app wants a message is told with a DataMessageStanza to
 `gcm@android.com` (field 20, status 1); how the real phone reports it is not published.
@@ -36,6 +37,8 @@ class HeartbeatPing:
 class HeartbeatAck:
     """The service is there."""
 
+    received: int
+
 
 @dataclass(frozen=True, slots=True)
 class LoginResponse:
@@ -43,6 +46,7 @@ class LoginResponse:
 
     error: int
     heartbeat: float
+    received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class DataMessage:
 
     category: str
     persistent_id: str
+    received: int
     data: dict[str, str] = field(hash=False)
 
 
@@ -95,7 +100,6 @@ def login_request(android_id: int, security_token: int, received: Iterable[str])
 
 
 def heartbeat_ping(received: int) -> bytes:
-    """`received`: how many frames of the service have arrived, here and below."""
     return _frame(HEARTBEAT_PING, uint_field(2, received))
 
 
@@ -167,7 +171,7 @@ def _decode(tag: int, body: bytes) -> Frame:
     if tag == HEARTBEAT_PING:
         return HeartbeatPing()
     if tag == HEARTBEAT_ACK:
-        return HeartbeatAck()
+        return HeartbeatAck(_number(dict(read_fields(body)).get(2, 0)))
     if tag == CLOSE:
         return Close()
     return Other(tag)
@@ -175,26 +179,31 @@ def _decode(tag: int, body: bytes) -> Frame:
 
 def _decode_data(body: bytes) -> DataMessage:
     category = persistent_id = ""
+    received = 0
     data: dict[str, str] = {}
     for number, value in read_fields(body):
         if number == 5:
             category = _text(value)
         elif number == 9:
             persistent_id = _text(value)
+        elif number == 11:
+            received = _number(value)
         elif number == 7:
             entry = dict(read_fields(_bytes(value)))
             data[_text(entry.get(1, b""))] = _text(entry.get(2, b""))
-    return DataMessage(category, persistent_id, data)
+    return DataMessage(category, persistent_id, received, data)
 
 
 def _decode_login(body: bytes) -> LoginResponse:
-    error, heartbeat = 0, 0.0
+    error, heartbeat, received = 0, 0.0, 0
     for number, value in read_fields(body):
         if number == 3:
             error = _number(dict(read_fields(_bytes(value))).get(1, 0)) or 1
+        elif number == 6:
+            received = _number(value)
         elif number == 7:
             heartbeat = _number(dict(read_fields(_bytes(value))).get(3, 0)) / 1000
-    return LoginResponse(error, heartbeat)
+    return LoginResponse(error, heartbeat, received)
 
 
 def _bytes(value: int | bytes) -> bytes:

@@ -21,15 +21,16 @@ from devices.settings import RadioSettings
 
 if TYPE_CHECKING:
     from devices.app import App
-    from sim.surface import Host
     from sim.kernel.environment import SimEnvironment
+    from sim.surface import Host
 
 TRAY_SIZE = 50
 """Notifications kept in the tray, and kept for `wait_for_notification`."""
 
-SEEN_SIZE = 20
-"""Ids of received messages kept to recognise a repetition. Push services repeat only what was not
-acknowledged when a connection broke, so a few are enough."""
+SEEN_SIZE = 1000
+"""The most ids of received messages kept to recognise a repetition. Push services repeat only what
+was not acknowledged when a connection broke; an id is kept until the service has said that it got
+the answer, which is few messages later."""
 
 Match = Callable[[Notification], bool]
 
@@ -76,7 +77,7 @@ class Phone(ABC):
         self.badge = 0
         self.tray: tuple[Notification, ...] = ()
         self._received: tuple[Notification, ...] = ()
-        self._seen: tuple[str, ...] = ()
+        self._seen: dict[str, int] | None = None
         self._waiters: tuple[_Waiter, ...] = ()
 
     # -- what each system does its own way
@@ -148,24 +149,44 @@ class Phone(ABC):
 
     # -- receiving
 
-    def seen(self) -> tuple[str, ...]:
-        """The ids of the last messages received, oldest first."""
-        return self._seen
+    def unconfirmed(self) -> tuple[str, ...]:
+        """The ids of messages received that the service may send again, oldest first."""
+        return tuple(self._seen or ())
 
-    def deliver(self, mid: str, app_id: str, read: Callable[[], Notification | None]) -> bool:
-        """A message arrived for the app `app_id`; `read` understands it, or gives None.
+    def connection_begins(self) -> None:
+        """Messages are counted anew; what was answered on an older connection comes first."""
+        if self._seen is not None:
+            self._seen = dict.fromkeys(self._seen, 0)
+
+    def confirmed(self, number: int) -> None:
+        """The service has got the phone's messages of this connection up to `number`, answers
+        among them: what these were for does not come again."""
+        seen = self._seen
+        if seen is not None and next(iter(seen.values())) <= number:
+            self._seen = {mid: answer for mid, answer in seen.items() if answer > number} or None
+
+    def deliver(
+        self, mid: str, app_id: str, read: Callable[[], Notification | None], *, answer: int
+    ) -> bool:
+        """A message arrived for the app `app_id`; `read` understands it, or gives None. The phone
+        answers with its message number `answer` of this connection.
 
         Returns False when there is no such app. A repeated or malformed message goes no further.
         """
-        duplicate = mid in self._seen
+        seen = self._seen
+        duplicate = seen is not None and seen.pop(mid, None) is not None
         service = "apns" if self.platform == "ios" else "gcm"
         self.emit("phone.received", service=service, mid=mid, app=app_id, duplicate=duplicate)
         app = self.app
         if app is None or not app.installed or app.app_id != app_id:
             self.emit("phone.undeliverable", mid=mid)
             return False
+        if seen is None:
+            seen = self._seen = {}
+        elif len(seen) >= SEEN_SIZE:
+            del seen[next(iter(seen))]
+        seen[mid] = answer
         if not duplicate:
-            self._seen = (*self._seen[1 - SEEN_SIZE :], mid)
             notification = read()
             if notification is None:
                 self.emit("phone.dropped", mid=mid, reason="malformed payload")

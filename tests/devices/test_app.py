@@ -27,7 +27,7 @@ def push(app: MoodleApp, number: int, **data: str) -> Notification:
     """Bring a push to the app, as the phone does."""
     mid, now = f"m{number}", app.phone.env.now
     read = from_gcm(mid, APP_ID, {**text_pairs(number), **data}, now)
-    assert app.phone.deliver(mid, APP_ID, lambda: read)
+    assert app.phone.deliver(mid, APP_ID, lambda: read, answer=1)
     return read
 
 
@@ -134,7 +134,7 @@ def test_a_silent_push_shows_nothing_but_sets_the_badge() -> None:
     with World(seed=1) as world:
         app = app_on_a_phone(world)
         silent = Notification("m", APP_ID, None, None, {}, 4, None, 0.0)
-        app.phone.deliver("m", APP_ID, lambda: silent)
+        app.phone.deliver("m", APP_ID, lambda: silent, answer=1)
         assert (app.phone.badge, app.phone.tray) == (4, ())
         push(app, 1)
         world.run(app.open_at_page())

@@ -66,19 +66,20 @@ def test_telling_that_no_app_wants_a_message() -> None:
 
 LOGIN_ANSWER = bytes.fromhex("030d" + "0a01" + "31" + "3001" + "3a04" + "18e0d403" + "400a")
 DATA = bytes.fromhex(
-    "0822"
+    "0824"
     + ("1205" + b"0:1%a".hex())
     + ("2a03" + b"a.b".hex())
     + ("3a0b" + "0a02" + b"id".hex() + "1205" + b"hello".hex())
     + ("4a05" + b"0:1%a".hex())
     + "5001"
+    + "5803"
 )
 STREAM = LOGIN_ANSWER + bytes.fromhex("0000") + DATA + bytes.fromhex("010210010400630100")
 READ = [
-    codec.LoginResponse(0, 60.0),
+    codec.LoginResponse(0, 60.0, 1),
     codec.HeartbeatPing(),
-    codec.DataMessage("a.b", "0:1%a", {"id": "hello"}),
-    codec.HeartbeatAck(),
+    codec.DataMessage("a.b", "0:1%a", 3, {"id": "hello"}),
+    codec.HeartbeatAck(1),
     codec.Close(),
     codec.Other(0x63),
 ]
@@ -98,7 +99,7 @@ def test_the_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
 
 def test_a_refused_login_has_a_code() -> None:
     assert codec.read_frames(bytes.fromhex("03051a03089103")) == (
-        [codec.LoginResponse(401, 0)],
+        [codec.LoginResponse(401, 0, 0)],
         b"",
     )
 
