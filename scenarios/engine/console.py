@@ -104,6 +104,12 @@ class RunConsole:
                 self._field("check", Text(f"{'ok' if check.held else 'FAILED'}  {check.that}"))
         for failure in result.failures:
             self._print(Text(""), failure)
+        if result.verdict == "failed":
+            for section in result.circumstances:
+                self._print(Text(f"\n{section.title}", "bold"))
+                for line in section.lines:
+                    self._print(Text(f"  {line}", "dim"))
+            self._print(Text())
         for unseen in result.not_observed:
             self._field("not observed", Text(unseen, "yellow"))
         took = seconds(round(result.virtual_seconds * 1e9))
@@ -115,6 +121,8 @@ class RunConsole:
             self._field("wire digest", Text(result.wire_digest))
         self._field("record", Text(str(result.record)))
         self._field("run again", Text(result.command))
+        if result.verdict == "failed" and result.mode == "simulated":
+            self._field("step through", Text(f"airbed replay {result.record} --until T"))
 
     def summary(self, results: Sequence[RunResult], junit: Path, *, interrupted: bool) -> None:
         """All runs are over."""

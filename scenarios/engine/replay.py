@@ -16,9 +16,13 @@ from reports.reading import NotARecord, Record
 from scenarios.engine.context import Context
 from scenarios.engine.event_conditions import EventCondition
 from scenarios.engine.loader import Cell, ScenarioFile, load
-from scenarios.engine.record import MODE, provenance, resolved, scenario_hash
-from scenarios.engine.state import Section, event_line, state_of
+from scenarios.engine.record import provenance, resolved, scenario_hash
+from scenarios.engine.results import Section
+from scenarios.engine.state import event_line, state_of
 from sim.trace.recorder import Event
+
+REPEATABLE: Final = "simulated"
+"""The mode of runs that can be repeated."""
 
 LAST_EVENTS: Final = 10
 """Shown where a repetition stops."""
@@ -55,7 +59,7 @@ def open_recording(path: Path) -> Recording:
 def _open(record: Record, manifest: dict[str, Any]) -> Recording:
     path, seed = record.path, manifest["seed"]
     now = provenance()
-    if manifest["mode"] != MODE:
+    if manifest["mode"] != REPEATABLE:
         raise NotReplayable(
             f"{path} is the record of a {manifest['mode']} run; only simulated ones can be repeated"
         )

@@ -26,6 +26,14 @@ class CheckOutcome:
     held: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines under a title."""
+
+    title: str
+    lines: Sequence[str]
+
+
 @dataclass(slots=True)
 class RunResult:
     """One cell of a scenario, run with one seed."""
@@ -51,6 +59,8 @@ class RunResult:
     virtual_seconds: float = 0.0
     wall_seconds: float = 0.0
     record: Path | None = None
+    circumstances: Sequence[Section] = ()
+    """What was going on at the end of the flow, to be shown if it failed."""
 
     def fail(self, failure: Text) -> None:
         """Something is not as it should be; the run goes on."""

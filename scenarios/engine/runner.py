@@ -18,6 +18,7 @@ import simpy
 from rich.text import Text
 
 from scenarios.engine.books import Books, read_books
+from scenarios.engine.circumstances import LastEvents, circumstances
 from scenarios.engine.context import Context
 from scenarios.engine.deployment import Deployment
 from scenarios.engine.exit_codes import ExitCode
@@ -132,11 +133,14 @@ class Runner:
         world.trace.listen(measures.feed)
         for inspector in self._inspectors:
             inspector.attach(context, record.path)
+        last = LastEvents()
+        world.trace.listen(last)
         world.trace.listen(watch.feed)
         try:
             with world, stage.logs():
                 world.run(deployment.start())
                 self._play(context, result, places)
+                result.circumstances = circumstances(context, result, last)
                 result.virtual_seconds = world.env.now
                 result.wire_digest = world.digest()
                 world.run(deployment.stop())

@@ -3,12 +3,12 @@
 Reads and changes nothing; may be asked at any moment, also before everything is deployed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from scenarios.engine.context import Context
-from scenarios.engine.results import Redactor
+from scenarios.engine.deployment import Deployment
+from scenarios.engine.results import Redactor, Section
 from sim.surface import Host
 
 MAX_HOSTS: Final = 12
@@ -16,14 +16,6 @@ MAX_HOSTS: Final = 12
 
 MAX_CONNECTIONS: Final = 30
 """Shown of one host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Lines under a title."""
-
-    title: str
-    lines: Sequence[str]
 
 
 def state_of(context: Context) -> list[Section]:
@@ -37,6 +29,11 @@ def state_of(context: Context) -> list[Section]:
         sections.append(Section("phones", _some(map(_phone, phones), len(phones), "phones")))
         sections.append(Section("gateway", [_outbox(deployment.services.outbox_counts())]))
     sections.append(variables(context))
+    return hide_secrets(deployment, sections)
+
+
+def hide_secrets(deployment: Deployment, sections: Iterable[Section]) -> list[Section]:
+    """The sections that have lines, with a description in the place of every secret."""
     secrets = Redactor(deployment.secrets()) if deployment.deployed else Redactor(())
     return [
         Section(section.title, [secrets.text(line) for line in section.lines])
