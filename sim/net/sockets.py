@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sim.kernel.context import current_host
 from sim.kernel.errors import EscapeError
+from sim.net.tcp_info import TCP_INFO, tcp_info
 
 if TYPE_CHECKING:
     from sim.net.stream import SocketOptions
@@ -60,8 +61,10 @@ class SimSocket:
         if self.transport is not None:
             self.transport.options = self._options
 
-    def getsockopt(self, level: int, option: int, *_length: Any) -> Any:
-        """The value set before, else 0."""
+    def getsockopt(self, level: int, option: int, *length: Any) -> Any:
+        """The value set before, else 0; TCP_INFO as `tcp_info` has it."""
+        if (level, option) == (socket.IPPROTO_TCP, TCP_INFO):
+            return tcp_info(self._connected(), *length)
         for its_level, name, value in self._options:
             if (its_level, name) == (level, option):
                 return value

@@ -50,6 +50,7 @@ class StreamEnd(asyncio.Transport):
         "_peer",
         "_segment",
         "_segment_time",
+        "_sent",
         "_under_way",
         "_vanished",
         "direction",
@@ -68,6 +69,7 @@ class StreamEnd(asyncio.Transport):
         self._arrival = 0.0
         self._segment: Segment | None = None
         self._segment_time = -1.0
+        self._sent = 0
         self._under_way = 0
         self._outage: Outage | None = None
         self._dead = False
@@ -84,7 +86,7 @@ class StreamEnd(asyncio.Transport):
     def options(self, options: SocketOptions) -> None:
         network = self.host.network
         self._options = network.shared_options(options)
-        network.keepalives.consider(self)
+        network.keepalives.reconsider(self)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -114,9 +116,24 @@ class StreamEnd(asyncio.Transport):
         return self._arrival if self._outage is None else 0.0
 
     @property
-    def is_retransmitting(self) -> bool:
-        """Whether something that was sent waits for its acknowledgement longer than it should."""
-        return self._outage is not None
+    def outage(self) -> Outage | None:
+        """What does not get across at the moment, if anything."""
+        return self._outage
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that were sent and that the peer has not read."""
+        return self._under_way
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has said that no more bytes follow (FIN)."""
+        return self._fin_sent
+
+    @property
+    def is_through(self) -> bool:
+        """Whether everything that was sent has arrived."""
+        return self._outage is None and self._arrival <= self.host.network.environment._now
 
     def hears(self) -> bool:
         """Whether what the peer sends gets here, as far as the two hosts are concerned. What was
@@ -140,6 +157,7 @@ class StreamEnd(asyncio.Transport):
         now = network.environment._now
         kind = digest.OPAQUE if self._opaque else digest.SEGMENT
         network.digest.add(kind, now, self.number, self.direction, data)
+        self._sent += len(data)
         self._under_way += len(data)
         if self._segment is not None and self._segment_time == now:
             self._segment.append(data)
