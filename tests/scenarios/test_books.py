@@ -15,7 +15,7 @@ NOTHING: dict[str, dict[str, int]] = {}
 @pytest.fixture(scope="module")
 def observed(tapped: Callable[..., Any]) -> tuple[list[dict[str, Any]], Books]:
     """One message to a phone that nobody looks at."""
-    run = tapped("flows/two_devices_one_disabled.yaml")
+    run = tapped("security/shared_phone.yaml")
     return run.events, read_books(run.deployment)
 
 
