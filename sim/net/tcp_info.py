@@ -23,7 +23,7 @@ def tcp_info(end: "SimTransport", size: int) -> bytes:
     """The first `size` bytes of the structure for this end of a connection."""
     unread = sum(len(data) for segment in end._peer._inbox or () for data in segment)
     unacknowledged = end._under_way - unread
-    if end.is_retransmitting:
+    if end._outage is not None:
         unacknowledged = max(unacknowledged, 1)
     info = _LAYOUT.pack(1 + end._sent - unacknowledged, end.get_write_buffer_size(), end._sent)
     return info[:size]
