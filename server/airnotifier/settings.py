@@ -128,8 +128,9 @@ class ApnsSettings(Settings):
     confirm_after: Seconds = 5.0
     """Success is silence: a push counts as accepted after this long without an error packet,
     ten times the delays that have been seen."""
-    time_to_live: Annotated[int, Field(ge=1)] = 86_400
-    """AirNotifier always sent "now plus one day"."""
+    time_to_live: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
+    """AirNotifier always sent "now plus one day". A year at most: the expiry is a 32-bit number,
+    and Apple read it as a signed one."""
     legacy_payload_limit: Annotated[int, Field(ge=64, le=2048)] = 256
     """Bytes of JSON. 256 until the middle of 2014, 2048 later."""
     prune_invalid_tokens: bool = True

@@ -3,8 +3,12 @@
 import asyncio
 from typing import Protocol
 
-from server import clock
 from server.airnotifier.providers.apns_frames import ErrorPacket, decode_error
+from server.airnotifier.providers.tcp_progress import (
+    TcpProgress,
+    notice_dead_paths,
+    tcp_progress,
+)
 
 WRITE_BUFFER = 65_536
 """Bytes that may wait in this process before writing pauses. The rest stays in the backlog, where
@@ -35,8 +39,6 @@ class Connection(asyncio.Protocol):
         self._garbage = False
         self.name = ""
         """Local address and port."""
-        self.flushed = 0.0
-        """When the write buffer was last seen to run empty (monotonic seconds)."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -48,6 +50,11 @@ class Connection(asyncio.Protocol):
     def unsent(self) -> bool:
         """Whether bytes still wait in this process."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def progress(self) -> TcpProgress | None:
+        """What the kernel says about the bytes that have left this process; see `tcp_progress`."""
+        assert self._transport is not None
+        return tcp_progress(self._transport.get_extra_info("socket"))
 
     def write(self, frames: list[bytes]) -> None:
         """Send frames with one call."""
@@ -69,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         # A low mark of zero makes "resume" mean that everything has left.
         transport.set_write_buffer_limits(high=WRITE_BUFFER, low=0)
+        notice_dead_paths(transport.get_extra_info("socket"))
         address = transport.get_extra_info("sockname")
         self.name = f"{address[0]}:{address[1]}"
         self._owner.connection_made(self)
@@ -98,5 +106,4 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self.flushed = clock.monotonic()
         self._owner.wake()

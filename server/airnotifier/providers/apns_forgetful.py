@@ -40,13 +40,15 @@ class ForgetfulLink(Link):
         unknown = len(self._window.clear()) > 0
         self._rest(self._backoff.next() if unknown else 0.0)
 
-    def _note(self, push: Push, now: float) -> int:
+    def _next_identifier(self) -> int:
+        return 0
+
+    def _note(self, push: Push, now: float) -> None:
         self._outcomes.abandoned(push)
         if self._verdict is None:
             self._window.add(push, now)
         else:
             self._doomed += (push,)
-        return 0
 
     def _fill(self) -> None:
         super()._fill()

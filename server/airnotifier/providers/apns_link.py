@@ -10,13 +10,18 @@ puts them back in order when a connection ends:
   goes out again after a back-off. Some of it may arrive twice; the other choice would be to lose
   it. `apns_suspicion` keeps one bad push from causing this for ever.
 
-Limits of the protocol that no client can lift: an error packet that is later than `confirm_after`
-finds its push already confirmed, and a network that swallows everything looks like consent.
+Silence counts from the moment at which a push is known to have arrived, so a network that swallows
+everything confirms nothing (where the system does not tell what has arrived: from the moment at
+which it left the process; see `tcp_progress`).
+
+A limit of the protocol that no client can lift: an error packet that is later than `confirm_after`
+finds its push already confirmed.
 """
 
 import asyncio
 import enum
 import ssl
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +29,7 @@ from server import clock
 from server.airnotifier.backlog import Backlog
 from server.airnotifier.backoff import Backoff
 from server.airnotifier.outcomes import Outcomes
+from server.airnotifier.providers.apns_arrivals import Arrivals
 from server.airnotifier.providers.apns_connection import Connection
 from server.airnotifier.providers.apns_frames import INVALID_TOKEN, ErrorPacket, encode
 from server.airnotifier.providers.apns_suspicion import PROBE, Suspicion
@@ -33,7 +39,8 @@ from server.airnotifier.settings import ApnsSettings
 
 FRAMES_PER_WRITE = 64
 CONFIRMATION_STEPS = 20
-"""Confirmations are gathered for 1/20 of `confirm_after`, instead of one timer for each push."""
+"""Arrivals and confirmations are looked at every 1/20 of `confirm_after` at the most, instead of
+one timer for each push."""
 
 
 class State(enum.Enum):
@@ -74,6 +81,7 @@ class Link:
         self._backlog = backlog
         self._outcomes = outcomes
         self._window = Window()
+        self._arrivals = Arrivals()
         self._suspicion = Suspicion(settings.window)
         self._backoff = Backoff(settings.backoff_initial, settings.backoff_max)
         self._connection: Connection | None = None
@@ -105,7 +113,7 @@ class Link:
         if connection is None:
             return
         if len(self._window):
-            patience = self._settings.confirm_after * (1 + 2 / CONFIRMATION_STEPS)
+            patience = self._settings.confirm_after * (1 + 6 / CONFIRMATION_STEPS)
             await asyncio.wait([connection.ended], timeout=patience)
         self._confirm()
         connection.close()
@@ -119,6 +127,7 @@ class Link:
         """The TLS session stands."""
         self._connection = connection
         self._window = Window()
+        self._arrivals = Arrivals()
         self._outcomes.connected(connection.name)
         if self._suspicion.active:
             self.state = State.PROBING
@@ -224,11 +233,16 @@ class Link:
             if push.expires <= wall:
                 self._outcomes.expired(push)
                 continue
-            identifier = self._note(push, now)
+            identifier = self._next_identifier()
+            try:
+                token = bytes.fromhex(push.token)
+                frame = encode(identifier, push.expires, token, push.payload.encode())
+            except (ValueError, struct.error):
+                self._outcomes.rejected(push, "not_encodable")
+                continue
+            self._note(push, now)
             self._outcomes.dispatched(push, connection.name, identifier)
-            frames.append(
-                encode(identifier, push.expires, bytes.fromhex(push.token), push.payload.encode())
-            )
+            frames.append(frame)
             if len(frames) == FRAMES_PER_WRITE:
                 connection.write(frames)
                 frames = []
@@ -239,9 +253,13 @@ class Link:
     def _may_write(self) -> bool:
         return len(self._window) < self._suspicion.allowance and not self._window.exhausted
 
-    def _note(self, push: Push, now: float) -> int:
-        """Remember a push that is being written. Returns the identifier for its frame."""
-        return self._window.add(push, now)
+    def _next_identifier(self) -> int:
+        """The identifier of the next frame."""
+        return self._window.next
+
+    def _note(self, push: Push, now: float) -> None:
+        """Remember a push that is being written."""
+        self._window.add(push, now)
 
     def _ended_silently(self, unconfirmed: list[Push]) -> None:
         culprit = self._suspicion.silent_end(unconfirmed)
@@ -260,13 +278,17 @@ class Link:
     # Confirmation by silence
 
     def _plan_confirmation(self) -> None:
-        oldest = self._window.oldest
-        if oldest is None or self._confirmation is not None:
+        newest = self._window.newest
+        if newest is None or self._confirmation is not None:
             return
-        wait = self._settings.confirm_after
-        due = oldest + wait + wait / CONFIRMATION_STEPS
+        step = self._settings.confirm_after / CONFIRMATION_STEPS
+        seen = self._arrivals.seen(newest)
+        delay = step
+        if seen is not None:
+            # There is nothing to learn before the first of them is there long enough.
+            due = seen + self._settings.confirm_after + step
+            delay = max(due - clock.monotonic(), step)
         loop = asyncio.get_running_loop()
-        delay = max(due - clock.monotonic(), wait / CONFIRMATION_STEPS)
         self._confirmation = loop.call_later(delay, self._confirm_and_fill)
 
     def _confirm_and_fill(self) -> None:
@@ -286,13 +308,15 @@ class Link:
 
     def _confirm(self) -> None:
         connection = self._connection
-        if connection is None or not connection.writable or connection.unsent:
-            return  # silence about bytes that have not left means nothing
-        oldest = self._window.oldest
-        cutoff = clock.monotonic() - self._settings.confirm_after
-        if oldest is None or oldest <= connection.flushed > cutoff:
+        if connection is None or not len(self._window):
             return
-        confirmed = self._window.confirm(cutoff)
+        now = clock.monotonic()
+        if connection.writable and not connection.unsent:
+            # Only then the kernel's count is about all that was written.
+            self._arrivals.look(now, connection.progress())
+        confirmed = self._window.confirm(
+            self._arrivals.known_since(now - self._settings.confirm_after)
+        )
         for push in confirmed:
             self._outcomes.completed(push)
         if confirmed:

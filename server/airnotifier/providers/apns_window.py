@@ -35,37 +35,38 @@ class Window:
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, float, Push]] = deque()
-        self._next = 1
+        self.next = 1
+        """The identifier of the push that is added next."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __repr__(self) -> str:
         if not self._entries:
-            return f"<Window empty, next={self._next}>"
+            return f"<Window empty, next={self.next}>"
         return f"<Window {self._entries[0][0]}..{self._entries[-1][0]}>"
 
     @property
     def exhausted(self) -> bool:
         """There are no identifiers left: the connection has to be renewed."""
-        return self._next > LAST_IDENTIFIER
+        return self.next > LAST_IDENTIFIER
 
     @property
-    def oldest(self) -> float | None:
-        """When the oldest unconfirmed push was written."""
-        return self._entries[0][1] if self._entries else None
+    def newest(self) -> float | None:
+        """When the newest unconfirmed push was written."""
+        return self._entries[-1][1] if self._entries else None
 
     def add(self, push: Push, now: float) -> int:
         """Note a push that is being written. Returns its identifier."""
-        identifier = self._next
-        self._next += 1
+        identifier = self.next
+        self.next += 1
         self._entries.append((identifier, now, push))
         return identifier
 
-    def confirm(self, written_until: float) -> list[Push]:
-        """Remove and return the pushes written at or before that time."""
+    def confirm(self, before: float) -> list[Push]:
+        """Remove and return the pushes written before that time."""
         confirmed: list[Push] = []
-        while self._entries and self._entries[0][1] <= written_until:
+        while self._entries and self._entries[0][1] < before:
             confirmed.append(self._entries.popleft()[2])
         return confirmed
 
@@ -77,10 +78,10 @@ class Window:
         """
         named = packet.identifier
         if packet.status == SHUTDOWN:
-            if not 0 <= named < self._next:
+            if not 0 <= named < self.next:
                 return self._unknown()
             return Settlement(confirmed=self._take_until(named), replay=self.clear())
-        if not self._entries or not self._entries[0][0] <= named < self._next:
+        if not self._entries or not self._entries[0][0] <= named < self.next:
             return self._unknown()
         before = self._take_until(named - 1)
         return Settlement(

@@ -1,6 +1,8 @@
 """What the gateway does when an APNs connection ends, on a simulated network."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from server.airnotifier import admin
 from server.airnotifier.tables import metadata
 from server.database import Database
+from sim.net.links import Link
 from tests.server.airnotifier.support import Bench, Log, apns_token, gateway_bench, gcm_token
 
 TOKENS = [apns_token(number) for number in range(100)]
@@ -295,3 +298,82 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
             bench.run(main)
             digests.append(bench.world.digest())
     assert digests[0] == digests[1]
+
+
+def test_nothing_is_confirmed_while_the_path_swallows_it_and_everything_arrives_later(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            await bench.push(TOKENS[0])
+            await asyncio.sleep(10)
+            assert len(log("push.completed")) == 1
+            bench.apns_host.disconnect()
+            for token in TOKENS[1:6]:
+                await bench.push(token)
+            await asyncio.sleep(60)
+            assert len(log("push.completed")) == 1
+            bench.apns_host.reconnect()
+            await asyncio.sleep(120)
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[:6]
+    assert sorted(entry["push"] for entry in log("push.completed")) == [1, 2, 3, 4, 5, 6]
+    assert log("provider.closed")[0]["reason"] == "TimeoutError"
+
+
+def test_silence_counts_from_the_arrival_of_a_delayed_push(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.apns.reject[TOKENS[1]] = 8
+
+        async def main() -> None:
+            await bench.push(TOKENS[0])
+            await asyncio.sleep(10)
+            bench.apns_host.disconnect()
+            for token in TOKENS[1:3]:
+                await bench.push(token)
+            await asyncio.sleep(20)
+            bench.apns_host.reconnect()
+            await asyncio.sleep(30)
+
+        bench.run(main)
+    assert bench.apns.accepted == [TOKENS[0], TOKENS[2]]
+    assert [entry["push"] for entry in log("push.rejected")] == [2]
+    assert sorted(entry["push"] for entry in log("push.completed")) == [1, 3]
+
+
+def test_a_steady_stream_of_pushes_does_not_hold_up_confirmations(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.apns_host.link = Link(latency=0.15)
+
+        async def main() -> None:
+            for number in range(200):
+                await bench.push(TOKENS[number % 100])
+                await asyncio.sleep(0.1)
+            assert len(log("push.completed")) > 120
+
+        bench.run(main)
+
+
+def test_a_stored_push_that_cannot_be_encoded_is_rejected_and_holds_up_no_other(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            bench.stop_apns()
+            for token in TOKENS[:3]:
+                await bench.push(token)
+            await bench.stop_gateway()
+            with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+                connection.execute("update outbox set expires = 4294967296 where id = 2")
+            await bench.apns_host.start(bench.start_apns)
+            await bench.start_gateway()
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert bench.apns.accepted == [TOKENS[0], TOKENS[2]]
+    assert [entry["reason"] for entry in log("push.rejected")] == ["not_encodable"]
+    assert 2 not in [entry["push"] for entry in log("push.dispatched")]
+    assert sorted(entry["push"] for entry in log("push.completed")) == [1, 3]

@@ -45,7 +45,7 @@ def test_a_packet_about_an_unknown_push_leaves_everything_to_be_repeated() -> No
 
 def test_a_packet_about_a_push_that_was_already_confirmed_is_not_understood() -> None:
     window, pushes = window_of(3)
-    assert window.confirm(0.0) == pushes[:1]
+    assert window.confirm(0.5) == pushes[:1]
     assert window.settle(ErrorPacket(8, 1)) == Settlement(replay=pushes[1:], understood=False)
 
 
@@ -57,7 +57,7 @@ def test_a_shutdown_after_everything_was_confirmed_is_understood() -> None:
 
 def test_identifiers_run_out_instead_of_starting_again() -> None:
     window = Window()
-    window._next = LAST_IDENTIFIER
+    window.next = LAST_IDENTIFIER
     assert not window.exhausted
     assert window.add(push(1), 0.0) == LAST_IDENTIFIER
     assert window.exhausted
@@ -68,7 +68,7 @@ def test_every_push_has_exactly_one_fate(
     count: int, confirmed: int, identifier: int, status: int
 ) -> None:
     window, pushes = window_of(count)
-    done = window.confirm(float(confirmed - 1))
+    done = window.confirm(confirmed - 0.5)
     settlement = window.settle(ErrorPacket(status, identifier))
     rejected = [settlement.rejected] if settlement.rejected else []
     assert done + settlement.confirmed + rejected + settlement.replay == pushes
