@@ -9,6 +9,11 @@ and check each one; `set_up` runs them all in the order of the app's settings:
 * `app2013`: after the login, the key comes from the site, the token goes to the gateway
   (`POST /tokens/<token>`, empty body), and the device is registered on the site.
 
+The app works with a site only if that has a function for component strings, its proof of Moodle
+2.4. When the site answers `invalidtoken` or `accessexception`, the app takes its connection to
+the site for lost, and forgets the site `SITE_LOST_AFTER` seconds later: its user has to log in
+again. Pushes go on arriving, as nobody told the site or the gateway.
+
 A server's refusal is a result; an exception means that there was no answer, or that the app is
 in no state to do this.
 
@@ -35,6 +40,13 @@ from devices.settings import AppSettings
 
 MESSAGE_TYPE = "moodle_instantmessage"
 """`type` of a push about a personal message: component and name of its message provider."""
+
+SITE_LOST_AFTER = 10.0
+"""Virtual seconds that the app says "connection lost" before it forgets the site."""
+
+_LOST = ("invalidtoken", "accessexception")
+_NEEDED_FUNCTION = "component_strings"
+_NOT_SUPPORTED = "The site is not supported, it must be Moodle 2.4 or later"
 
 _USER_AGENT = "MoodleMobile 1.0"
 
@@ -73,7 +85,8 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
-    """`error` is None after a successful login, otherwise Moodle's words (and `code`, if any)."""
+    """`error` is None after a successful login, otherwise Moodle's words (and `code`, if any), or
+    the app's own about a site that it does not work with."""
 
     status: int
     userid: int | None
@@ -245,8 +258,11 @@ class MoodleApp(App):
             return LoginResult(info.status, None, info.message, info.code)
         try:
             site.url, site.userid, site.fullname = info["siteurl"], info["userid"], info["fullname"]
+            functions = [str(function["name"]) for function in info["functions"]]
         except (KeyError, TypeError):
             raise UnexpectedAnswer(f"{self.phone.name}: the site's info is incomplete") from None
+        if not any(_NEEDED_FUNCTION in name for name in functions):
+            return LoginResult(200, None, _NOT_SUPPORTED, "")
         self.site = site
         self.phone.emit("app.login", user=str(site.userid))
         return LoginResult(200, site.userid, None, "")
@@ -315,13 +331,22 @@ class MoodleApp(App):
         site = site or self.site
         if site is None:
             raise NotPossible(f"{self.phone.name}: log in first")
-        return (
-            yield from moodle_client.call(
-                self._client(),
-                self.settings.site_url,
-                site.token,
-                function,
-                arguments,
-                timeout=self.settings.http_timeout,
-            )
+        answer = yield from moodle_client.call(
+            self._client(),
+            self.settings.site_url,
+            site.token,
+            function,
+            arguments,
+            timeout=self.settings.http_timeout,
         )
+        if isinstance(answer, Refused) and answer.code in _LOST:
+            self.phone.env.call_later(SITE_LOST_AFTER, self._lose, site, answer.code)
+        return answer
+
+    def _lose(self, site: Site, code: str) -> None:
+        # A closed app does not come to it, and who logged in again has another site.
+        if self.site is site and self.state in ("open", "background"):
+            self.site = None
+            if self.page is not None:
+                self.page = "login"
+            self.phone.emit("app.logout", reason=code)

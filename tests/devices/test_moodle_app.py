@@ -63,6 +63,94 @@ def test_a_site_without_site_info_is_an_error(body: str) -> None:
         assert app.site is None
 
 
+def site_with(functions: list[str], refusal: str = "") -> Answer:
+    """A site that lets everybody in, has these functions, and refuses those that are not there."""
+    info = {
+        "siteurl": "http://site",
+        "userid": 3,
+        "fullname": "Ben",
+        "functions": [{"name": name, "version": "2013051400"} for name in functions],
+    }
+    refused = {"exception": "an_exception", "errorcode": refusal, "message": "No"}
+
+    def answer(request: web.Request) -> web.Response:
+        if "token.php" in request.path:
+            return web.json_response({"token": "t"})
+        return web.json_response(info if SITEINFO in functions else refused)
+
+    return answer
+
+
+SITEINFO = "moodle_webservice_get_siteinfo"
+STRINGS = "core_get_component_strings"
+
+
+def test_a_site_is_refused_unless_it_has_a_function_for_component_strings() -> None:
+    with World(seed=1) as world:
+        serve(world, "site", site_with([SITEINFO, "core_get_strings"]))
+        events = world.trace.keep()
+        app = open_app(world)
+        result = world.run(app.login("ben", "x"))
+        assert (result.status, result.userid) == (200, None)
+        assert "2.4" in result.error
+        assert app.site is None
+
+    assert [e for e in events if e["kind"] == "app.login"] == []
+
+
+@pytest.mark.parametrize("function", [STRINGS, "local_mobile_core_get_component_strings"])
+def test_any_function_with_component_strings_in_its_name_will_do(function: str) -> None:
+    with World(seed=1) as world:
+        serve(world, "site", site_with([SITEINFO, function]))
+        app = open_app(world)
+        assert world.run(app.login("ben", "x")).error is None
+        assert app.site is not None
+
+
+@pytest.mark.parametrize("code", ["invalidtoken", "accessexception"])
+def test_a_site_that_does_not_take_the_token_is_lost_after_ten_seconds(code: str) -> None:
+    with World(seed=1) as world:
+        serve(world, "site", site_with([], code))
+        events = world.trace.keep()
+        app = open_app(world, gateway_key=None)
+        app.site = replace(BEN)
+        assert world.run(app.register_site()).error == code
+        world.run(world.env.timeout(9))
+        assert app.site is not None
+        world.run(world.env.timeout(1))
+        assert app.site is None
+        assert app.page == "login"
+        with pytest.raises(NotPossible, match="log in"):
+            app.register_site()
+
+    assert [e["reason"] for e in events if e["kind"] == "app.logout"] == [code]
+
+
+def test_other_refusals_do_not_lose_the_site() -> None:
+    with World(seed=1) as world:
+        serve(world, "site", site_with([], "invalidparameter"))
+        app = open_app(world, gateway_key=None)
+        app.site = replace(BEN)
+        assert world.run(app.register_site()).error == "invalidparameter"
+        world.run(world.env.timeout(60))
+        assert app.site is not None
+
+
+@pytest.mark.parametrize("again", ["logged in", "closed"])
+def test_who_closes_the_app_or_logs_in_again_keeps_the_site(again: str) -> None:
+    with World(seed=1) as world:
+        serve(world, "site", site_with([], "invalidtoken"))
+        app = open_app(world, gateway_key=None)
+        app.site = replace(BEN)
+        world.run(app.register_site())
+        if again == "closed":
+            world.run(app.set_state("closed"))
+        else:
+            app.site = replace(BEN, token="another")
+        world.run(world.env.timeout(60))
+        assert app.site is not None
+
+
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
