@@ -16,6 +16,9 @@ TCP_USER_TIMEOUT: int = getattr(socket, "TCP_USER_TIMEOUT", 18)
 
 _TCP = socket.IPPROTO_TCP
 
+_NO_TIME = 1e-6
+"""Seconds by which sums of times may miss what they add up to."""
+
 
 @dataclass(frozen=True, slots=True)
 class SocketTimeouts:
@@ -34,7 +37,7 @@ class SocketTimeouts:
     def is_hopeless(self, silence: float, probes: int) -> bool:
         """Whether to give up after `probes` in vain and so many seconds without a sound."""
         if self.user_timeout is not None:
-            return probes > 0 and silence >= self.user_timeout
+            return probes > 0 and silence > self.user_timeout - _NO_TIME
         return probes >= self.count
 
 

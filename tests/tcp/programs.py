@@ -1,0 +1,420 @@
+"""Small programs that show how TCP connections come about, stall and end.
+
+Each is run in the simulated world and on the kernel's TCP, with the same limits: two repetitions
+of a SYN, four retransmissions.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.tcp.ends import Body, End, Net, Option, Report, name_of
+
+SYN_RETRIES = 2
+"""tcp_syn_retries: 1 + 2 + 4 s."""
+
+RETRANSMISSIONS = 4
+"""tcp_retries2: 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s."""
+
+LINGER_ZERO: Option = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+MUCH = 24 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Program:
+    """`nat`: seconds after which a NAT in front of the client forgets an idle connection. `note`
+    explains a difference between the two worlds; without one there must be none.
+    """
+
+    title: str
+    body: Body
+    nat: float | None = None
+    note: str = ""
+
+
+PROGRAMS: list[Program] = []
+
+
+def program(title: str, *, nat: float | None = None, note: str = "") -> Callable[[Body], Body]:
+    def add(body: Body) -> Body:
+        PROGRAMS.append(Program(title, body, nat, note))
+        return body
+
+    return add
+
+
+def keepalive(idle: int, interval: int, count: int) -> tuple[Option, ...]:
+    return (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, count),
+    )
+
+
+def user_timeout(seconds: float) -> tuple[Option, ...]:
+    return ((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000)),)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def connected(
+    net: Net,
+    *options: Option,
+    client: End | None = None,
+    server: End | None = None,
+) -> tuple[End, End]:
+    """Both ends of a connection over which a byte went each way."""
+    ours, theirs = client or End(), server or End()
+    await net.listen(lambda: theirs)
+    await net.dial(ours, options)
+    await theirs.until("made")
+    if not theirs._paused:
+        ours.transport.write(b"?")
+        await theirs.until_received(1)
+        theirs.transport.write(b"!")
+        await ours.until_received(1)
+    return ours, theirs
+
+
+async def dial(net: Net, report: Report) -> None:
+    """Dial and say what came of it, and when."""
+    began = now()
+    try:
+        await net.dial(End(), ())
+        report.say("connected after", now() - began)
+    except OSError as error:
+        report.say(f"{name_of(error)} after", now() - began)
+
+
+# -- connecting
+
+
+@program("Connecting to a port where nobody listens")
+async def refused(net: Net, report: Report) -> None:
+    await dial(net, report)
+
+
+@program("Connecting into silence: SYN retries, then giving up")
+async def unanswered(net: Net, report: Report) -> None:
+    await net.listen(End)
+    await net.silence()
+    await dial(net, report)
+
+
+@program("The first two SYNs are lost")
+async def late_syn(net: Net, report: Report) -> None:
+    await net.listen(End)
+    await net.silence()
+    asyncio.get_running_loop().call_later(1.5, lambda: asyncio.ensure_future(net.heal()))
+    await dial(net, report)
+
+
+@program("The answers to the first two SYNs are lost")
+async def late_syn_ack(net: Net, report: Report) -> None:
+    await net.listen(End)
+    await net.silence("downstream")
+    asyncio.get_running_loop().call_later(1.5, lambda: asyncio.ensure_future(net.heal()))
+    await dial(net, report)
+
+
+@program(
+    "Connecting to a machine that is off",
+    note="The last router's ARP finds nobody, and it says so; the simulated network has no"
+    " routers that talk, as most of the Internet has none.",
+)
+async def powered_off(net: Net, report: Report) -> None:
+    await net.cut_power(End())
+    await dial(net, report)
+
+
+# -- loss
+
+
+@program("Data are lost for 2 s, then the path is back: they come late, no gap")
+async def delayed(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.silence()
+    began = now()
+    for _ in range(10):
+        ours.transport.write(b"x" * 100)
+        await asyncio.sleep(0.15)
+    await asyncio.sleep(0.5)
+    await net.heal()
+    await theirs.until_received(1001)
+    report.say("1000 bytes arrive after", now() - began)
+
+
+@program("Data are lost for good: retransmissions with back-off until the limit")
+async def given_up(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.silence()
+    began = now()
+    ours.transport.write(b"x")
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+    report.say(f"the other end is {theirs.ending}")
+
+
+@program("Only the acknowledgements are lost (a partition one way)")
+async def one_way(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.silence("downstream")
+    began = now()
+    ours.transport.write(b"x")
+    await theirs.until_received(2)
+    report.say("the data arrive after", now() - began)
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+
+
+@program("A FIN is lost for 2 s")
+async def lost_fin(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.silence()
+    began = now()
+    ours.transport.close()
+    await asyncio.sleep(2)
+    await net.heal()
+    await theirs.until("eof")
+    report.say("end of file after", now() - began)
+
+
+# -- half-open
+
+
+@program("The peer loses power; the client is silent for 10 s")
+async def half_open(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.cut_power(theirs)
+    await asyncio.sleep(10)
+    report.say(f"the connection is {ours.ending}")
+
+
+@program("The peer loses power and is back; then the client writes")
+async def after_reboot(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.cut_power(theirs)
+    await net.boot()
+    await asyncio.sleep(3)
+    report.say(f"before, the connection is {ours.ending}")
+    began = now()
+    ours.transport.write(b"x")
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+
+
+@program("The path is silent; nobody writes for 10 s")
+async def idle(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.silence()
+    await asyncio.sleep(10)
+    report.say(f"the ends are {ours.ending} and {theirs.ending}")
+
+
+# -- keep-alive and user timeout
+
+
+@program("SO_KEEPALIVE (idle 2 s, 3 probes 1 s apart), the path is silent")
+async def keepalive_into_silence(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, *keepalive(2, 1, 3))
+    await net.silence()
+    began = now()
+    await ours.until("lost")
+    report.say(f"{ours.ending} after", now() - began)
+
+
+@program("The same, the peer was rebooted")
+async def keepalive_after_reboot(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, *keepalive(2, 1, 3))
+    await net.cut_power(theirs)
+    await net.boot()
+    began = now()
+    await ours.until("lost")
+    report.say(f"{ours.ending} after", now() - began)
+
+
+@program("The same, the peer is there, idle for 10 s")
+async def keepalive_answered(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, *keepalive(2, 1, 3))
+    await asyncio.sleep(10)
+    report.say(f"the connection is {ours.ending}")
+
+
+@program("TCP_USER_TIMEOUT of 3 s, data are lost for good")
+async def user_timeout_with_data(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, *user_timeout(3))
+    await net.silence()
+    began = now()
+    ours.transport.write(b"x")
+    await ours.until("lost")
+    report.say(f"{ours.ending} after", now() - began)
+
+
+@program("TCP_USER_TIMEOUT of 4 s and keep-alive (idle 2 s, 10 probes 1 s apart), silence")
+async def user_timeout_with_keepalive(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, *keepalive(2, 1, 10), *user_timeout(4))
+    await net.silence()
+    began = now()
+    await ours.until("lost")
+    report.say(f"{ours.ending} after", now() - began)
+
+
+@program("TCP_USER_TIMEOUT of 3 s, silence, nothing to send for 10 s")
+async def user_timeout_idle(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, *user_timeout(3))
+    await net.silence()
+    await asyncio.sleep(10)
+    report.say(f"the connection is {ours.ending}")
+
+
+# -- endings
+
+
+@program("Both ends close in order")
+async def orderly(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    ours.transport.write(b"goodbye")
+    ours.transport.close()
+    await theirs.until("lost")
+    await ours.until("lost")
+    report.say(f"{theirs.received - 1} bytes, end of file, {ours.ending} and {theirs.ending}")
+
+
+@program("Half-close: the client ends its direction, the server answers afterwards")
+async def half_close(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, server=End(keep_open=True))
+    ours.transport.write_eof()
+    await theirs.until("eof")
+    theirs.transport.write(b"answer")
+    await ours.until_received(7)
+    report.say(f"{ours.received - 1} bytes after the end of file")
+    theirs.transport.close()
+    await ours.until("lost")
+    await theirs.until("lost")
+    report.say(f"{ours.ending} and {theirs.ending}")
+
+
+@program("Closing with bytes that were not read")
+async def unread(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    ours.transport.pause_reading()
+    theirs.transport.write(b"never read")
+    await asyncio.sleep(0.5)
+    ours.transport.close()
+    await theirs.until("lost")
+    report.say(f"the peer gets {theirs.ending}")
+
+
+@program("Closing with SO_LINGER of 0 s")
+async def lingering(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, LINGER_ZERO)
+    ours.transport.close()
+    await theirs.until("lost")
+    report.say(f"the peer gets {theirs.ending}")
+
+
+@program(
+    "Data for an end that is closed, from a client that has read the end of file",
+    note="The RST ends a simulated connection when it arrives. asyncio does not look at a socket"
+    " after its end of file: it learns of the RST when it writes again, a second later here, and"
+    " then as EPIPE.",
+)
+async def late_data(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, client=End(keep_open=True))
+    theirs.transport.close()
+    await ours.until("eof")
+    began = now()
+    ours.transport.write(b"late")
+    await asyncio.sleep(1)
+    ours.transport.write(b"later")
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", ours.events[-1][1] - began)
+
+
+# -- windows
+
+
+@program(
+    "A receiver that does not read: the writer is told to pause, nothing is lost",
+    note="A simulated window has 256 KiB and no more; the kernel's buffers at both ends grow to"
+    " megabytes before the writer is stopped.",
+)
+async def window(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, server=End(paused=True))
+    await asyncio.sleep(0.1)
+    ours.transport.write(bytes(MUCH))
+    await ours.until("pause")
+    await asyncio.sleep(1)
+    taken = MUCH - ours.transport.get_write_buffer_size()
+    report.say(f"{taken / 1024:.0f} KiB are taken")
+    theirs.transport.resume_reading()
+    await theirs.until_received(MUCH)
+    await ours.until("resume")
+    report.say("then all the rest")
+
+
+@program(
+    "The window is shut and the path goes silent, for 20 s",
+    note="Linux probes a shut window with the back-off of retransmissions, and gives up as they do."
+    " Nothing probes a simulated one: the writer waits until something else happens.",
+)
+async def shut_window(net: Net, report: Report) -> None:
+    ours, _ = await connected(net, server=End(paused=True))
+    await asyncio.sleep(0.1)
+    ours.transport.write(bytes(MUCH))
+    await asyncio.sleep(1)
+    await net.silence()
+    await asyncio.sleep(20)
+    report.say(f"the connection is {ours.ending}")
+
+
+# -- NAT and addresses
+
+
+@program("A NAT forgets an idle connection after 2 s; after 4 s the server writes", nat=2)
+async def nat_inwards(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await asyncio.sleep(4)
+    began = now()
+    theirs.transport.write(b"push")
+    await theirs.until("lost")
+    report.say(f"the server gets {theirs.ending} after", now() - began)
+    report.say(f"the client has {ours.received - 1} bytes and is {ours.ending}")
+
+
+@program("The same, after 4 s the client writes", nat=2)
+async def nat_outwards(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await asyncio.sleep(4)
+    began = now()
+    ours.transport.write(b"x")
+    await ours.until("lost")
+    report.say(f"the client gets {ours.ending} after", now() - began)
+    report.say(f"the server is {theirs.ending}")
+
+
+@program("The same, the client sends keep-alives every second; after 4 s the server writes", nat=2)
+async def nat_kept_alive(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net, *keepalive(1, 1, 3))
+    await asyncio.sleep(4)
+    theirs.transport.write(b"push")
+    await ours.until_received(5)
+    report.say(f"it arrives; the ends are {ours.ending} and {theirs.ending}")
+
+
+@program("The client moves to another address, then writes and dials again")
+async def moved(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.move()
+    began = now()
+    ours.transport.write(b"x")
+    await net.dial(End(), ())
+    report.say("a new connection works after", now() - began)
+    await ours.until("lost")
+    report.say(f"the old one gets {ours.ending} after", now() - began)
+    report.say(f"its other end is {theirs.ending}")
