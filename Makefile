@@ -19,7 +19,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test check lint bench foreign foreign-env lock env dev-env clean
+.PHONY: help run test check lint bench foreign foreign-env swarm tcp-table lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
@@ -28,6 +28,8 @@ help:
 	@echo "make lint     only the linter and the formatter's opinion"
 	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
 	@echo "make foreign  clients that others wrote (pushjack, pyfcm, python-gcm, curl) against the live parts"
+	@echo "make swarm    1,000 seeds of the storms: hundreds of runs a minute, a quarter of an hour"
+	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
 	@echo "make clean    remove environments, caches and run records"
 	@echo
@@ -86,6 +88,13 @@ foreign-env:
 	@python=$$(for p in $(PYTHON) python3.11 $$HOME/.pyenv/versions/3.11*/bin/python3; do \
 	    $$p -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { echo $$p; break; }; done); \
 	$(MAKE) --no-print-directory $(FOREIGN_VENV)/.airbed-foreign PYTHON=$${python:-$(PYTHON)}
+
+swarm: env
+	@echo "==> airbed sweep scenarios/swarm"
+	@$(BIN)/airbed sweep scenarios/swarm --seeds 1..1000
+
+tcp-table: env
+	@PYTHONPATH=. $(BIN)/python tests/tcp/table.py && git --no-pager diff --stat -- docs/tcp.md
 
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"
