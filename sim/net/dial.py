@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sim.net import digest
 from sim.net.listener import SimServer
 from sim.net.rules import Close, Drop, Judgement, Kind, Reset
-from sim.net.transport import SimTransport, connect_pair
+from sim.net.transport import SimTransport
 
 if TYPE_CHECKING:
     from sim.hosts import Host
@@ -183,7 +183,7 @@ class Dial:
             return
         source, target, network = self.source, self.target, self.network
         assert target is not None
-        ours, theirs = connect_pair(self.number, source, self.local_port, target, self.port)
+        ours, theirs = _connect_pair(self.number, source, self.local_port, target, self.port)
         source.connections[self.number] = ours
         if network.trace.wants_connections:
             network.trace.emit(
@@ -232,3 +232,13 @@ class Dial:
         if not self.network.plain:
             lost = any(isinstance(self._judge(k).final, Drop) for k in (Kind.SYN_ACK, Kind.ACK))
         self._accepted(transport, server, attempts, lost)
+
+
+def _connect_pair(
+    number: int, client: "Host", client_port: int, server: "Host", server_port: int
+) -> tuple[SimTransport, SimTransport]:
+    """The two ends of a new established connection: (client's, server's), both without protocol."""
+    ours = SimTransport(client, client_port, number, 0)
+    theirs = SimTransport(server, server_port, number, 1)
+    ours._peer, theirs._peer = theirs, ours
+    return ours, theirs

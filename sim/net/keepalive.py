@@ -18,17 +18,19 @@ from sim.net.socket_timeouts import timeouts_of
 
 if TYPE_CHECKING:
     from sim.hosts import Host
+    from sim.kernel.environment import Call
     from sim.net.network import Network
     from sim.net.stream import StreamEnd
 
 
 class _Watch:
-    __slots__ = ("end", "heard", "probes")
+    __slots__ = ("end", "heard", "probes", "timer")
 
     def __init__(self, end: "StreamEnd", heard: float) -> None:
         self.end = end
         self.heard = heard
         self.probes = 0
+        self.timer: Call
 
 
 class KeepAlives:
@@ -58,6 +60,13 @@ class KeepAlives:
             watch = self._watches[key] = _Watch(end, self._last_sound(end))
             self._wait(watch, watch.heard + timeouts.idle)
 
+    def reconsider(self, end: "StreamEnd") -> None:
+        """Its options have changed: begin again with what they say now."""
+        watch = self._watches.pop((end.number, end.direction), None)
+        if watch is not None:
+            watch.timer.cancel()
+        self.consider(end)
+
     def _may_be_wrong(self, end: "StreamEnd") -> bool:
         if end.is_dead or end.host is end.peer.host:
             return False
@@ -70,7 +79,7 @@ class KeepAlives:
         return max((moment for moment in arrivals if moment <= now), default=0.0)
 
     def _wait(self, watch: _Watch, until: float) -> None:
-        self._network.environment.call_at(until, self._due, watch)
+        watch.timer = self._network.environment.call_at(until, self._due, watch)
 
     def _due(self, watch: _Watch) -> None:
         end = watch.end
@@ -79,7 +88,7 @@ class KeepAlives:
         watch.heard = max(watch.heard, self._last_sound(end))
         if not self._may_be_wrong(end) or not timeouts.keepalive:
             del self._watches[end.number, end.direction]
-        elif end.is_retransmitting:
+        elif end.outage is not None:
             watch.probes = 0
             self._wait(watch, now + timeouts.idle)
         elif not watch.probes and now < watch.heard + timeouts.idle:

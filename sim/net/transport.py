@@ -42,7 +42,7 @@ _LINGER_ZERO = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class SimTransport(StreamEnd):
-    """See the module. Created in pairs by `connect_pair`; starts paused until a protocol is
+    """See the module. Created in pairs by `sim.net.dial`; starts paused until a protocol is
     attached.
     """
 
@@ -79,7 +79,7 @@ class SimTransport(StreamEnd):
 
     def __repr__(self) -> str:
         state = "dead" if self._dead else "closing" if self._closing else "open"
-        local, remote = (f"{host}:{port}" for host, port in (self.address, self._peer.address))
+        local, remote = ("%s:%d" % address for address in (self.address, self._peer.address))
         return f"<SimTransport #{self.number} {local} -> {remote} {state}>"
 
     # -- attaching --------------------------------------------------------------------------
@@ -293,6 +293,11 @@ class SimTransport(StreamEnd):
             }
         )
 
+    @property
+    def unread(self) -> int:
+        """Bytes that have arrived and that the protocol was not told of yet."""
+        return sum(len(piece) for segment in self._inbox or () for piece in segment)
+
     def is_reading(self) -> bool:
         return not self._paused and not self._closing
 
@@ -394,13 +399,3 @@ def _name(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno:
         return errno.errorcode.get(error.errno, "error").lower()
     return type(error).__name__
-
-
-def connect_pair(
-    number: int, client: "Host", client_port: int, server: "Host", server_port: int
-) -> tuple[SimTransport, SimTransport]:
-    """The two ends of a new established connection: (client's, server's), both without protocol."""
-    ours = SimTransport(client, client_port, number, 0)
-    theirs = SimTransport(server, server_port, number, 1)
-    ours._peer, theirs._peer = theirs, ours
-    return ours, theirs

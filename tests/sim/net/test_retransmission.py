@@ -1,5 +1,7 @@
 """The back-off of retransmissions, judged without a network."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def test_it_doubles_up_to_a_limit_and_gives_up_after_924_seconds() -> None:
     found = waits(Backoff(10.0))
     assert len(found) == RETRANSMISSIONS + 1
     assert found[0] == FIRST_RETRANSMISSION
-    for wait, following in zip(found, found[1:], strict=False):
+    for wait, following in pairwise(found):
         assert following == min(2 * wait, MAX_RETRANSMISSION)
     assert round(sum(found), 3) == 924.6  # as tcp_retries2 is documented for Linux
 
