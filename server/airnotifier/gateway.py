@@ -66,7 +66,9 @@ class Gateway:
     async def accept_push(
         self, app: App, target: Target, letter: Letter, new_token_channels: Sequence[str] | None
     ) -> Push:
-        """Put a push into the outbox and on its way. Raises Refused; see `outbox.accept_push`."""
+        """Put a push into the outbox and on its way. See `outbox.accept_push` for
+        what it raises.
+        """
 
         def accepted(result: tuple[Push, bool]) -> None:
             push, created = result

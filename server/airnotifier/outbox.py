@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, literal, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.sql import Select
 
 from server.airnotifier import registry
@@ -18,7 +27,13 @@ from server.airnotifier.errors import Refused
 from server.airnotifier.group_commit import GroupCommit, Work
 from server.airnotifier.push import Push
 from server.airnotifier.tables import broadcasts, channels, outbox, tokens
-from server.airnotifier.targets import Provider, Target, provider_of
+from server.airnotifier.targets import (
+    APNS_TOKEN_DIGITS,
+    Provider,
+    RegisteredElsewhere,
+    Target,
+    provider_of,
+)
 from server.prepared import Prepared
 
 WRITE_DELAY = 0.25
@@ -33,27 +48,42 @@ def _given(name: str) -> BindParameter[Any]:
     return bindparam(name, type_=outbox.c[name].type)
 
 
-# One statement for what nearly every request needs: is the token known, and if so, store the push.
-_insert_if_known = Prepared(
-    insert(outbox)
-    .from_select(
-        ["app", "provider", "token", "payload", "collapse_key", "broadcast", "accepted", "expires"],
-        select(
-            _given("app"),
-            _given("provider"),
-            tokens.c.token,
-            _given("payload"),
-            _given("collapse_key"),
-            _given("broadcast"),
-            _given("accepted"),
-            _given("expires"),
-        ).where(
-            tokens.c.app_id == bindparam("app_id", type_=tokens.c.app_id.type),
-            tokens.c.token == _given("token"),
-        ),
+def _insert_if_known(*also: ColumnElement[bool]) -> Prepared:
+    """One statement for what nearly every request needs: is the token known, and if so, store the
+    push.
+    """
+    return Prepared(
+        insert(outbox)
+        .from_select(
+            [
+                *("app", "provider", "token", "payload"),
+                *("collapse_key", "broadcast", "accepted", "expires"),
+            ],
+            select(
+                _given("app"),
+                _given("provider"),
+                tokens.c.token,
+                _given("payload"),
+                _given("collapse_key"),
+                _given("broadcast"),
+                _given("accepted"),
+                _given("expires"),
+            ).where(
+                tokens.c.app_id == bindparam("app_id", type_=tokens.c.app_id.type),
+                tokens.c.token == _given("token"),
+                *also,
+            ),
+        )
+        .returning(outbox.c.id)
     )
-    .returning(outbox.c.id)
-)
+
+
+_store = _insert_if_known()
+# A text of this one length may be a token of either push service; see `provider_of`.
+_store_of_length_64 = {
+    "apns": _insert_if_known(tokens.c.device == "ios"),
+    "gcm": _insert_if_known(tokens.c.device != "ios"),
+}
 _delete = delete(outbox).where(outbox.c.id == bindparam("push"))
 
 
@@ -135,7 +165,8 @@ def accept_push(
     """Store one push. Returns it, and whether its token was new and has been registered.
 
     An unknown token is registered if channels for it are given (the key may create tokens), else
-    raises Refused (400).
+    raises Refused (400). Raises RegisteredElsewhere if the token is known, but not for the
+    target's push service.
     """
     values: dict[str, Any] = {
         "app": app,
@@ -148,13 +179,19 @@ def accept_push(
         "expires": letter.expires,
     }
     addressed = {**values, "app_id": app_id}
-    row = _insert_if_known.first(connection, **addressed)
+    ambiguous = len(target.token) == APNS_TOKEN_DIGITS
+    store = _store_of_length_64[target.provider] if ambiguous else _store
+    row = store.first(connection, **addressed)
     created = row is None
     if created:
+        device = registry.find_device(connection, app_id, target.token)
+        if device is not None:
+            there = Target(device, provider_of(target.token, device), target.token)
+            raise RegisteredElsewhere(there)
         if new_token_channels is None:
             raise Refused(400, "Unknow token and you have no permission to create")
         registry.register_token(connection, app_id, target, new_token_channels, letter.accepted)
-        row = _insert_if_known.first(connection, **addressed)
+        row = store.first(connection, **addressed)
     assert row is not None
     return Push(id=row[0], **values), created
 

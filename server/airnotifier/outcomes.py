@@ -105,7 +105,9 @@ class Outcomes:
 
     def _prune(self, push: Push, reason: str) -> None:
         def work(connection: Connection) -> None:
-            if registry.prune_token(connection, self._app_id, push.token, push.accepted):
+            if registry.prune_token(
+                connection, self._app_id, push.token, self._provider, push.accepted
+            ):
                 self._log.event(
                     "token.pruned",
                     app=self._app,

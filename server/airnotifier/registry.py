@@ -11,13 +11,16 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.airnotifier.settings import AppSettings
 from server.airnotifier.tables import apps, channels, keys, tokens
-from server.airnotifier.targets import Target
+from server.airnotifier.targets import Provider, Target, provider_of
 
 DEFAULT_CHANNEL = "default"
 _CHUNK = 500
 """Rows looked up with one statement; SQLite allows some hundred parameters everywhere."""
 
 _find_token = select(tokens.c.id).where(
+    tokens.c.app_id == bindparam("app_id"), tokens.c.token == bindparam("token")
+)
+_find_device = select(tokens.c.device).where(
     tokens.c.app_id == bindparam("app_id"), tokens.c.token == bindparam("token")
 )
 _refresh_token = (
@@ -103,6 +106,12 @@ def find_token(connection: Connection, app_id: int, token: str) -> int | None:
     return found
 
 
+def find_device(connection: Connection, app_id: int, token: str) -> str | None:
+    """The device name under which a token is registered."""
+    found: str | None = connection.scalar(_find_device, {"app_id": app_id, "token": token})
+    return found
+
+
 def register_token(
     connection: Connection, app_id: int, target: Target, names: Sequence[str], now: float
 ) -> bool:
@@ -141,11 +150,17 @@ def delete_token(connection: Connection, app_id: int, token: str) -> bool:
     return connection.execute(_delete_token, {"app": app_id, "text": token}).rowcount > 0
 
 
-def prune_token(connection: Connection, app_id: int, token: str, before: float) -> bool:
-    """Forget a token that a push service refused, unless it was registered again since `before`.
+def prune_token(
+    connection: Connection, app_id: int, token: str, provider: Provider, before: float
+) -> bool:
+    """Forget a token that a push service refused, unless it was registered again since `before`
+    or has been registered for another push service.
 
     `before` is the time (Unix seconds) at which the refused push was accepted.
     """
+    device = find_device(connection, app_id, token)
+    if device is None or provider_of(token, device) != provider:
+        return False
     values = {"app": app_id, "text": token, "before": before}
     return connection.execute(_prune_token, values).rowcount > 0
 

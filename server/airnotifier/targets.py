@@ -38,6 +38,15 @@ class Target:
     token: str
 
 
+class RegisteredElsewhere(Exception):
+    """A token is registered for another push service than a call assumed from its looks."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+        """Where the registration leads."""
+
+
 def target(token: str, device: str | None) -> Target:
     """Judge a token and the device name sent with it. Raises Refused (400)."""
     name = (device or "").lower()

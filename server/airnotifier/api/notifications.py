@@ -2,7 +2,8 @@
 
 Arguments: `token` and `alert`, optionally `device`, `sound`, `badge`, `collapse_key`, and `channel`
 for a token that is registered by this call (which takes a key that may create tokens). Every other
-argument is a custom parameter and reaches the app.
+argument is a custom parameter and reaches the app. Where a known token leads is known from its
+registration; a `device` that says otherwise is refused.
 
 The answer comes when the push is safe in the outbox, not when a push service has it. Its number is
 in the header X-AN-Push-Id and in the gateway's log.
@@ -10,12 +11,14 @@ in the header X-AN-Push-Id and in the gateway's log.
 
 from aiohttp import web
 
-from server.airnotifier.api.call import admit, answer
+from server.airnotifier.api.call import Call, admit, answer
 from server.airnotifier.api.letters import channels_of, compose
 from server.airnotifier.auth import allows
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
+from server.airnotifier.push import Push
+from server.airnotifier.targets import RegisteredElsewhere, Target
 from server.logs import token_ref
 
 
@@ -33,11 +36,12 @@ class Notifications:
             if call.target is None:
                 raise Refused(400, "No token provided")
             token = call.target.token
-            letter = compose(call.app, call.target.provider, call.arguments)
-            may_create = allows(call.permissions, Permission.CREATE_TOKEN)
-            push = await self._gateway.accept_push(
-                call.app, call.target, letter, channels_of(call.arguments) if may_create else None
-            )
+            try:
+                push = await self._accept(call, call.target)
+            except RegisteredElsewhere as elsewhere:
+                if call.arguments.text("device"):
+                    raise Refused(400, "Invalid device type") from None
+                push = await self._accept(call, elsewhere.target)
         except Refused as refused:
             app = request.headers.get("X-AN-APP-NAME", "")
             token = token or refused.token
@@ -50,3 +54,9 @@ class Notifications:
             )
             raise
         return answer({"status": "ok"}, extra={"X-AN-Push-Id": str(push.id)})
+
+    async def _accept(self, call: Call, target: Target) -> Push:
+        letter = compose(call.app, target.provider, call.arguments)
+        may_create = allows(call.permissions, Permission.CREATE_TOKEN)
+        channels = channels_of(call.arguments) if may_create else None
+        return await self._gateway.accept_push(call.app, target, letter, channels)

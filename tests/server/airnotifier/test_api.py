@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -392,3 +394,51 @@ def test_no_token_and_no_text_reaches_the_log(tmp_path: Path, caplog: Any) -> No
     assert "push.rejected" in text
     for secret in (TOKEN, apns_token(9), "secret", "bad-token-text", FULL_KEY, SITE_KEY):
         assert secret not in text
+
+
+def test_a_known_token_goes_where_it_is_registered_and_a_device_that_contradicts_is_refused(
+    tmp_path: Path, log: Log
+) -> None:
+    google = apns_token(0xDEF)  # nothing forbids a registration id that looks like this
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            bench.gcm.answer = lambda token: {"error": "InvalidRegistration"}
+            await bench.register(TOKEN, device="ios")
+            wrong = {"token": TOKEN, "alert": "x", "device": "android"}
+            answer = await bench.post("/notification/", wrong)
+            assert (answer.status, answer.json) == (400, {"error": "Invalid device type"})
+            await bench.push(TOKEN)
+            bench.gcm.answer = lambda token: {"message_id": "0:1"}
+            await bench.register(google, device="android")
+            await bench.push(google)
+            wrong = {"token": google, "alert": "x", "device": "ios"}
+            answer = await bench.post("/notification/", wrong)
+            assert (answer.status, answer.json) == (400, {"error": "Invalid device type"})
+            await asyncio.sleep(8)
+
+        bench.run(main)
+    assert bench.apns.accepted == [TOKEN]
+    assert [request["registration_ids"] for request in bench.gcm.requests] == [[google]]
+    assert log("token.pruned") == []
+
+
+def test_a_push_service_prunes_only_tokens_that_are_registered_for_it(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            bench.gcm.answer = lambda token: {"error": "InvalidRegistration"}
+            await bench.register(TOKEN, device="android")
+            await bench.push(TOKEN)
+            # The same text becomes an Apple token before Google's answer is there, and the clock
+            # does not tell the two registrations apart.
+            with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+                connection.execute("update tokens set device = 'ios'")
+            await asyncio.sleep(2)
+            assert (await bench.post(f"/tokens/{TOKEN}")).json == {"status": "token exists"}
+
+        bench.run(main)
+    assert len(log("push.rejected")) == 1
+    assert log("token.pruned") == []
