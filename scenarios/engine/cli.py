@@ -83,6 +83,12 @@ def _run(args: argparse.Namespace) -> int:
     if not selection.valid:
         return _nothing(selection)
     # Not before it is needed: the other commands work without the simulation.
+    from scenarios.engine.record import unwritable
+
+    trouble = unwritable(args.runs)
+    if trouble is not None:
+        _say(f"airbed: {trouble}")
+        return ExitCode.INVALID
     args.scenarios = selection.valid
     if args.command == "sweep":
         from scenarios.engine.sweep_command import sweep_command

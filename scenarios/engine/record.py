@@ -9,18 +9,21 @@
     manifest.json       how it was made: versions, machine, wall-clock times, hashes of the rest
 
 All but the manifest follow from the scenario and the seed alone, byte for byte. While the run goes
-on the directory has a name that starts with a dot; it gets its own name, with the first digits
-of the wire digest, when it is complete. A record of the same run is replaced. A live run follows
-from more than that: its record has the moment of its start in the place of the digest.
+on the directory has a name of its own that starts with a dot, so that runs of one scenario do not
+meet; it gets its final name, with the first digits of the wire digest, when it is complete. A
+record of the same run is replaced. A live run follows from more than that: its record has the
+moment of its start in the place of the digest.
 """
 
 import csv
+import errno
 import hashlib
 import json
 import platform
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -57,9 +60,8 @@ class RecordWriter:
         """`name` is scenario and cell, fit for a file name. Raises OSError."""
         self._runs = runs
         self._name = f"{name}-{seed}"
-        self.path = runs / f".{self._name}"
+        self.path = runs / _hidden(self._name)
         """Where it is made."""
-        shutil.rmtree(self.path, ignore_errors=True)
         self.state = self.path / STATE
         self.state.mkdir(parents=True)
         self._trace = (self.path / "trace.jsonl").open("w", encoding="utf-8")
@@ -111,9 +113,44 @@ class RecordWriter:
         }
         _write_json(self.path / "manifest.json", {**manifest, "sha256": hashes})
         digits = summary["wire_digest"][:8] or f"live-{_moment(manifest['started'])}"
-        final = self._runs / f"{self._name}-{digits}"
-        shutil.rmtree(final, ignore_errors=True)
-        return self.path.rename(final)
+        return _put_in_place(self.path, self._runs / f"{self._name}-{digits}")
+
+    def discard(self) -> None:
+        """Leave nothing behind: the run did not come to an end."""
+        self._trace.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def unwritable(runs: Path) -> str | None:
+    """Why no records can be made in a directory, with its name; None if they can."""
+    probe = runs / _hidden("probe")
+    try:
+        probe.mkdir(parents=True)
+        probe.rmdir()
+    except OSError as error:
+        return f"no records can be written to {runs}: {error.strerror}"
+    return None
+
+
+def _hidden(name: str) -> str:
+    """A name that nobody else has, in this process or another."""
+    return f".{name}.{uuid.uuid4().hex[:12]}"
+
+
+def _put_in_place(path: Path, final: Path) -> Path:
+    """Rename a directory; what has that name makes room. Others may do the same meanwhile."""
+    while True:
+        try:
+            return path.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        old = final.with_name(_hidden(final.name))
+        try:
+            final.rename(old)
+        except FileNotFoundError:
+            continue  # another run has just taken it away
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def provenance() -> dict[str, Any]:

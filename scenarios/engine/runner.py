@@ -112,8 +112,15 @@ class Runner:
 
         Raises OSError when the record cannot be written.
         """
-        result = RunResult(file, cell, seed)
         record = RecordWriter(self._runs, _file_name(file, cell), seed)
+        try:
+            return self._run(file, cell, seed, record)
+        except BaseException:
+            record.discard()
+            raise
+
+    def _run(self, file: ScenarioFile, cell: Cell, seed: int, record: RecordWriter) -> RunResult:
+        result = RunResult(file, cell, seed)
         places = Places(file.path, file.text)
         began, started_at = time.monotonic(), datetime.now(UTC)
         self._progress.run_started(result)
@@ -325,6 +332,16 @@ def _is_small(cell: Cell) -> bool:
 
 
 def _file_name(file: ScenarioFile, cell: Cell) -> str:
-    """Scenario and cell as part of a file name: `ten_steps-ios-closed`."""
-    words: list[Any] = [file.path.stem, *cell.values.values()]
+    """Scenario and cell as part of a file name: `ten_steps-ios-closed`.
+
+    Cells whose names would be the same get their numbers: `a b` and `a_b`, `A` and `a`.
+    """
+    names = [_plain(file.path.stem, *each.values.values()) for each in file.cells]
+    place = [each.values for each in file.cells].index(cell.values)
+    name = names[place]
+    alike = [each.casefold() for each in names].count(name.casefold())
+    return name if alike == 1 else f"{name}-cell{place + 1}"
+
+
+def _plain(*words: Any) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", str(word)) for word in words)
