@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.hops import Drawing, Item, Lane, Section, drawing
+from reports.latency import latency_html
 from reports.reading import Record, clock, seconds
 from reports.timeline_style import STYLE
 
@@ -60,6 +61,7 @@ Time runs downwards, in virtual time since the start of the run; rows are in ord
 </figcaption>
 </figure>
 {_fates(summary)}
+{latency_html(record)}
 <footer>Run it again: <code>{escape(summary["command"])}</code></footer>
 </body>
 </html>

@@ -108,6 +108,8 @@ def write_record(tmp_path: Path) -> Callable[..., Record]:
         (tmp_path / "summary.json").write_text(json.dumps(summary | changes), encoding="utf-8")
         lines = [json.dumps(event) + "\n" for event in (_events() if events is None else events)]
         (tmp_path / "trace.jsonl").write_text("".join(lines), encoding="utf-8")
+        row = "provider,created_ns,received_ns\napns,7030000000,7520000000\n"
+        (tmp_path / "notifications.csv").write_text(row, encoding="utf-8")
         return Record.read(tmp_path)
 
     return write

@@ -1,0 +1,112 @@
+"""How long notifications took, from the message on the site to the phone: a figure and a table.
+
+The figure is the share of the delivered notifications that had arrived after so many seconds of
+virtual time, one line per push service, the time on a logarithmic axis because it is the tail
+that hurts. Drawn for runs with at least `ENOUGH` deliveries; fewer are better read one by one.
+
+Percentiles are the nearest rank of the run's own values; several runs are not merged here.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Final
+
+from reports.reading import Record
+
+ENOUGH: Final = 20
+PERCENTILES: Final = (50, 90, 99)
+NAMES: Final = {"apns": "APNs", "gcm": "GCM"}
+
+# Two of the colours of Okabe and Ito, which people with any colour vision tell apart.
+_COLOURS: Final = {"apns": "#0072b2", "gcm": "#d55e00"}
+_INK: Final = "#7a8794"  # legible on a light and on a dark page
+_SETTINGS: Final[Any] = {
+    "svg.hashsalt": "airbed",  # the same ids in every run
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+def latency_html(record: Record) -> str:
+    """Figure and table of a record; empty if too few notifications were delivered."""
+    times = latencies(record)
+    if sum(map(len, times.values())) < ENOUGH:
+        return ""
+    return (
+        f'<figure class="latency">{_figure(times)}'
+        "<figcaption>Share of the delivered notifications that had reached the phone, by seconds "
+        "of virtual time since the message was sent.</figcaption></figure>"
+        f"{_table(times)}"
+    )
+
+
+def latencies(record: Record) -> dict[str, list[float]]:
+    """Seconds of virtual time from a message to its arrival, sorted, by push service."""
+    times: dict[str, list[float]] = {}
+    for row in record.notifications():
+        if row["created_ns"] and row["received_ns"]:
+            taken = (int(row["received_ns"]) - int(row["created_ns"])) / 1e9
+            times.setdefault(row["provider"], []).append(taken)
+    return {provider: sorted(times[provider]) for provider in sorted(times)}
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of sorted values; `share` in percent, above 0."""
+    return times[max(0, math.ceil(len(times) * share / 100) - 1)]
+
+
+def _table(times: dict[str, list[float]]) -> str:
+    heads = "".join(f"<th>p{share}</th>" for share in PERCENTILES)
+    rows = "".join(
+        f"<tr><th>{escape(NAMES.get(provider, provider))}</th><td>{len(values)}</td>"
+        + "".join(f"<td>{percentile(values, share):.3f} s</td>" for share in PERCENTILES)
+        + f"<td>{values[-1]:.3f} s</td></tr>"
+        for provider, values in times.items()
+    )
+    return (
+        "<table><caption>From message to phone, in virtual time</caption>"
+        f"<tr><th></th><th>delivered</th>{heads}<th>longest</th></tr>{rows}</table>"
+    )
+
+
+def _figure(times: dict[str, list[float]]) -> str:
+    # Here, because drawing takes half a second to load and most runs have nothing to draw.
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        for provider, values in times.items():
+            shares = [(rank + 1) / len(values) for rank in range(len(values))]
+            axes.step(
+                values,
+                shares,
+                where="post",
+                color=_COLOURS.get(provider, _INK),
+                label=NAMES.get(provider, provider),
+            )
+        axes.set(xscale="log", ylim=(0, 1.02), xlabel="seconds (virtual)", ylabel="share arrived")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="lower right")
+        out = io.StringIO()
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    label = escape("Cumulative distribution of the time from message to phone", quote=True)
+    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
