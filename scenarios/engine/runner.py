@@ -3,9 +3,11 @@
 deploy -> play the steps -> stop the servers -> close the ledger -> compare -> write
 """
 
+import gc
 import re
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,10 +116,13 @@ class Runner:
         """
         record = RecordWriter(self._runs, _file_name(file, cell), seed)
         try:
-            return self._run(file, cell, seed, record)
+            result = self._run(file, cell, seed, record)
         except BaseException:
             record.discard()
             raise
+        if any(fault.leaves_remains for fault in result.faults):
+            collect_quietly()
+        return result
 
     def _run(self, file: ScenarioFile, cell: Cell, seed: int, record: RecordWriter) -> RunResult:
         result = RunResult(file, cell, seed)
@@ -222,6 +227,16 @@ class Runner:
             step.failure = places.failure("standstill", message + context.last_hop(), location)
             step.status, step.end = "failed", round(context.env.now * 1e9)
             finished(step)
+
+
+def collect_quietly() -> None:
+    """Let go of a world that is over, in which servers died.
+
+    What they left open complains when Python collects it, of which nobody needs to hear.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @contextmanager

@@ -38,6 +38,8 @@ class Servers:
     def __init__(self, world: World) -> None:
         self._world = world
         self._servers: dict[str, Server] = {}
+        self._remains: list[web.AppRunner] = []
+        """Of servers whose host lost its power. Collected within the run, they would speak up."""
 
     def add(self, host: Host, program: Program, port: int) -> simpy.Process:
         """Start a server. The event happens when it listens."""
@@ -53,7 +55,9 @@ class Servers:
         """Cut the power of the host. False if it was off."""
         server = self._servers[name]
         server.absences += 1
-        server.runner = None
+        if server.runner is not None:
+            self._remains.append(server.runner)
+        server.runner = server.stopping = None
         if server.host.state == "off":
             return False
         server.host.crash()
@@ -106,6 +110,8 @@ class Servers:
     def _start(self, server: Server) -> Generator[simpy.Event, Any, None]:
         if server.stopping is not None and server.stopping.is_alive:
             yield server.stopping
+            if server.absences:
+                return  # the next fault has begun meanwhile
         # No access log: tokens and passwords stand in the addresses of requests.
         runner = web.AppRunner(server.program.application(), access_log=None)
         server.runner = runner
