@@ -103,7 +103,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
     ),
     "loss": _network(
         "segments get lost; the connection sends them again, later and later",
-        live=False,
+        live=True,
         share=Parameter("share", "of the segments", required=True),
     ),
     "down": _network(
@@ -111,7 +111,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         live=True,
         directed=False,
     ),
-    "partition": _network("silence: whatever is sent vanishes, and nobody is told", live=False),
+    "partition": _network("silence: whatever is sent vanishes, and nobody is told", live=True),
     "reset_peer": _network(
         "connections are reset at both ends",
         live=True,
@@ -262,6 +262,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         ("device",),
         _PHONE,
         lasting=False,
+        live=("device",),
     ),
     "handover": FaultContract(
         "the phone changes to another network: a new address, and its connections are gone",
@@ -273,6 +274,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
             )
         },
         lasting=False,
+        live=("device",),
     ),
     "uninstall": FaultContract(
         "the user removes the app", ("device",), _PHONE, lasting=False, live=("device",)

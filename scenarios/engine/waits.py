@@ -1,7 +1,7 @@
 """Shorter waits: for live runs, in which twenty minutes of a scenario are twenty minutes.
 
-Only steps that do nothing but let time pass are shortened (`wait`, `receive_nothing`). What such a
-wait is there to show may need its full length; a run says that it was shortened.
+Only steps that do nothing but let time pass are shortened (`wait`, `receive_nothing`), and only in
+scenarios without faults: those last for their own time, and the waits are made to fit.
 """
 
 from dataclasses import replace
@@ -12,7 +12,9 @@ from scenarios.engine.loader import Cell
 
 
 def shortened(cell: Cell, longest: float) -> Cell:
-    """The cell with no wait longer than `longest` seconds."""
+    """The cell with no wait longer than `longest` seconds; as it is, if it has faults."""
+    if cell.scenario.faults:
+        return cell
     flow = [_shortened(step, longest) for step in cell.scenario.flow]
     return replace(cell, scenario=cell.scenario.model_copy(update={"flow": flow}))
 

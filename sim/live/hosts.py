@@ -74,6 +74,13 @@ class LiveHost:
         """What is dialled as this host's `port` is answered by that real socket."""
         self.listeners[port] = (address, real_port)
 
+    def move(self, link: Link) -> None:
+        """To another network: the connections from before are dead, and nobody is told."""
+        self.link = link
+        for lane in self.connections.values():
+            lane.wire.severed = True
+        self.trace.emit("host.moved", self.name, address=self.address)
+
     # -- hosts whose code is a process of its own
 
     def runs(self, process: int) -> None:

@@ -206,7 +206,7 @@ class Lane:
             if due > env.now:
                 self._set_timer(env.call_at(due, self._move))
                 break
-            if not self.wire.hosts_online:
+            if not self.wire.passable:
                 self._back_off()
                 return
             self._queue.popleft()

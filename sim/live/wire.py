@@ -30,6 +30,8 @@ class Wire:
         self.client = client
         self.server = server
         self.port = port
+        self.severed = False
+        """One of the hosts has another address now: what is sent to the old one vanishes."""
         self.lanes: tuple[Lane, ...] = ()
         """From the client to the server, and back; none before the connection stands."""
 
@@ -55,12 +57,13 @@ class Wire:
         return self.client.link.delay(rng) + self.server.link.delay(rng)
 
     @property
-    def hosts_online(self) -> bool:
-        return self.client.online and self.server.online
+    def passable(self) -> bool:
+        """Whether there is a path at all."""
+        return self.client.online and self.server.online and not self.severed
 
     def judge(self, direction: int, kind: Kind, size: int = 0) -> Judgement | None:
         """What becomes of a packet that is sent now; None: it arrives after the usual delay."""
-        if not self.hosts_online:
+        if not self.passable:
             return Judgement(final=Drop())
         rules = self._network.rules
         if not rules:

@@ -23,8 +23,7 @@ def dead_path(injection: Injection) -> None:
     """A router on the way has forgotten the phone: what it had open leads nowhere any more."""
     for phone in injection.phones():
         if phone.radio.connected:
-            host = injection.machine(phone.name)
-            host.move(host.link)
+            phone.host.move(phone.host.link)
             injection.fire()
 
 
@@ -33,7 +32,7 @@ def handover(injection: Injection) -> None:
     """Another network and another address; the phone knows, and connects anew at once."""
     link = LINKS[injection.parameters["to"]]
     for phone in injection.phones():
-        injection.machine(phone.name).move(link)
+        phone.host.move(link)
         phone.radio.network_changed()
         injection.fire()
 
