@@ -3,6 +3,7 @@
 Colours and the running line are for terminals; piped, it is plain text, complete and in order.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -122,7 +123,7 @@ class RunConsole:
         self._field("record", Text(str(result.record)))
         self._field("run again", Text(result.command))
         if result.verdict == "failed" and result.mode == "simulated":
-            self._field("step through", Text(f"airbed replay {result.record} --until T"))
+            self._field("look inside", Text(_replay(result)))
 
     def summary(self, results: Sequence[RunResult], junit: Path, *, interrupted: bool) -> None:
         """All runs are over."""
@@ -166,6 +167,12 @@ class RunConsole:
 
 def _moment(ns: int) -> Text:
     return Text(f"{ns / 1e9:11.3f} s ", "cyan")
+
+
+def _replay(result: RunResult) -> str:
+    """The command that stops the same run where its last step begins."""
+    command = f"airbed replay {shlex.quote(str(result.record))}"
+    return f"{command} --until {result.steps[-1].start / 1e9:.3f}s" if result.steps else command
 
 
 def _results(step: StepOutcome) -> str:

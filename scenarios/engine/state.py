@@ -9,12 +9,14 @@ from typing import Any, Final
 from scenarios.engine.context import Context
 from scenarios.engine.deployment import Deployment
 from scenarios.engine.results import Redactor, Section
+from sim.hosts import Host as SimHost
+from sim.net.netstat import netstat
 from sim.surface import Host
 
 MAX_HOSTS: Final = 12
 """Shown one by one; the phones of a fleet beyond are counted."""
 
-MAX_CONNECTIONS: Final = 30
+MAX_SOCKETS: Final = 30
 """Shown of one host."""
 
 
@@ -43,14 +45,19 @@ def hide_secrets(deployment: Deployment, sections: Iterable[Section]) -> list[Se
 
 
 def connections(hosts: Iterable[Host]) -> list[Section]:
-    """What `netstat` shows of each host that has anything to show."""
+    """What `netstat` shows of each host that has a socket."""
     sections = []
     for host in hosts:
-        lines = [repr(transport) for transport in host.connections.values()]
-        if len(lines) > MAX_CONNECTIONS:
-            more = len(lines) - MAX_CONNECTIONS
-            lines = [*lines[:MAX_CONNECTIONS], f"and {more} more"]
-        if host.connections or host.listeners:
+        # A live host's sockets are the kernel's; what it knows of its connections is shown.
+        lines = (
+            netstat(host).splitlines()
+            if isinstance(host, SimHost)
+            else ["Connections", *map(repr, host.connections.values())]
+        )
+        if len(lines) > MAX_SOCKETS + 1:
+            more = len(lines) - MAX_SOCKETS - 1
+            lines = [*lines[: MAX_SOCKETS + 1], f"and {more} more"]
+        if len(lines) > 1:  # more than the head
             sections.append(Section(f"netstat of {host.name}", lines))
     return sections
 
@@ -76,9 +83,10 @@ def _some(lines: Iterable[str], count: int, what: str) -> list[str]:
 
 def _host(host: Host) -> str:
     ports = ", ".join(map(str, sorted(host.listeners))) or "-"
+    state = host.state if isinstance(host, SimHost) else "running"
     network = "online" if host.online else "offline"
     return (
-        f"{host.name:14} {host.address:12} {network:8}"
+        f"{host.name:14} {host.address:12} {state:8} {network:8}"
         f" listens on {ports}; {len(host.connections)} connections"
     )
 

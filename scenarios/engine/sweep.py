@@ -11,6 +11,7 @@ this machine, unless Dask's or Ray's own configuration names another.
 
 import itertools
 import re
+import shlex
 import shutil
 import signal
 import time
@@ -228,7 +229,7 @@ def run_job(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) 
         if verdict == "interrupted" or (verdict == "passed" and not keep_all):
             shutil.rmtree(result.record)
         else:
-            command = f"airbed replay {result.record.as_posix()}"
+            command = f"airbed replay {shlex.quote(result.record.as_posix())}"
     except Exception as error:
         verdict, command = "error", result.command
         code, place, message = type(error).__name__, "", " ".join(str(error).split())
