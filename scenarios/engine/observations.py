@@ -32,7 +32,10 @@ class Observations:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._counts = dict.fromkeys(_COUNTED.values(), 0) | {"gateway.resent": 0}
+        self._counts = dict.fromkeys(_COUNTED.values(), 0) | {
+            "gateway.resent": 0,
+            "apns.discarded": 0,
+        }
         for name in _COUNTED_BY_SERVICE.values():
             self._counts |= {f"apns.{name}": 0, f"gcm.{name}": 0}
 
@@ -43,6 +46,8 @@ class Observations:
             self._counts[_COUNTED[kind]] += 1
         elif kind in _COUNTED_BY_SERVICE:
             self._counts[f"{event['service']}.{_COUNTED_BY_SERVICE[kind]}"] += 1
+        elif kind == "vendor.discarded":
+            self._counts["apns.discarded"] += event["notifications"]
         elif kind == "push.dispatched" and event["attempt"] > 1:
             self._counts["gateway.resent"] += 1
 

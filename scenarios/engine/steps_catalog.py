@@ -240,6 +240,7 @@ OBSERVATIONS: Final[Mapping[str, str]] = {
     "apns.connections_opened": "connections from the gateway to APNs",
     "apns.accepted": "notifications APNs accepted",
     "apns.rejected": "notifications APNs rejected",
+    "apns.discarded": "notifications APNs threw away behind a rejected one",
     "gcm.accepted": "notifications GCM accepted",
     "gcm.rejected": "notifications GCM rejected",
     "phones.strangers": "notifications that came to a phone where somebody else was logged in",

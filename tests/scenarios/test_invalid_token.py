@@ -52,7 +52,9 @@ def test_with_recovery_only_the_bad_token_gets_nothing(run: Run, position: int, 
 def test_without_recovery_what_was_in_flight_behind_the_bad_token_is_lost(
     run: Run, position: int, lost: int
 ) -> None:
-    fates = run("none", position, 1).fates
+    result = run("none", position, 1)
+    fates = result.fates
+    assert fates["lost"] == result.observations["apns.discarded"]
     assert fates["delivered"] + fates["lost"] == 99
     assert fates["rejected"] == 1
     assert fates["lost"] <= lost

@@ -18,25 +18,22 @@ from random import Random
 
 from sim.vendors.apns.registry import AppToken, Device, Registry
 from sim.vendors.apns.settings import ApnsSettings
-from sim.vendors.apns.storage import Notification, Stage, surplus
+from sim.vendors.apns.storage import Notification, surplus
 from sim.vendors.overrides import Overrides
 from sim.vendors.seams import FieldValue, Trace, token_ref
+from sim.vendors.store import DeliveryStatistics, Stage, Store
 
 
 @dataclass(slots=True)
-class ApnsStatistics:
+class ApnsStatistics(DeliveryStatistics):
     """Counters since the service was made."""
 
     connections_opened: int = 0
     accepted: int = 0
     rejected: int = 0
     discarded_bytes: int = 0
-    sent: int = 0
-    redelivered: int = 0
-    acknowledged: int = 0
-    collapsed: int = 0
-    expired: int = 0
-    undeliverable: int = 0
+    discarded: int = 0
+    """Notifications among them, as far as they were complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class Removal:
 
 
 class PushCore:
-    """Delivers, stores and expires notifications of one environment."""
+    """Delivers notifications of one environment."""
 
     def __init__(
         self,
@@ -64,6 +61,7 @@ class PushCore:
         self.overrides = Overrides(settings, self._set)
         self.registry = registry
         self.statistics = ApnsStatistics()
+        self._store: Store[Notification] = Store(self.statistics, self.emit)
         self.removals: list[Removal] = []
         self._trace = trace
         self._host_name = host_name
@@ -113,38 +111,25 @@ class PushCore:
 
     def ready(self, device: Device) -> None:
         """The device's session has told its topics: deliver what waits for it."""
-        waiting, device.held = device.held, None
-        if waiting is None:
-            return
-        last = waiting[-1]
+        waiting = self._store.take_waiting(device)
         for notification in waiting:
-            notification.stop_timer()
-            if self._has_expired(notification):
-                self._expire(notification)
-            else:
-                self._send_or_report(notification, from_storage=True, last=notification is last)
+            last = notification is waiting[-1]
+            self._send_or_report(notification, from_storage=True, last=last)
 
     def acknowledged(self, device: Device, message_id: int, *, received: bool) -> None:
         """The phone answered for a notification; not `received` means no app for it there."""
-        notification = self._take(device, message_id)
-        if notification is None:
-            return
-        if received:
-            self.statistics.acknowledged += 1
-            self.emit("vendor.acked", nid=notification.nid)
-        else:
-            self._undeliverable(notification)
+        for notification in self._store.of(device):
+            if notification.message_id == message_id and notification.stage is Stage.SENT:
+                if received:
+                    self._store.acknowledge(notification)
+                else:
+                    self._store.drop(notification)
+                    self._undeliverable(notification)
+                return
 
     def session_ended(self, device: Device) -> None:
         """The device is offline. What was sent and not acknowledged waits for the next session."""
-        for notification in list(device.held or ()):
-            if notification.stage is not Stage.SENT:
-                continue
-            if notification.expires is None:
-                self._drop(notification)
-                self._expire(notification)
-            else:
-                self._watch_expiry(notification)
+        self._store.session_ended(device)
 
     # -- one notification
 
@@ -152,10 +137,10 @@ class PushCore:
         session = notification.app.device.session
         if session is not None and session.topics is not None:
             self._send_or_report(notification, from_storage=False, last=False)
-        elif self._has_expired(notification) or notification.expires is None:
-            self._expire(notification)
+        elif notification.has_expired():
+            self._store.expire(notification)
         else:
-            self._store(notification)
+            self._keep(notification)
 
     def _send_or_report(
         self, notification: Notification, *, from_storage: bool, last: bool
@@ -167,13 +152,8 @@ class PushCore:
         if app.removed or app.topic not in session.topics:
             self._undeliverable(notification)
             return
-        redelivery = notification.attempts > 0
-        notification.attempts += 1
-        notification.stage = Stage.SENT
-        self._hold(notification)
+        redelivery = self._store.sent(notification)
         session.send_notification(notification, from_storage=from_storage, last=last)
-        self.statistics.sent += 1
-        self.statistics.redelivered += redelivery
         self.emit(
             "vendor.sent",
             nid=notification.nid,
@@ -182,89 +162,30 @@ class PushCore:
             redelivery=redelivery,
         )
 
-    def _store(self, notification: Notification) -> None:
-        device = notification.app.device
+    def _keep(self, notification: Notification) -> None:
+        stored = self._stored_beside(notification)
         victim = surplus(
-            [
-                held
-                for held in device.held or ()
-                if held.stage is Stage.STORED and held.app is notification.app
-            ],
+            stored,
             notification,
             limit=self.settings.stored_per_app,
             pick=self.settings.coalesce_pick,
             rng=self._rng,
         )
-        self.emit("vendor.stored", nid=notification.nid)
-        self._hold(notification)
-        self._watch_expiry(notification)
+        self._store.keep(notification)
         if victim is not None:
-            self._drop(victim)
-            by = self._survivor(victim) if victim is notification else notification
-            self.statistics.collapsed += 1
-            self.emit("vendor.collapsed", nid=victim.nid, by=by.nid)
+            by = stored[0] if victim is notification else notification
+            self._store.collapse(victim, by.nid)
 
-    @staticmethod
-    def _survivor(victim: Notification) -> Notification:
-        return next(
+    def _stored_beside(self, notification: Notification) -> list[Notification]:
+        return [
             held
-            for held in victim.app.device.held or ()
-            if held.stage is Stage.STORED and held.app is victim.app
-        )
+            for held in self._store.of(notification.app.device)
+            if held.stage is Stage.STORED and held.app is notification.app
+        ]
 
     def _undeliverable(self, notification: Notification) -> None:
         app = notification.app
         if not app.reported:
             app.reported = True
             self.removals.append(Removal(app.value, app.topic, time.time()))
-        self.statistics.undeliverable += 1
-        self.emit("vendor.undeliverable", nid=notification.nid)
-
-    def _expire(self, notification: Notification) -> None:
-        self.statistics.expired += 1
-        self.emit("vendor.expired", nid=notification.nid)
-
-    def _has_expired(self, notification: Notification) -> bool:
-        return notification.expires is not None and notification.expires <= time.time()
-
-    # -- what a device has not acknowledged
-
-    @staticmethod
-    def _hold(notification: Notification) -> None:
-        device = notification.app.device
-        if device.held is None:
-            device.held = [notification]
-        else:
-            device.held.append(notification)
-
-    @staticmethod
-    def _take(device: Device, message_id: int) -> Notification | None:
-        held = device.held or ()
-        for index, notification in enumerate(held):
-            if notification.message_id == message_id and notification.stage is Stage.SENT:
-                assert device.held is not None
-                del device.held[index]
-                if not device.held:
-                    device.held = None
-                return notification
-        return None
-
-    @staticmethod
-    def _drop(notification: Notification) -> None:
-        notification.stop_timer()
-        device = notification.app.device
-        assert device.held is not None
-        device.held.remove(notification)
-        if not device.held:
-            device.held = None
-
-    def _watch_expiry(self, notification: Notification) -> None:
-        assert notification.expires is not None
-        notification.timer = asyncio.get_running_loop().call_later(
-            max(0.0, notification.expires - time.time()), self._expired_in_storage, notification
-        )
-
-    def _expired_in_storage(self, notification: Notification) -> None:
-        notification.timer = None
-        self._drop(notification)
-        self._expire(notification)
+        self._store.undeliverable(notification)

@@ -74,7 +74,9 @@ class ProviderConnection(asyncio.Protocol):
         "_accepted",
         "_decoder",
         "_discarded",
+        "_discarded_frames",
         "_gateway",
+        "_has_frames",
         "_last_identifier",
         "_peer",
         "_reason",
@@ -91,6 +93,8 @@ class ProviderConnection(asyncio.Protocol):
         self._accepted = 0
         self._last_identifier = NO_IDENTIFIER
         self._discarded = 0
+        self._discarded_frames = 0
+        self._has_frames = True
         self._peer = ""
         self._reason = "peer"
         self._topic: bytes | None = None
@@ -131,6 +135,9 @@ class ProviderConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._state is not State.OPEN:
             self._discarded += len(data)
+            if self._has_frames:
+                self._decoder.feed(data)
+                self._count_discarded()
             return
         self._decoder.feed(data)
         while self._state is State.OPEN:
@@ -148,7 +155,13 @@ class ProviderConnection(asyncio.Protocol):
         del self._gateway.connections[self]
         if self._discarded:
             core.statistics.discarded_bytes += self._discarded
-            core.emit("vendor.discarded", peer=self._peer, bytes=self._discarded)
+            core.statistics.discarded += self._discarded_frames
+            core.emit(
+                "vendor.discarded",
+                peer=self._peer,
+                bytes=self._discarded,
+                notifications=self._discarded_frames,
+            )
         reason = "lost" if exc is not None and self._reason == "peer" else self._reason
         core.emit("vendor.closed", peer=self._peer, reason=reason)
         self._state = State.CLOSED
@@ -210,6 +223,7 @@ class ProviderConnection(asyncio.Protocol):
         """The server closes for its own reasons and says nothing."""
         if self._state is State.OPEN:
             self._discarded += self._decoder.buffered
+            self._count_discarded()
             self._close("silence")
 
     def _packet(self, status: Status, identifier: bytes) -> bytes | None:
@@ -234,7 +248,7 @@ class ProviderConnection(asyncio.Protocol):
         self._state = State.POISONED
         self._reason = reason
         self._discarded += self._decoder.buffered
-        self._decoder = FrameDecoder()
+        self._count_discarded()
         self._later(delay, lambda: self._say_and_wait(packet))
 
     def _say_and_wait(self, packet: bytes | None) -> None:
@@ -254,6 +268,14 @@ class ProviderConnection(asyncio.Protocol):
             transport.abort()
         else:
             transport.close()
+
+    def _count_discarded(self) -> None:
+        """Count the notifications that nobody looks at; none behind what cannot be parsed."""
+        while isinstance(frame := self._decoder.next_frame(), Frame):
+            self._discarded_frames += 1
+        if frame is not None:
+            self._has_frames = False
+            self._decoder = FrameDecoder()
 
     def _close(self, reason: str) -> None:
         self._state = State.POISONED

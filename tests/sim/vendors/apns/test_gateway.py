@@ -84,6 +84,24 @@ def test_what_follows_a_bad_notification_is_lost_whenever_it_was_sent(stand: Any
         assert rejected["identifier"] == 2
         (discarded,) = stand.named("vendor.discarded")
         assert discarded["bytes"] == 3 * len(frame(3, token))
+        assert discarded["notifications"] == service.statistics().discarded == 3
+
+    stand.run(main)
+
+
+def test_behind_what_cannot_be_parsed_no_notifications_are_counted(stand: Any) -> None:
+    service = stand.apns(close_delay=0.2)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(1, token) + b"\xff" + frame(2, token))
+        await asyncio.sleep(0.1)
+        peer.transport.write(frame(3, token))
+        await asyncio.sleep(1)
+        (discarded,) = stand.named("vendor.discarded")
+        assert discarded["notifications"] == 0
+        assert discarded["bytes"] == 1 + 2 * len(frame(2, token))
 
     stand.run(main)
 
@@ -291,6 +309,54 @@ def test_shutdown_on_demand_names_zero_when_nothing_was_accepted(stand: Any) -> 
         service.shut_down_connections()
         await asyncio.sleep(1)
         assert peer.received == bytes([8, 10, 0, 0, 0, 0])
+
+    stand.run(main)
+
+
+def test_it_can_hang_up_without_a_word_after_some_notifications(stand: Any) -> None:
+    service = stand.apns(close_after=2)
+
+    async def main() -> None:
+        token = service.issue(service.add_device(), APP)
+        peer = await stand.provider()
+        peer.transport.write(frame(10, token) + frame(11, token) + frame(12, token))
+        await asyncio.sleep(1)
+        assert peer.received == b""
+        assert peer.closed_at is not None
+        assert accepted(stand) == [10, 11]
+        assert stand.named("vendor.discarded")[0]["bytes"] == len(frame(12, token))
+
+    stand.run(main)
+
+
+def test_it_can_hang_up_on_demand_and_says_on_how_many(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        peers = [await stand.provider() for _ in range(2)]
+        await asyncio.sleep(1)
+        assert service.close_silently() == 2
+        await asyncio.sleep(1)
+        assert [peer.received for peer in peers] == [b"", b""]
+        assert all(peer.closed_at is not None for peer in peers)
+        assert service.close_silently() == 0
+
+    stand.run(main)
+
+
+def test_a_reissued_token_takes_the_place_of_the_old_one(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        device = service.add_device()
+        old = service.issue(device, APP)
+        new = service.reissue(device, APP)
+        assert service.token_of(device, APP) == service.issue(device, APP) == new != old
+        peer = await stand.provider()
+        peer.transport.write(frame(1, new) + frame(2, old))
+        await asyncio.sleep(1)
+        assert accepted(stand) == [1]
+        assert peer.received == bytes([8, 8, 0, 0, 0, 2])
 
     stand.run(main)
 
