@@ -27,7 +27,8 @@ class Database:
     """One database, used from one event loop."""
 
     def __init__(self, url: str, *, durability: Durability = "full", threads: int = 4) -> None:
-        self.engine: Engine = create_engine(url)
+        # Errors are logged and shown; the values may be tokens, texts and password hashes.
+        self.engine: Engine = create_engine(url, hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             threads = 1
             _configure_sqlite(self.engine, durability)

@@ -3,7 +3,7 @@
 Written for the path of a message, where SQLAlchemy's execution and result objects would cost more
 than the database does. A statement is still an ordinary SQLAlchemy Core one, compiled for the
 dialect of the connection it meets first; values go to the driver as they are, so this is for
-columns of integers and text only. Lists of alternatives (`IN`) cannot be prepared.
+columns of numbers and text only. Lists of alternatives (`IN`) cannot be prepared.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
