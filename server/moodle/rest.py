@@ -66,7 +66,8 @@ class RestServer:
         except MoodleError as problem:
             return rest_format.error(problem, json=json)
         except SQLAlchemyError as problem:
-            site.log.trouble("database.failed", function=name, error=type(problem).__name__)
+            function = name if name in FUNCTIONS else None
+            site.log.trouble("database.failed", function=function, error=type(problem).__name__)
             return rest_format.error(MoodleError("dmlwriteexception"), json=json)
         if isinstance(done, MoodleError):
             return rest_format.error(done, json=json)

@@ -60,7 +60,8 @@ def authenticate(connection: Connection, token: str, now: int) -> User | MoodleE
 
     An error is returned, not raised: an expired token is deleted, and that has to be committed.
     """
-    row = _by_token.first(connection, t=token)
+    # No token that was given out is anything else, and a driver may not take it.
+    row = _by_token.first(connection, t=token) if token.isascii() and token.isalnum() else None
     if row is None:
         return MoodleError("invalidtoken")
     token_id, service, validuntil, lastaccess = row[:4]

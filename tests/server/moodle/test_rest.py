@@ -1,8 +1,14 @@
 """The REST server: what comes before and after a function."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote_from_bytes, urlencode
 
 import pytest
+import yarl
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 URL = "http://site.test/webservice/rest/server.php"
 SITEINFO = "moodle_webservice_get_siteinfo"
@@ -244,3 +250,43 @@ def test_a_site_below_a_path_answers_there(stand):
             assert json.loads(await answer.text()) == INVALID_TOKEN
 
     stand.run(story)
+
+
+RESERVED = ("wstoken", "wsfunction", "moodlewsrestformat", "moodlewssettingraw")
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    values=st.lists(
+        st.tuples(st.sampled_from(RESERVED), st.binary(max_size=6), st.booleans()),
+        min_size=30,
+        max_size=30,
+    )
+)
+@example(
+    values=[("wstoken", b"\xff", False), ("wstoken", b"\0", True), ("wstoken", b"\xc3\xa9", True)]
+)
+def test_no_bytes_in_a_reserved_parameter_are_too_much(make_stand, values):
+    async def story(stand):
+        token = await stand.token("ben")
+        for name, value, in_body in values:
+            plain = {"wstoken": token, "wsfunction": SITEINFO, "moodlewsrestformat": "json"}
+            plain.pop(name, None)
+            coded = f"{name}={quote_from_bytes(value)}&{urlencode(plain)}"
+            url = URL if in_body else f"{URL}?{coded}"
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            data = coded if in_body else ""
+            async with stand.client.post(
+                yarl.URL(url, encoded=True), data=data, headers=form
+            ) as answer:
+                text = await answer.text()
+            assert answer.status == 200
+            if name == "wstoken" and value.decode("latin-1") != token:
+                assert json.loads(text) == INVALID_TOKEN
+
+    with TemporaryDirectory() as directory, make_stand(Path(directory)) as stand:
+        stand.run(lambda: story(stand))
