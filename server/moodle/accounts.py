@@ -38,7 +38,6 @@ USER_COLUMNS = tuple(users.c[name] for name in User._fields)
 _by_name = Prepared(
     select(users.c.password, *USER_COLUMNS).where(users.c.username == bindparam("u"))
 )
-_by_id = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("i")))
 
 
 def clean_username(text: str) -> str:
@@ -54,12 +53,6 @@ def find_user(connection: Connection, username: str) -> tuple[str, User] | None:
     """Password hash and account."""
     row = _by_name.first(connection, u=username)
     return None if row is None else (row[0], User._make(row[1:]))
-
-
-def get_user(connection: Connection, user_id: int) -> User | None:
-    """The account with this id, deleted ones included."""
-    row = _by_id.first(connection, i=user_id)
-    return None if row is None else User._make(row)
 
 
 def touch(connection: Connection, user: User, now: int) -> None:
