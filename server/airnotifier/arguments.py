@@ -9,6 +9,7 @@ A value from a form is text. A value from JSON keeps its type.
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_plus
@@ -101,7 +102,7 @@ def _add_form(arguments: Arguments, text: str) -> None:
 
 def _add_json(arguments: Arguments, text: str) -> None:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         if "\\ud" in text.lower():
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -113,6 +114,13 @@ def _add_json(arguments: Arguments, text: str) -> None:
         raise ValueError("Malformed JSON: too many members")
     for name, value in document.items():
         arguments.add(name, value)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ nothing about the key.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from server.airnotifier.permissions import SENTENCES, Permission
 from server.airnotifier.settings import AppSettings, IpNetwork, key_digest
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_HOP = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<v4>[0-9.]+):\d+")
+"""Forms of an address in X-Forwarded-For besides the bare one: with brackets, with a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,13 @@ class App:
     permissions: dict[str, int]
     """Permission bits by key digest."""
 
-    def check_address(self, peer: str) -> None:
-        """Raises Refused (423) for a blocked address."""
-        if self.settings.blocked_ips:
-            address = parse_address(peer)
-            if address is not None and in_networks(address, self.settings.blocked_ips):
-                raise Refused(423, "Blocked IP")
+    def check_address(self, address: IpAddress | None) -> None:
+        """Raises Refused (423) for a blocked address, and for one that could not be read: it may
+        be blocked.
+        """
+        blocked = self.settings.blocked_ips
+        if blocked and (address is None or in_networks(address, blocked)):
+            raise Refused(423, "Blocked IP")
 
     def permissions_of(self, key: str) -> int:
         """The permission bits of an access key. Raises Refused (400) for an unknown one."""
@@ -71,16 +76,21 @@ def in_networks(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
     return any(address in network for network in networks)
 
 
-def caller(peer: str, forwarded: str | None, trusted_proxies: Sequence[IpNetwork]) -> str:
-    """The address that called: the last one in X-Forwarded-For that is no trusted proxy.
+def caller(
+    peer: str, forwarded: Sequence[str], trusted_proxies: Sequence[IpNetwork]
+) -> IpAddress | None:
+    """The address that called: the last one in the X-Forwarded-For headers that is no trusted
+    proxy. None if that cannot be read.
 
-    The header counts only if the connection itself comes from a trusted proxy.
+    The headers count only if the connection itself comes from a trusted proxy.
     """
-    if forwarded is None:
-        return peer
-    for hop in reversed(forwarded.split(",")):
-        address = parse_address(peer)
-        if address is None or not in_networks(address, trusted_proxies):
-            break
-        peer = hop.strip()
-    return peer
+    address = parse_address(peer)
+    hops = ",".join(forwarded).split(",") if forwarded else []
+    while hops and address is not None and in_networks(address, trusted_proxies):
+        address = _parse_hop(hops.pop().strip())
+    return address
+
+
+def _parse_hop(text: str) -> IpAddress | None:
+    form = _HOP.fullmatch(text)
+    return parse_address(text if form is None else form["v6"] or form["v4"])

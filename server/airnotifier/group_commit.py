@@ -43,7 +43,8 @@ class GroupCommit:
         """Do the work in a transaction; return its result once that is committed.
 
         `then(result)` is called right after the commit, in the order of arrival, even if nobody
-        waits for the result any more. If a shared transaction fails, each unit is done again in one
+        waits for the result any more; what it raises goes to the loop's exception handler, since
+        the work is done. If a shared transaction fails, each unit is done again in one
         of its own, so only the unit at fault raises.
         """
         loop = asyncio.get_running_loop()
@@ -79,7 +80,12 @@ class GroupCommit:
             return
         for unit, result in zip(group, results, strict=True):
             if unit.then is not None:
-                unit.then(result)
+                try:
+                    unit.then(result)
+                except Exception as error:
+                    asyncio.get_running_loop().call_exception_handler(
+                        {"message": "what follows a commit failed", "exception": error}
+                    )
             if not unit.done.done():
                 unit.done.set_result(result)
 

@@ -18,5 +18,6 @@ SENTENCES = {
     Permission.DELETE_TOKEN: "delete token",
     Permission.SEND_NOTIFICATION: "send notification",
     Permission.SEND_BROADCAST: "send broadcast",
+    Permission.CREATE_ACCESSKEY: "create access key",
 }
 """How a refusal names the action: "No permission to ..."."""

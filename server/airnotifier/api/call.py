@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.airnotifier.arguments import Arguments, read_arguments
-from server.airnotifier.auth import App, caller, check_permission
+from server.airnotifier.auth import App, IpAddress, caller, check_permission
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
@@ -46,10 +46,8 @@ async def admit(gateway: Gateway, request: web.Request, permission: Permission) 
     """
     headers = request.headers
     name = headers.get("X-AN-APP-NAME")
-    if not name:
-        raise Refused(400, "app name is required")
     key = headers.get("X-AN-APP-KEY")
-    if not key:
+    if name and not key:
         raise Refused(400, "Invalid access key")
     try:
         body = await request.read() if request.body_exists else b""
@@ -58,13 +56,19 @@ async def admit(gateway: Gateway, request: web.Request, permission: Permission) 
     arguments = read_arguments(
         request.rel_url.raw_query_string, headers.get("Content-Type", ""), body
     )
+    name = name or _app_argument(arguments)
+    if not name:
+        raise Refused(400, "app name is required")
+    if not key:
+        raise Refused(400, "Invalid access key")
     token = arguments.text("token")
     try:
         addressee = target(token, arguments.text("device")) if token else None
         app = gateway.apps.get(name)
         if app is None:
             raise Refused(400, "Invalid application name")
-        app.check_address(peer_of(gateway, request))
+        if app.settings.blocked_ips:
+            app.check_address(peer_of(gateway, request))
         permissions = app.permissions_of(key)
         check_permission(permissions, permission)
         if arguments.malformed is not None:
@@ -75,9 +79,20 @@ async def admit(gateway: Gateway, request: web.Request, permission: Permission) 
     return Call(app, permissions, arguments, addressee)
 
 
-def peer_of(gateway: Gateway, request: web.Request) -> str:
-    """The address that calls."""
-    forwarded = request.headers.get("X-Forwarded-For")
+def _app_argument(arguments: Arguments) -> str:
+    """The application's name from the argument `appname`, which AirNotifier of 2014 took, in lower
+    case and without anything but letters and digits, where the header was missing.
+    """
+    name = arguments.text("appname") or ""
+    arguments.values.pop("appname", None)  # it is not for the phone
+    return "".join(
+        character for character in name.lower() if character.isascii() and character.isalnum()
+    )
+
+
+def peer_of(gateway: Gateway, request: web.Request) -> IpAddress | None:
+    """The address that calls; see `auth.caller`."""
+    forwarded = request.headers.getall("X-Forwarded-For", ())
     return caller(request.remote or "", forwarded, gateway.settings.trusted_proxies)
 
 
@@ -97,6 +112,12 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
         except SQLAlchemyError as error:
             status, reason = 503, "The request could not be stored, try again later"
             gateway.log.trouble("database.failed", path=path, error=type(error).__name__)
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as error:
+            # A traceback could show a token or a text.
+            status, reason = 500, "Internal server error"
+            gateway.log.trouble("request.failed", path=path, error=type(error).__name__)
         app = request.headers.get("X-AN-APP-NAME", "")
         known_app = app if app in gateway.apps else None
         gateway.log.event(
@@ -105,7 +126,7 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
             reason=reason,
             status=status,
             path=path,
-            peer=peer_of(gateway, request),
+            peer=str(peer_of(gateway, request) or "unreadable"),
         )
         return answer({"error": reason}, status)
 

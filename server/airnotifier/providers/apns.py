@@ -1,5 +1,6 @@
 """The binary APNs provider of one application: its links, and its identity."""
 
+import asyncio
 import ssl
 
 from server.airnotifier.backlog import Backlog
@@ -39,8 +40,7 @@ class ApnsService:
 
     async def close(self) -> None:
         """Disconnect, after the fate of what is under way is known."""
-        for link in self._links:
-            await link.close()
+        await asyncio.gather(*(link.close() for link in self._links))
 
 
 def client_tls(app: str, settings: ApnsSettings) -> ssl.SSLContext:

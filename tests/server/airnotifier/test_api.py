@@ -9,7 +9,15 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
+from server.airnotifier.api.call import endpoint
+from server.airnotifier.auth import check_permission
+from server.airnotifier.errors import Refused
+from server.airnotifier.gateway import Gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.settings import GatewaySettings
 from tests.server.airnotifier.support import (
     APP_KEY,
     FULL_KEY,
@@ -224,6 +232,87 @@ def test_a_trusted_proxy_may_name_the_caller(tmp_path: Path) -> None:
         trusted_proxies=["10.0.0.0/8"],
     )
     assert answer.status == 423
+
+
+@pytest.mark.parametrize(
+    ("hops", "status"),
+    [
+        (["192.0.2.1"], 423),
+        (["203.0.113.9", "192.0.2.1"], 423),
+        (["192.0.2.1", "203.0.113.9"], 200),
+        (["192.0.2.1:443"], 423),
+        (["[::ffff:192.0.2.1]"], 423),
+        (["[::ffff:192.0.2.1]:443"], 423),
+        (["::ffff:192.0.2.1"], 423),
+        (["[2001:db8::1]:443"], 423),
+        (["203.0.113.9:443"], 200),
+        (["192.0.2.1, 10.9.9.9"], 423),
+        (["unknown"], 423),
+        (["203.0.113.9,"], 423),
+        (["203.0.113.9, nonsense"], 423),
+        (["[203.0.113.9"], 423),
+    ],
+)
+def test_no_form_of_x_forwarded_for_gets_around_a_block(
+    tmp_path: Path, log: Log, hops: list[str], status: int
+) -> None:
+    headers = [*HEADERS.items(), *(("X-Forwarded-For", hop) for hop in hops)]
+    (answer,) = ask(
+        tmp_path,
+        ("POST", f"/tokens/{TOKEN}", {"headers": headers}),
+        app={"blocked_ips": ["192.0.2.0/24", "2001:db8::/32"]},
+        trusted_proxies=["10.0.0.0/8"],
+    )
+    assert answer.status == status
+    known = {"192.0.2.1", "2001:db8::1", "unreadable"}
+    assert {entry["peer"] for entry in log("request.refused")} <= known
+
+
+def test_the_name_of_the_application_may_be_an_argument_which_no_phone_gets_to_see(
+    tmp_path: Path,
+) -> None:
+    headers = {"X-AN-APP-KEY": FULL_KEY}
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            path = f"/tokens/{TOKEN}?appname=Moo.dle"
+            assert (await bench.post(path, headers=headers)).status == 200
+            push = {"token": TOKEN, "alert": "x", "appname": "moodle"}
+            assert (await bench.post("/notification/", push, headers=headers)).status == 200
+            answer = await bench.post("/notification/", {"appname": "other"}, headers={})
+            assert answer.json == {"error": "Invalid access key"}
+            answer = await bench.post("/notification/", push | {"appname": "-"}, headers=headers)
+            assert answer.json == {"error": "app name is required"}
+            await asyncio.sleep(1)
+
+        bench.run(main)
+    (frame,) = bench.apns.frames
+    assert frame.payload == {"aps": {"alert": "x"}}
+
+
+def test_every_permission_has_words_for_its_refusal() -> None:
+    for permission in Permission:
+        with pytest.raises(Refused, match=r"No permission to [a-z ]+"):
+            check_permission(0, permission)
+
+
+def test_what_nobody_foresaw_is_answered_in_json_and_logged_without_its_text(
+    tmp_path: Path, log: Log
+) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        raise RecursionError("secret")
+
+    async def main() -> web.StreamResponse:
+        gateway = Gateway(GatewaySettings(database=f"sqlite:///{tmp_path / 'x.db'}", apps=()))
+        try:
+            return await endpoint(gateway, "/x", handler)(make_mocked_request("POST", "/x"))
+        finally:
+            await gateway.close()
+
+    answer = asyncio.run(main())
+    assert isinstance(answer, web.Response)
+    assert (answer.status, answer.text) == (500, '{"error": "Internal server error"}')
+    assert log("request.failed") == [{"path": "/x", "error": "RecursionError"}]
 
 
 def multipart(**fields: str) -> aiohttp.MultipartWriter:

@@ -103,3 +103,9 @@ def test_json_numbers_count_as_text_where_text_is_wanted_and_true_does_not() -> 
     assert arguments.text("x") is None
     with pytest.raises(Refused, match="Invalid argument sound"):
         arguments.text("sound")
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "[1e999]", "Infinity", "NaN"])
+def test_a_number_that_json_cannot_carry_on_is_malformed(number: str) -> None:
+    arguments = read_arguments("", "", f'{{"n": {number}}}'.encode())
+    assert arguments.malformed == "Malformed JSON: not valid"

@@ -377,3 +377,23 @@ def test_a_stored_push_that_cannot_be_encoded_is_rejected_and_holds_up_no_other(
     assert [entry["reason"] for entry in log("push.rejected")] == ["not_encodable"]
     assert 2 not in [entry["push"] for entry in log("push.dispatched")]
     assert sorted(entry["push"] for entry in log("push.completed")) == [1, 3]
+
+
+def test_all_connections_say_goodbye_at_the_same_time(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path, apns={"connections": 5, "window": 1}) as bench:
+        took = 0.0
+
+        async def main() -> None:
+            nonlocal took
+            for token in TOKENS[:5]:
+                await bench.push(token)
+            await asyncio.sleep(0.5)
+            assert bench.apns.connections == 5
+            before = bench.world.env.now
+            await bench.stop_gateway()
+            took = bench.world.env.now - before
+            await bench.start_gateway()
+
+        bench.run(main)
+    assert took < 8
+    assert len(log("push.completed")) == 5
