@@ -1,26 +1,18 @@
-"""Store and forward: the notifications that a device has not acknowledged.
+"""Notifications on their way, and which of them APNs keeps for a device that is offline.
 
-While a device is offline APNs keeps one notification per device and app; a newer one replaces it
-(Apple). Notifications that were already written to a connection when it died are not part of that
-rule: nobody knows whether they arrived, so all of them are sent again.
+That is one notification per device and app; a newer one replaces it (Apple). Notifications that
+were already written to a connection when it died are not part of that rule: nobody knows whether
+they arrived, so all of them are sent again.
 """
 
-from asyncio import TimerHandle
-from enum import Enum
 from random import Random
 from typing import Literal
 
-from sim.vendors.apns.registry import AppToken
+from sim.vendors.apns.registry import AppToken, Device
+from sim.vendors.store import Held
 
 
-class Stage(Enum):
-    """Where an accepted notification is."""
-
-    STORED = "stored"
-    SENT = "sent"
-
-
-class Notification:
+class Notification(Held):
     """An accepted notification on its way to a device.
 
     `expires` is in Unix seconds; None for a notification that must not be stored (expiry 0 on the
@@ -28,17 +20,7 @@ class Notification:
     at every attempt.
     """
 
-    __slots__ = (
-        "accepted",
-        "app",
-        "attempts",
-        "expires",
-        "message_id",
-        "nid",
-        "payload",
-        "stage",
-        "timer",
-    )
+    __slots__ = ("_expires", "accepted", "app", "message_id", "payload")
 
     def __init__(
         self,
@@ -50,24 +32,20 @@ class Notification:
         expires: float | None,
         accepted: int,
     ) -> None:
-        self.nid = nid
+        super().__init__(nid)
         self.message_id = message_id
         self.app = app
         self.payload = payload
-        self.expires = expires
+        self._expires = expires
         self.accepted = accepted
-        self.attempts = 0
-        self.stage = Stage.STORED
-        self.timer: TimerHandle | None = None
 
-    def __repr__(self) -> str:
-        return f"<Notification {self.nid} [{self.stage.name}, attempts={self.attempts}]>"
+    @property
+    def device(self) -> Device:
+        return self.app.device
 
-    def stop_timer(self) -> None:
-        """The notification leaves storage or its waiting for an acknowledgement ends."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    @property
+    def expires(self) -> float | None:
+        return self._expires
 
 
 def surplus(

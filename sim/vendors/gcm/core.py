@@ -11,7 +11,7 @@ counts as present until it ends or a newer one replaces it.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -19,34 +19,30 @@ from random import Random
 from sim.vendors.gcm.mcs_messages import app_data_fields
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.gcm.settings import GcmSettings
-from sim.vendors.gcm.storage import Message, Stage, displaced_by_key
+from sim.vendors.gcm.storage import Message, displaced_by_key
 from sim.vendors.overrides import Overrides
 from sim.vendors.seams import FieldValue, Trace, token_ref
+from sim.vendors.store import DeliveryStatistics, Stage, Store
 
 
 @dataclass(slots=True)
-class GcmStatistics:
+class GcmStatistics(DeliveryStatistics):
     """Counters since the service was made."""
 
     connections_opened: int = 0
     requests: int = 0
     accepted: int = 0
     rejected: int = 0
-    sent: int = 0
-    redelivered: int = 0
-    acknowledged: int = 0
-    collapsed: int = 0
-    expired: int = 0
-    undeliverable: int = 0
 
 
 class PushCore:
-    """Delivers, stores and expires messages."""
+    """Delivers messages."""
 
     def __init__(self, settings: GcmSettings, *, host_name: str, trace: Trace, rng: Random) -> None:
         self.settings = settings
         self.overrides = Overrides(settings, self._set)
         self.statistics = GcmStatistics()
+        self._store: Store[Message] = Store(self.statistics, self.emit)
         self._trace = trace
         self._host_name = host_name
         self._rng = rng
@@ -107,18 +103,20 @@ class PushCore:
         """The device has a new session; `received` are persistent ids that it already has."""
         for persistent_id in received:
             self._acknowledge_one(device, persistent_id)
-        self._deliver_waiting(device, lambda message: True)
+        for message in self._store.take_waiting(device):
+            self._send_or_report(message)
         self._tell_deletions(device)
 
     def woke_up(self, device: Device) -> None:
         """The device's screen is on: what was only waiting for that may go."""
-        self._deliver_waiting(device, lambda message: message.stage is Stage.STORED)
+        for message in self._store.take_waiting(device, lambda each: each.stage is Stage.STORED):
+            self._send_or_report(message)
 
     def acknowledged_up_to(self, device: Device, stream_id: int) -> None:
         """The phone has all frames of this session up to `stream_id`."""
-        for message in list(device.held or ()):
+        for message in self._store.of(device):
             if message.stage is Stage.SENT and message.stream_id <= stream_id:
-                self._acknowledge(message)
+                self._store.acknowledge(message)
 
     def acknowledged_ids(self, device: Device, persistent_ids: Iterable[str]) -> None:
         """The phone has these messages."""
@@ -127,16 +125,14 @@ class PushCore:
 
     def refused(self, device: Device, persistent_id: str) -> None:
         """The phone has no receiver for a message."""
-        for message in list(device.held or ()):
+        for message in self._store.of(device):
             if message.id == persistent_id:
-                self._drop(message)
+                self._store.drop(message)
                 self._undeliverable(message)
 
     def session_ended(self, device: Device) -> None:
         """The device is offline: what was sent and not acknowledged waits for the next session."""
-        for message in list(device.held or ()):
-            if message.stage is Stage.SENT:
-                self._watch_expiry(message)
+        self._store.session_ended(device)
 
     def unregistered(self, registration: Registration) -> None:
         """The id answers NotRegistered from now on, or after the settings' delay."""
@@ -149,19 +145,10 @@ class PushCore:
         session = message.registration.device.session
         if session is not None and not (session.idle and message.waits_while_idle):
             self._send_or_report(message)
-        elif message.ttl == 0 or message.expires <= time.time():
-            self._expire(message)
+        elif message.has_expired():
+            self._store.expire(message)
         else:
-            self._store(message)
-
-    def _deliver_waiting(self, device: Device, wanted: Callable[[Message], bool]) -> None:
-        waiting = [message for message in device.held or () if wanted(message)]
-        for message in waiting:
-            self._drop(message)
-            if message.expires <= time.time():
-                self._expire(message)
-            else:
-                self._send_or_report(message)
+            self._keep(message)
 
     def _send_or_report(self, message: Message) -> None:
         registration = message.registration
@@ -171,13 +158,8 @@ class PushCore:
         if registration.removed:
             self._undeliverable(message)
             return
-        redelivery = message.attempts > 0
-        message.attempts += 1
-        message.stage = Stage.SENT
-        self._hold(message)
+        redelivery = self._store.sent(message)
         message.stream_id = session.send_message(message)
-        self.statistics.sent += 1
-        self.statistics.redelivered += redelivery
         self.emit(
             "vendor.sent",
             nid=message.nid,
@@ -211,10 +193,8 @@ class PushCore:
             session.send_message(notice)
             self.emit("vendor.notice", device=device.name, mid=notice.id, deleted=total)
 
-    def _store(self, message: Message) -> None:
-        self.emit("vendor.stored", nid=message.nid)
-        self._hold(message)
-        self._watch_expiry(message)
+    def _keep(self, message: Message) -> None:
+        self._store.keep(message)
         if message.collapse_key is None:
             self._limit_pending(message)
         else:
@@ -230,8 +210,7 @@ class PushCore:
             others, message, max_keys=self.settings.max_collapse_keys, rng=self._rng
         )
         if victim is not None:
-            self._drop(victim)
-            self._collapse(victim, others[-1].nid if victim is message else message.nid)
+            self._store.collapse(victim, others[-1].nid if victim is message else message.nid)
 
     def _limit_pending(self, message: Message) -> None:
         pending = [held for held in self._stored_beside(message) if held.collapse_key is None]
@@ -240,70 +219,25 @@ class PushCore:
         registration = message.registration
         device = registration.device
         for victim in pending:
-            self._drop(victim)
-            self._collapse(victim, "deleted_messages")
+            self._store.collapse(victim, "deleted_messages")
         if device.deleted is None:
             device.deleted = {}
         device.deleted[registration.app] = device.deleted.get(registration.app, 0) + len(pending)
 
-    @staticmethod
-    def _stored_beside(message: Message) -> list[Message]:
+    def _stored_beside(self, message: Message) -> list[Message]:
         app = message.registration.app
         return [
             held
-            for held in message.registration.device.held or ()
+            for held in self._store.of(message.registration.device)
             if held.stage is Stage.STORED and held.registration.app == app
         ]
 
-    def _collapse(self, victim: Message, by: str) -> None:
-        self.statistics.collapsed += 1
-        self.emit("vendor.collapsed", nid=victim.nid, by=by)
-
     def _undeliverable(self, message: Message) -> None:
         self.unregistered(message.registration)
-        self.statistics.undeliverable += 1
-        self.emit("vendor.undeliverable", nid=message.nid)
-
-    def _expire(self, message: Message) -> None:
-        self.statistics.expired += 1
-        self.emit("vendor.expired", nid=message.nid)
-
-    def _acknowledge(self, message: Message) -> None:
-        self._drop(message)
-        self.statistics.acknowledged += 1
-        self.emit("vendor.acked", nid=message.nid)
+        self._store.undeliverable(message)
 
     def _acknowledge_one(self, device: Device, persistent_id: str) -> None:
-        for message in device.held or ():
+        for message in self._store.of(device):
             if message.id == persistent_id:
-                self._acknowledge(message)
+                self._store.acknowledge(message)
                 return
-
-    # -- what a device has not acknowledged
-
-    @staticmethod
-    def _hold(message: Message) -> None:
-        device = message.registration.device
-        if device.held is None:
-            device.held = [message]
-        else:
-            device.held.append(message)
-
-    @staticmethod
-    def _drop(message: Message) -> None:
-        message.stop_timer()
-        device = message.registration.device
-        assert device.held is not None
-        device.held.remove(message)
-        if not device.held:
-            device.held = None
-
-    def _watch_expiry(self, message: Message) -> None:
-        message.timer = asyncio.get_running_loop().call_later(
-            max(0.0, message.expires - time.time()), self._expired_in_storage, message
-        )
-
-    def _expired_in_storage(self, message: Message) -> None:
-        message.timer = None
-        self._drop(message)
-        self._expire(message)

@@ -1,4 +1,4 @@
-"""What GCM keeps for a device that is offline or asleep, and for how long.
+"""Messages on their way, and which of them GCM keeps for a device that is offline or asleep.
 
 Rules (GCM, "Advanced topics"): a collapsible message replaces the stored one with the same key;
 at most four different keys are kept per app and device, a fifth makes the server keep four of
@@ -6,21 +6,13 @@ them, which ones is undefined. Other messages are all kept, up to 100 per app an
 and all of them are thrown away, and the app is told so on the device's next connection.
 """
 
-from asyncio import TimerHandle
-from enum import Enum
 from random import Random
 
-from sim.vendors.gcm.registry import Registration
+from sim.vendors.gcm.registry import Device, Registration
+from sim.vendors.store import Held
 
 
-class Stage(Enum):
-    """Where an accepted message is."""
-
-    STORED = "stored"
-    SENT = "sent"
-
-
-class Message:
+class Message(Held):
     """An accepted message on its way to a device.
 
     `id` is what the sender got and the phone sees as persistent id. `accepted` is in Unix
@@ -31,15 +23,11 @@ class Message:
     __slots__ = (
         "accepted",
         "app_data",
-        "attempts",
         "collapse_key",
         "id",
-        "nid",
         "registration",
         "sender",
-        "stage",
         "stream_id",
-        "timer",
         "ttl",
         "waits_while_idle",
     )
@@ -57,7 +45,7 @@ class Message:
         waits_while_idle: bool,
         accepted: float,
     ) -> None:
-        self.nid = nid
+        super().__init__(nid)
         self.id = id
         self.registration = registration
         self.sender = sender
@@ -66,24 +54,15 @@ class Message:
         self.ttl = ttl
         self.waits_while_idle = waits_while_idle
         self.accepted = accepted
-        self.attempts = 0
-        self.stage = Stage.STORED
         self.stream_id = 0
-        self.timer: TimerHandle | None = None
-
-    def __repr__(self) -> str:
-        return f"<Message {self.nid} [{self.stage.name}, attempts={self.attempts}]>"
 
     @property
-    def expires(self) -> float:
-        """Unix seconds."""
-        return self.accepted + self.ttl
+    def device(self) -> Device:
+        return self.registration.device
 
-    def stop_timer(self) -> None:
-        """The message leaves storage or its waiting for an acknowledgement ends."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    @property
+    def expires(self) -> float | None:
+        return self.accepted + self.ttl if self.ttl else None
 
 
 def displaced_by_key(
