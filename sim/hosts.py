@@ -49,6 +49,7 @@ class Host:
         "_life",
         "_next_port",
         "address",
+        "boots",
         "connections",
         "link",
         "listeners",
@@ -64,6 +65,8 @@ class Host:
         self.network = network
         self.link = link
         self.online = True
+        self.boots = 1
+        """Increases with each power cut: what remembers another number is of an earlier life."""
         self.state: Literal["running", "paused", "off"] = "running"
         self.workload: Workload | None = None
         self.listeners: dict[int, list[tuple[str, SimServer]]] = {}
@@ -234,6 +237,7 @@ class Host:
         for dial in list(self.network.dials.values()):
             if dial.source is self:
                 dial.abandon()
+        self.boots += 1
         for end in ends:
             end.vanish()
             self.network.keepalives.consider(end.peer)

@@ -14,6 +14,8 @@ handled are raised.
 import asyncio
 import contextlib
 import contextvars
+import gc
+import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any
@@ -94,6 +96,8 @@ class World:
         finally:
             self._guard.__exit__(kind, error, traceback)
             self._close()
+            if self.loop.past_lives:
+                self._forget_the_dead()
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
 
@@ -173,6 +177,14 @@ class World:
                     coroutine: Any = remains.get_coro()
                     with contextlib.suppress(BaseException):
                         coroutine.close()
+
+    def _forget_the_dead(self) -> None:
+        self.loop.forget_past_lives()
+        with warnings.catch_warnings():
+            # Nobody could close what was open in a power cut. Now, and not some time later, where
+            # the warnings would be taken for somebody else's.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def _is_over(life: Life | None) -> bool:

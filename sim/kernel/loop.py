@@ -192,6 +192,15 @@ class SimLoop(asyncio.BaseEventLoop):
                 life.kept.append(generator)
                 self._asyncgens.discard(generator)  # type: ignore[attr-defined]
 
+    def forget_past_lives(self) -> None:
+        """The world is over: let go of everything that waits for its turn or was kept from it."""
+        for life in self.past_lives:
+            life.kept.clear()
+            life.parked.clear()
+        self.past_lives.clear()
+        self._timers.clear()
+        self._ready.clear()  # type: ignore[attr-defined]
+
     def carry_on(self, life: Life) -> None:
         """Let the code of a paused life run again: first what has come due meanwhile."""
         life.state = LifeState.RUNNING

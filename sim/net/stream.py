@@ -42,6 +42,7 @@ class StreamEnd(asyncio.Transport):
 
     __slots__ = (
         "_arrival",
+        "_boot",
         "_dead",
         "_fin_sent",
         "_opaque",
@@ -52,7 +53,6 @@ class StreamEnd(asyncio.Transport):
         "_segment_time",
         "_sent",
         "_under_way",
-        "_vanished",
         "direction",
         "host",
         "local_port",
@@ -73,7 +73,7 @@ class StreamEnd(asyncio.Transport):
         self._under_way = 0
         self._outage: Outage | None = None
         self._dead = False
-        self._vanished = False  # in a power cut
+        self._boot = host.boots
         self._fin_sent = False
         self._opaque = False
 
@@ -135,11 +135,16 @@ class StreamEnd(asyncio.Transport):
         """Whether everything that was sent has arrived."""
         return self._outage is None and self._arrival <= self.host.network.environment._now
 
+    @property
+    def vanished(self) -> bool:
+        """Whether its host has lost its power since."""
+        return self._boot != self.host.boots
+
     def hears(self) -> bool:
         """Whether what the peer sends gets here, as far as the two hosts are concerned. What was
         under way when the peer's power failed does.
         """
-        return self.host.online and (self._peer.host.online or self._peer._vanished)
+        return self.host.online and (self._peer.host.online or self._peer.vanished)
 
     # -- for the layer above ----------------------------------------------------------------
 
@@ -211,7 +216,7 @@ class StreamEnd(asyncio.Transport):
     def _arrive(self, segment: Segment) -> None:
         sender = self._peer
         if sender._outage is not None or not (
-            self.host.online and (sender.host.online or sender._vanished)
+            self.host.online and (sender.host.online or sender.vanished)
         ):
             sender._stall(segment)
             return
@@ -219,12 +224,12 @@ class StreamEnd(asyncio.Transport):
             sender._segment = None
         if not self._dead:
             self.take(segment)
-        elif segment is not FIN or self._vanished:
+        elif segment is not FIN or self.vanished:
             # FIN to an end that was closed is the normal end of a connection, bytes are not.
             self.send_reset()
 
     def _arrive_reset(self) -> None:
-        if self._peer.host.online:
+        if self.hears():
             self.take_reset()
 
     def take_reset(self) -> None:
@@ -266,7 +271,7 @@ class StreamEnd(asyncio.Transport):
 
     def _retry(self, outage: Outage) -> None:
         """The last attempt was in vain: wait for the next, or give up."""
-        if self._vanished:
+        if self.vanished:
             return  # nobody is there to try again
         environment = self.host.network.environment
         wait = outage.backoff.next_wait(environment._now)
@@ -278,7 +283,7 @@ class StreamEnd(asyncio.Transport):
         self.time_out()
 
     def _retransmit(self, outage: Outage) -> None:
-        if outage is not self._outage or self._vanished:
+        if outage is not self._outage or self.vanished:
             return
         network = self.host.network
         environment = network.environment

@@ -79,8 +79,8 @@ class SimTransport(StreamEnd):
 
     def __repr__(self) -> str:
         state = "dead" if self._dead else "closing" if self._closing else "open"
-        local, remote = ("%s:%d" % address for address in (self.address, self._peer.address))
-        return f"<SimTransport #{self.number} {local} -> {remote} {state}>"
+        ends = " -> ".join(f"{host}:{port}" for host, port in (self.address, self._peer.address))
+        return f"<SimTransport #{self.number} {ends} {state}>"
 
     # -- attaching --------------------------------------------------------------------------
 
@@ -358,7 +358,7 @@ class SimTransport(StreamEnd):
 
     def vanish(self) -> None:
         """The power of the host fails: nothing is sent, and its code is told nothing."""
-        self._vanished = self._dead = self._closing = True
+        self._dead = self._closing = True
         self._backlog = self._inbox = None
         self._network.connection_ended(self, "power cut")
 

@@ -234,6 +234,33 @@ def test_what_had_left_the_host_arrives(world: World) -> None:
     assert exchange.server.received == b"my last words"
 
 
+def test_what_a_closed_socket_had_sent_arrives_as_well(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial()
+    exchange.client.transport.write(b"my last words")
+    exchange.client.transport.close()
+    exchange.client_host.crash()
+    exchange.wait(1)
+    assert exchange.server.received == b"my last words"
+    assert exchange.server.error is None
+    assert exchange.server.lost_at is not None
+
+
+def test_a_closed_socket_of_an_earlier_life_sends_nothing_again(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial()
+    exchange.server_host.disconnect()
+    exchange.client.transport.write(b"my last words")
+    exchange.client.transport.close()
+    exchange.wait(1)
+    exchange.client_host.crash()
+    exchange.client_host.boot()
+    exchange.server_host.reconnect()
+    exchange.wait(1_000)
+    assert exchange.server.arrivals == []
+    assert exchange.server.lost_at is None
+
+
 def test_a_lost_segment_of_a_dead_host_leaves_no_gap(world: World) -> None:
     exchange = Exchange(world)
     exchange.dial()
