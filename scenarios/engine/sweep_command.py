@@ -152,7 +152,8 @@ class _Sweep:
         self._print(
             Text(
                 f"{wall:.1f} s with {self._workers} jobs: {runs / wall:.1f} runs per second,"
-                f" {per_core:.1f} per second and core",
+                f" {per_core:.1f} per second and core,"
+                f" {runs / max(self.causes.cpu_seconds, 1e-9):.1f} per second of CPU",
                 "dim",
             )
         )

@@ -70,6 +70,22 @@ def test_saved_values_are_shown_and_secrets_are_not(run: Run) -> None:
     assert "Lab at nine" not in out.partition("last wire events")[2]
 
 
+def test_a_saved_token_is_named_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, _, _ = SCENARIO.format(rest="").partition("flow:")
+    path = tmp_path / "token.yaml"
+    path.write_text(
+        head.replace("state: enabled", "state: new") + "flow:\n"
+        "  - { do: open_app, by: phone }\n"
+        "  - { do: accept_push, by: phone, save: { token: $result.token } }\n"
+        "expect: { fates: { delivered: 1 } }\n"
+    )
+    assert main(["run", str(path), "--seed", "3", "--runs", str(tmp_path / "runs")]) == 1
+    out = capsys.readouterr().out
+    assert section(out, "variables") == ["$token = '<push token of phone>'"]
+
+
 def test_the_command_stops_the_same_run_where_its_last_step_begins(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

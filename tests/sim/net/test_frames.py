@@ -75,6 +75,13 @@ def test_whatever_is_sent_arrives_in_the_file_with_right_checksums(
     assert b"".join(packet.data for packet in packets) == data
 
 
+def test_a_sum_of_all_ones_has_the_checksum_zero() -> None:
+    [frame] = frames(segment(Kind.DATA, data=bytes(2)))
+    tcp = slice(50, 52)
+    [full] = frames(segment(Kind.DATA, data=frame[tcp]))
+    assert full[tcp] == b"\0\0"
+
+
 def test_sequence_numbers_wrap_around(tmp_path: Path) -> None:
     first, second = taken_apart(
         tmp_path, segment(Kind.DATA, sequence=1), segment(Kind.DATA, sequence=2**32 + 1)
