@@ -10,6 +10,7 @@ from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp
 from devices.settings import IosSettings, RadioSettings
 from sim.kernel.bridge import as_event
+from sim.net.links import LINKS
 from sim.world import World
 from tests.devices.parts import APP, apns, iphone, message, push_to_ios, token_of
 
@@ -166,6 +167,27 @@ def test_going_offline_twice_or_online_twice_is_harmless() -> None:
 
     kinds = [e["kind"] for e in events if e["kind"] in ("phone.online", "phone.offline")]
     assert kinds == ["phone.offline", "phone.online"]
+
+
+def test_a_change_of_network_connects_anew_at_once() -> None:
+    with World(seed=1) as world:
+        apns(world)
+        events = world.trace.keep()
+        radio = iphone(world).phone.radio
+        world.run(world.env.timeout(5))
+        before = radio.connection
+        world.hosts["phone"].move(LINKS["cellular"])
+        radio.network_changed()
+        assert not radio.connected
+        world.run(world.env.timeout(1))
+        assert radio.connected
+        assert radio.connection is not before
+        radio.go_offline()
+        radio.network_changed()
+        world.run(world.env.timeout(5))
+        assert not radio.connected, "there is no network to connect by"
+
+    assert [e["kind"] for e in events].count("phone.network_changed") == 1
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:

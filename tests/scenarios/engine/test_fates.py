@@ -210,6 +210,98 @@ def test_a_gcm_copy_whose_answer_got_lost_is_joined_by_its_token_at_the_end(stor
     assert fates_of(story) == {"delivered": 1, "unread": 1, "duplicate": 1}
 
 
+# What dies, and what nobody heard of
+
+
+def test_what_is_sent_again_for_want_of_an_answer_is_a_forced_duplicate(story: Any) -> None:
+    story.to_phone().tell(
+        "push.retry", "gateway", push="p1", provider="apns", reason="connection_closed", delay=0
+    )
+    story.dispatched(attempt=2, identifier=1).taken("n2", attempt=2).sent("n2", "m2").received("m2")
+    [notification] = read(story).notifications
+    assert (notification.duplicates, notification.forced, notification.needless) == (1, 1, 0)
+
+
+def test_what_the_push_service_said_it_had_not_taken_is_no_excuse_for_a_duplicate(
+    story: Any,
+) -> None:
+    story.to_phone().tell(
+        "push.retry", "gateway", push="p1", provider="apns", reason="shutdown", delay=0
+    )
+    story.dispatched(attempt=2, identifier=1).taken("n2", attempt=2).sent("n2", "m2").received("m2")
+    assert read(story).notifications[0].needless == 1
+
+
+def test_what_a_gateway_that_died_had_not_ticked_off_may_come_twice(story: Any) -> None:
+    story.to_phone().completed().tell("host.crashed", "gateway")
+    story.dispatched(attempt=2, identifier=1)
+    assert fates_of(story) == {"delivered": 1, "unread": 1}
+    assert len(list(read(story).in_motion())) == 1, "the gateway has it in hand again"
+    story.taken("n2", attempt=2).sent("n2", "m2").received("m2").completed()
+    assert read(story).notifications[0].needless == 0
+
+
+def test_the_death_of_another_host_is_no_excuse(story: Any) -> None:
+    story.to_phone().tell("host.crashed", "site")
+    story.dispatched(attempt=2, identifier=1).taken("n2", attempt=2).sent("n2", "m2").received("m2")
+    assert read(story).notifications[0].needless == 1
+
+
+def test_a_push_that_the_gateway_had_no_time_to_tell_of_is_the_one_the_site_asked_for(
+    story: Any,
+) -> None:
+    story.message("1").accepted("p1").requested("p1", "1")
+    story.message("2").tell("host.crashed", "gateway").requested(None, "2", status=0)
+    story.session().dispatched("p2").taken().sent().received().completed("p2")
+    ledger = read(story)
+    assert [n.message for n in ledger.notifications] == ["1", "2"]
+    assert fates_of(story) == {"pending": 1, "delivered": 1, "unread": 1}
+    assert ledger.findings.all == []
+
+
+def test_a_push_from_nowhere_is_a_finding_while_no_gateway_has_died(story: Any) -> None:
+    assert [f.kind for f in read(story.accepted("p1").dispatched("p2")).findings.all] == ["cause"]
+
+
+def test_a_request_that_arrives_after_the_site_gave_it_up_is_one_notification(story: Any) -> None:
+    story.message().requested(None, status=0).accepted("p1")
+    ledger = read(story)
+    assert [(n.message, n.push, n.number) for n in ledger.notifications] == [("1", "p1", 1)]
+    assert fates_of(story) == {"pending": 1}
+
+
+def test_a_push_for_another_phone_is_not_the_one_that_the_site_gave_up(story: Any) -> None:
+    story.message().requested(None, status=0).accepted("p1", "bb")
+    assert fates_of(story) == {"lost": 1, "pending": 1}
+
+
+def test_a_site_that_dies_before_it_hears_the_answer_has_sent_the_push(story: Any) -> None:
+    story.tell("device.registered", "site", device="d1", user="3", token_ref="aa", new=True)
+    story.message(user="3").accepted("p1").tell("host.crashed", "site")
+    assert fates_of(story) == {"pending": 1}
+    assert read(story).notifications[0].user == "3"
+
+
+def test_a_connection_by_an_old_name_does_not_carry_what_the_old_one_did(story: Any) -> None:
+    story.message("1").accepted("p1").requested("p1", "1").dispatched("p1", identifier=1)
+    story.tell("host.crashed", "gateway")
+    story.tell("provider.connected", "gateway", provider="apns", connection="10.0.0.1:5001")
+    story.message("2").accepted("p2").requested("p2", "2").dispatched("p2", identifier=1)
+    first, second = read(story.taken()).notifications
+    assert (len(first.copies), len(second.copies)) == (0, 1)
+
+
+def test_what_was_on_the_phone_when_the_app_went_stays_delivered(story: Any) -> None:
+    story.to_phone().sent().received(duplicate=True)
+    story.tell("phone.undeliverable", "phone", mid="m1").vendor("undeliverable")
+    assert fates_of(story) == {"delivered": 1, "unread": 1}
+
+
+def test_what_no_app_took_was_not_received(story: Any) -> None:
+    story.to_phone().tell("phone.undeliverable", "phone", mid="m1")
+    assert read(story).notifications[0].copies[0].receipts == 0
+
+
 def test_each_push_of_a_broadcast_is_a_notification(story: Any) -> None:
     story.accepted("p1", "aa", broadcast="b1").accepted("p2", "bb", broadcast="b1")
     story.tell("broadcast.accepted", "gateway", broadcast="b1", app="moodle", channel="c", pushes=2)

@@ -36,6 +36,22 @@ def test_a_push_that_was_given_up_and_still_arrives_breaks_conservation(story: A
     assert violation == "notification 1 of 1 was given up by the gateway and reached a phone"
 
 
+def test_what_was_in_doubt_when_it_was_given_up_may_have_arrived(story: Any) -> None:
+    story.to_phone()
+    story.tell("push.retry", "gateway", push="p1", provider="apns", reason="TimeoutError", delay=0)
+    story.tell("push.expired", "gateway", push="p1")
+    assert violations("conservation", story) == ()
+
+
+def test_a_duplicate_that_nothing_forced_is_needless(story: Any) -> None:
+    story.to_phone().dispatched(attempt=2, identifier=1).taken("n2", attempt=2)
+    story.sent("n2", "m2").received("m2").completed()
+    [violation] = violations("no_needless_duplicate", story)
+    assert violation == (
+        "notification 1 of 1 was taken as new 2 times, and only 0 repetitions were forced"
+    )
+
+
 def test_a_broadcast_with_fewer_pushes_than_announced_breaks_conservation(story: Any) -> None:
     story.accepted("p1", "aa", broadcast="b1")
     story.tell("broadcast.accepted", "gateway", broadcast="b1", app="moodle", channel="c", pushes=2)

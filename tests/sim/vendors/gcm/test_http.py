@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sim.vendors.gcm.settings import Outage, SlowAnswers
 from sim.vendors.seams import token_ref
 
 HOST = "android.googleapis.com"
@@ -346,6 +347,50 @@ def test_failures_can_be_ordered_with_a_time_to_come_back(stand: Any) -> None:
         answers = [await post(stand, {"to": an_id(service)}) for _ in range(3)]
         assert [answer.status for answer in answers] == [503, 503, 200]
         assert [answer.headers.get("retry-after") for answer in answers] == ["30", "30", None]
+
+    stand.run(main)
+
+
+def test_it_can_be_unavailable_for_a_while(stand: Any) -> None:
+    service = stand.gcm()
+
+    async def main() -> None:
+        uses: list[None] = []
+        outage = service.override(
+            {"outage": Outage(status=503, retry_after=9)}, lambda: uses.append(None)
+        )
+        answer = await post(stand, {"to": an_id(service)})
+        assert (answer.status, answer.headers["retry-after"]) == (503, "9")
+        outage.end()
+        assert (await post(stand, {"to": an_id(service)})).status == 200
+        assert len(uses) == 1
+
+    stand.run(main)
+
+
+def test_some_requests_only_can_meet_an_outage(stand: Any) -> None:
+    service = stand.gcm(outage=Outage(share=0.5))
+
+    async def main() -> None:
+        answers = [await post(stand, {"to": an_id(service)}) for _ in range(30)]
+        assert {answer.status for answer in answers} == {200, 503}
+
+    stand.run(main)
+
+
+def test_a_slow_answer_is_to_a_message_that_was_taken_at_once(stand: Any) -> None:
+    service = stand.gcm()
+
+    async def main() -> None:
+        uses: list[float] = []
+        now = asyncio.get_running_loop().time
+        slow = service.override({"slow_answers": SlowAnswers(delay=10)}, lambda: uses.append(now()))
+        with pytest.raises(IndexError):  # there is no answer yet
+            await post(stand, {"to": an_id(service)})
+        slow.end()
+        [taken] = stand.named("vendor.accepted")
+        assert uses == [pytest.approx(taken["t"] / 1e9)]
+        assert (await post(stand, {"to": an_id(service)})).json["success"] == 1
 
     stand.run(main)
 
