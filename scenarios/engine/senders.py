@@ -66,12 +66,23 @@ class Senders:
         return len(self._messages)
 
     def sent_before(self, token_ref: str, t: int) -> Notification | None:
-        """The last notification for that token which the gateway had sent at that time."""
-        for notification in reversed(self.notifications):
-            sent = notification.dispatched
-            if notification.token_ref == token_ref and sent is not None and sent <= t:
-                return notification
-        return None
+        """The notification for that token which the gateway had sent at that time; of several the
+        last one, but rather one that it sent again for want of an answer than any other.
+        """
+        sent = [
+            notification
+            for notification in reversed(self.notifications)
+            if notification.token_ref == token_ref
+            and notification.dispatched is not None
+            and notification.dispatched <= t
+        ]
+        repeated = (
+            each
+            for each in sent
+            if each.forced >= max(1, len(each.copies))
+            and (each.completed is None or each.completed > t)
+        )
+        return next(repeated, sent[0] if sent else None)
 
     def close(self) -> None:
         """The end: a message without any notification is one that the site lost."""

@@ -210,6 +210,22 @@ def test_a_gcm_copy_whose_answer_got_lost_is_joined_by_its_token_at_the_end(stor
     assert fates_of(story) == {"delivered": 1, "unread": 1, "duplicate": 1}
 
 
+def test_a_gcm_copy_without_an_answer_belongs_to_the_push_that_was_sent_again_for_want_of_one(
+    story: Any,
+) -> None:
+    for number, message in (("p1", "1"), ("p2", "2")):
+        story.message(message).accepted(number).requested(number, message)
+        story.dispatched(number, identifier=None)
+    story.answered("n2", "0:2").completed("p2", message_id="0:2")
+    story.answered("n1", "0:1")  # is slow to say so
+    story.tell("push.retry", "gateway", push="p1", provider="gcm", reason="TimeoutError", delay=0)
+    story.dispatched("p1", identifier=None, attempt=2)
+    story.answered("n3", "0:3").completed("p1", message_id="0:3")
+    first, second = read(story).notifications
+    assert [copy.nid for copy in first.copies] == ["n3", "n1"]
+    assert [copy.nid for copy in second.copies] == ["n2"]
+
+
 # What dies, and what nobody heard of
 
 
