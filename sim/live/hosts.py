@@ -89,12 +89,14 @@ class LiveHost:
 
     def crash(self) -> None:
         """The power is cut: off the network, so that nobody hears of the end of its process."""
-        self.state, self.online = "off", False
+        self.state = "off"
+        self.disconnect()
         self.trace.emit("host.crashed", self.name)
 
     def boot(self) -> None:
         """On the network again; data on connections from before are answered with RST."""
-        self.state, self.online = "running", True
+        self.state = "running"
+        self.reconnect()
         self.trace.emit("host.booted", self.name)
 
     def pause(self) -> None:
@@ -164,7 +166,9 @@ class LiveHost:
     def disconnect(self) -> None:
         """Take the host off the network: nothing arrives, nothing leaves, nobody is told."""
         self.online = False
+        self.network.hosts_changed()
 
     def reconnect(self) -> None:
         """Put it back: connections that both ends still have go on with their retransmissions."""
         self.online = True
+        self.network.hosts_changed()

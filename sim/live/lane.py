@@ -168,22 +168,21 @@ class Lane:
         kind = Kind.FIN if item is FIN else Kind.RST if item is RST else Kind.DATA
         judgement = wire.judge(self.direction, kind, 0 if kind is not Kind.DATA else len(item))
         final = judgement.final if judgement is not None else None
+        delay = wire.delay() + (judgement.extra if judgement is not None else 0.0)
         if isinstance(final, Drop):
             self._dropped(item)
         elif isinstance(final, Reset):
             wire.reset(self, final)
+        elif isinstance(final, Close):
+            wire.close_after(self, item[: final.keep], delay)
         else:
-            delay = wire.delay() + (judgement.extra if judgement is not None else 0.0)
-            if isinstance(final, Close):
-                wire.close_after(self, item[: final.keep], delay)
-                return
             for size, gap in judgement.pieces if judgement is not None else ():
                 if kind is Kind.DATA and size < len(item):
                     delay += gap
                     self._enqueue(item[:size], delay)
                     item = item[size:]
             self._enqueue(item, delay)
-        self._move()
+            self._move()
 
     def enqueue_last(self, data: bytes, delay: float) -> None:
         """This, and then the end of the stream, whatever the path would say."""

@@ -88,6 +88,11 @@ class LiveNetwork:
         for wire in list(self.wires.values()):
             wire.reset_both()
 
+    def hosts_changed(self) -> None:
+        """A host went off the network, or came back."""
+        for proxy in self._proxies.values():
+            proxy.hosts_changed()
+
     # -- connections
 
     def reset(self, end: "Lane") -> None:

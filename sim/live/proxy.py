@@ -3,13 +3,17 @@
 The process is told the proxy's address instead of the other host's, so that its connections pass
 through this process, where the path can delay, hold and cut them. TLS passes through as it is.
 
-Unlike a path, a proxy cannot keep a SYN from being answered: a dial to a host that is off the
-network connects and hears nothing, and one to a port where nobody listens connects and is reset.
+While one of the two hosts is off the network nobody answers a SYN: the proxy then fills its own
+backlog, and the kernel drops what comes (Linux; net/ipv4/tcp_input.c, tcp_conn_request). Unlike
+a path, a proxy answers before it knows the other end: a dial into a partition connects and hears
+nothing, and one to a port where nobody listens connects and is reset.
 """
 
 import asyncio
+import select
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.live.ends import SocketEnd
 from sim.live.wire import Wire
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
     from sim.live.hosts import LiveHost
     from sim.live.network import LiveNetwork
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+_BACKLOG: Final = 512
+_MOST_FILLERS: Final = 8
+"""More than a backlog of 0 takes on any kernel."""
 
 
 class Proxy:
@@ -33,7 +40,8 @@ class Proxy:
         self._server = server
         self._port = port
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._socket = socket.create_server((LOOPBACK, 0), backlog=512)
+        self._fillers: list[socket.socket] = []
+        self._socket = socket.create_server((LOOPBACK, 0), backlog=_BACKLOG)
         self._socket.setblocking(False)
         network.loop.add_reader(self._socket, self._accept)
 
@@ -43,23 +51,56 @@ class Proxy:
         address: tuple[str, int] = self._socket.getsockname()
         return address
 
+    def hosts_changed(self) -> None:
+        """One of the hosts went off the network, or came back."""
+        reachable = self._client.online and self._server.online
+        if not reachable and not self._fillers:
+            self._network.loop.remove_reader(self._socket)
+            self._socket.listen(0)
+            while len(self._fillers) < _MOST_FILLERS and self._fill():
+                pass
+        elif reachable and self._fillers:
+            fillers = {filler.getsockname() for filler in self._fillers}
+            for filler in self._fillers:
+                filler.close()
+            self._fillers.clear()
+            self._socket.listen(_BACKLOG)
+            self._network.loop.add_reader(self._socket, self._accept)
+            self._accept(besides=fillers)
+
     def close(self) -> None:
         """Take no more connections."""
         self._network.loop.remove_reader(self._socket)
         self._socket.close()
+        for filler in self._fillers:
+            filler.close()
         for task in self._tasks:
             task.cancel()
 
-    def _accept(self) -> None:
-        try:
-            sock, _ = self._socket.accept()
-        except OSError:  # gone again before it was accepted
-            return
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = self._network.loop.create_task(self._serve(sock))
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+    def _fill(self) -> bool:
+        """Put one connection into the backlog; False when it is full."""
+        filler = socket.socket()
+        filler.setblocking(False)
+        self._fillers.append(filler)
+        filler.connect_ex(self.address)
+        # On loopback the handshake is over before connect() returns, if it is answered at all.
+        return bool(select.select([], [filler], [], 0)[1])
+
+    def _accept(self, besides: Collection[Any] = ()) -> None:
+        """Take what waits; not the fillers, which wait there, too."""
+        while True:
+            try:
+                sock, peer = self._socket.accept()
+            except OSError:  # nothing left, or gone again before it was accepted
+                return
+            if peer in besides:
+                sock.close()
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self._network.loop.create_task(self._serve(sock))
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
 
     async def _serve(self, sock: socket.socket) -> None:
         network, loop = self._network, self._network.loop
