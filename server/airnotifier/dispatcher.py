@@ -45,6 +45,11 @@ class Dispatcher:
         if app.gcm is not None:
             self._add(app, app_id, "gcm", GcmService)
 
+    @property
+    def lanes(self) -> list[tuple[str, Provider]]:
+        """The names of the applications and push services that are served."""
+        return list(self._lanes)
+
     def start(self) -> None:
         """Go on with what an earlier process left in the outbox."""
         for lane in self._lanes.values():

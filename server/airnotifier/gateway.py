@@ -8,7 +8,14 @@ from server.airnotifier import registry
 from server.airnotifier.auth import App
 from server.airnotifier.dispatcher import Dispatcher
 from server.airnotifier.group_commit import GroupCommit
-from server.airnotifier.outbox import Letter, Outbox, accept_broadcast, accept_push
+from server.airnotifier.outbox import (
+    AcceptedBroadcast,
+    Letter,
+    Outbox,
+    accept_broadcast,
+    accept_push,
+    find_orphans,
+)
 from server.airnotifier.push import Push
 from server.airnotifier.settings import GatewaySettings, SettingsError
 from server.airnotifier.tables import metadata
@@ -42,6 +49,17 @@ class Gateway:
             await self.close()
             raise
         self._dispatcher.start()
+        lanes = self._dispatcher.lanes
+        for orphans in self._database.run_now(find_orphans, lanes, clock.now()):
+            for push in orphans.expired:
+                self.log.event("push.expired", push=push)
+            self.log.trouble(
+                "outbox.unserved",
+                app=orphans.app,
+                provider=orphans.provider,
+                expired=len(orphans.expired),
+                waiting=orphans.waiting,
+            )
 
     async def register(self, app: App, target: Target, channels: Sequence[str]) -> bool:
         """Store a token and its channels. Returns whether it is new."""
@@ -95,20 +113,27 @@ class Gateway:
     ) -> int:
         """Put a push for every token of a channel into the outbox. Returns the broadcast's id."""
 
-        def accepted(result: tuple[int, list[tuple[Push, str]]]) -> None:
-            number, pushes = result
+        def accepted(result: AcceptedBroadcast) -> None:
             self.log.event(
                 "broadcast.accepted",
-                broadcast=number,
+                broadcast=result.number,
                 app=app.name,
                 channel=channel,
-                pushes=len(pushes),
+                pushes=len(result.pushes),
             )
-            for push, name in pushes:
+            for provider, tokens in result.skipped.items():
+                self.log.trouble(
+                    "broadcast.skipped",
+                    broadcast=result.number,
+                    app=app.name,
+                    provider=provider,
+                    tokens=tokens,
+                )
+            for push, name in result.pushes:
                 self._log_accepted(push, name)
-            self._dispatcher.offer([push for push, _ in pushes])
+            self._dispatcher.offer([push for push, _ in result.pushes])
 
-        number, _ = await self._writer.run(
+        broadcast = await self._writer.run(
             partial(
                 accept_broadcast,
                 app=app.name,
@@ -120,7 +145,7 @@ class Gateway:
             ),
             accepted,
         )
-        return number
+        return broadcast.number
 
     def _log_registered(self, app: App, target: Target, channels: Sequence[str], new: bool) -> None:
         self.log.event(

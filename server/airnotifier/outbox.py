@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
+    func,
     insert,
     literal,
     select,
@@ -85,6 +86,10 @@ _store_of_length_64 = {
     "gcm": _insert_if_known(tokens.c.device != "ios"),
 }
 _delete = delete(outbox).where(outbox.c.id == bindparam("push"))
+_delete_broadcast = delete(broadcasts).where(
+    broadcasts.c.id == bindparam("number"),
+    ~select(outbox.c.id).where(outbox.c.broadcast == bindparam("number")).exists(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +102,29 @@ class Letter:
     expires: int
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedBroadcast:
+    """A broadcast in the outbox."""
+
+    number: int
+    pushes: list[tuple[Push, str]]
+    """With the names of their devices, in the order of registration."""
+    skipped: dict[Provider, int]
+    """How many tokens of the audience need a push service that there is no letter for."""
+
+
 class Outbox:
     """Accepts pushes and forgets them. Used from one event loop."""
 
     def __init__(self, writer: GroupCommit) -> None:
         self._writer = writer
-        self._done: list[int] = []
+        self._done: list[Push] = []
         self._works: list[Work] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def push_done(self, push_id: int) -> None:
+    def push_done(self, push: Push) -> None:
         """The fate of a push is known: its row is deleted soon."""
-        self._done.append(push_id)
+        self._done.append(push)
         self._schedule()
 
     def later(self, work: Work) -> None:
@@ -150,8 +166,11 @@ def _report(task: "asyncio.Task[None]") -> None:
         )
 
 
-def _forget(connection: Connection, done: Sequence[int]) -> None:
-    connection.execute(_delete, [{"push": push} for push in done])
+def _forget(connection: Connection, done: Sequence[Push]) -> None:
+    connection.execute(_delete, [{"push": push.id} for push in done])
+    ended = dict.fromkeys(push.broadcast for push in done if push.broadcast is not None)
+    if ended:
+        connection.execute(_delete_broadcast, [{"number": number} for number in ended])
 
 
 def accept_push(
@@ -204,11 +223,10 @@ def accept_broadcast(
     device: str | None,
     letters: dict[Provider, Letter],
     now: float,
-) -> tuple[int, list[tuple[Push, str]]]:
+) -> AcceptedBroadcast:
     """Store one push for every token of a channel whose push service has a letter.
 
-    `device` narrows the audience to tokens registered under that name. Returns the number of the
-    broadcast and the pushes with their device names, in the order of registration.
+    `device` narrows the audience to tokens registered under that name.
     """
     primary_key = connection.execute(
         insert(broadcasts).values(app_id=app_id, channel=channel, created=now)
@@ -225,10 +243,12 @@ def accept_broadcast(
         audience = audience.where(tokens.c.device == device)
     rows: list[dict[str, Any]] = []
     devices: list[str] = []
+    skipped: dict[Provider, int] = {}
     for token, name in connection.execute(audience):
         provider = provider_of(token, name)
         letter = letters.get(provider)
         if letter is None:
+            skipped[provider] = skipped.get(provider, 0) + 1
             continue
         devices.append(name)
         rows.append(
@@ -244,12 +264,13 @@ def accept_broadcast(
             }
         )
     if not rows:
-        return number, []
+        connection.execute(_delete_broadcast, {"number": number})
+        return AcceptedBroadcast(number, [], skipped)
     connection.execute(_insert, rows)
     stored = select(outbox.c.id).where(outbox.c.broadcast == number).order_by(outbox.c.id)
     numbers = connection.scalars(stored).all()
     pushes = [Push(id=number, **row) for number, row in zip(numbers, rows, strict=True)]
-    return number, list(zip(pushes, devices, strict=True))
+    return AcceptedBroadcast(number, list(zip(pushes, devices, strict=True)), skipped)
 
 
 def load_pushes(
@@ -273,3 +294,39 @@ def load_pushes(
         .limit(limit)
     )
     return [Push(*row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Pushes in the outbox that no provider of this configuration will ever send."""
+
+    app: str
+    provider: Provider
+    expired: list[int]
+    """The numbers of those whose time is over; they have been deleted."""
+    waiting: int
+
+
+def find_orphans(
+    connection: Connection, served: Sequence[tuple[str, Provider]], now: float
+) -> list[Orphans]:
+    """Look for pushes of applications and push services that are not `served` any more.
+
+    Those that have not expired stay: the next configuration may serve them again.
+    """
+    lanes = (
+        select(outbox.c.app, outbox.c.provider, func.count())
+        .group_by(outbox.c.app, outbox.c.provider)
+        .order_by(outbox.c.app, outbox.c.provider)
+    )
+    found: list[Orphans] = []
+    for app, provider, count in connection.execute(lanes).all():
+        if (app, provider) in served:
+            continue
+        expired = (
+            (outbox.c.app == app) & (outbox.c.provider == provider) & (outbox.c.expires <= now)
+        )
+        ids = connection.scalars(select(outbox.c.id).where(expired).order_by(outbox.c.id)).all()
+        connection.execute(delete(outbox).where(expired))
+        found.append(Orphans(app, provider, list(ids), count - len(ids)))
+    return found

@@ -38,14 +38,14 @@ class Outcomes:
 
     def completed(self, push: Push, message_id: str | None = None) -> None:
         """The push service has it now."""
-        self._outbox.push_done(push.id)
+        self._outbox.push_done(push)
         self._log.event(
             "push.completed", push=push.id, provider=self._provider, message_id=message_id
         )
 
     def rejected(self, push: Push, reason: str, *, prune: bool = False) -> None:
         """The push service does not want it, for good. `prune`: nor anything for this token."""
-        self._outbox.push_done(push.id)
+        self._outbox.push_done(push)
         self._log.event(
             "push.rejected",
             push=push.id,
@@ -68,12 +68,12 @@ class Outcomes:
 
     def expired(self, push: Push) -> None:
         """It was still waiting at the end of its time."""
-        self._outbox.push_done(push.id)
+        self._outbox.push_done(push)
         self._log.event("push.expired", push=push.id)
 
     def abandoned(self, push: Push) -> None:
         """Nobody will look after it any more, whatever becomes of it (recovery `none`)."""
-        self._outbox.push_done(push.id)
+        self._outbox.push_done(push)
         self._log.event("push.abandoned", push=push.id, provider=self._provider)
 
     def lost(self, push: Push) -> None:

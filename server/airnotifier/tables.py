@@ -58,6 +58,7 @@ channels = Table(
 )
 Index("channels_by_name", channels.c.channel, channels.c.token_id)
 
+# Holds a broadcast while one of its pushes is in the outbox, and the numbers given so far.
 broadcasts = Table(
     "broadcasts",
     metadata,
@@ -84,3 +85,10 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 Index("outbox_by_lane", outbox.c.app, outbox.c.provider, outbox.c.id)
+_of_a_broadcast = outbox.c.broadcast.is_not(None)
+Index(
+    "outbox_by_broadcast",
+    outbox.c.broadcast,
+    sqlite_where=_of_a_broadcast,
+    postgresql_where=_of_a_broadcast,
+)

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from server.airnotifier import backlog
 from tests.server.airnotifier.support import Log, apns_token, gateway_bench, gcm_token
@@ -141,3 +142,74 @@ def test_one_refused_request_does_not_spoil_those_it_shares_a_transaction_with(
         bench.run(main)
     assert sorted(bench.apns.accepted) == TOKENS[:20]
     assert len(log("push.accepted")) == 20
+
+
+def test_pushes_of_a_provider_that_was_removed_are_reported_and_expire(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path, gcm={"concurrency": 1}) as bench:
+        app = bench.settings["apps"][0]
+
+        async def main() -> None:
+            bench.gcm.prepared = [web.Response(status=503, headers={"Retry-After": "9999"})]
+            for number in range(3):
+                await bench.push(gcm_token(number))
+            await bench.stop_gateway()
+            gcm = app.pop("gcm")
+            await bench.start_gateway()
+            assert log("push.expired") == []
+            await bench.stop_gateway()
+            await asyncio.sleep(4000)
+            await bench.start_gateway()
+            await bench.stop_gateway()
+            app["gcm"] = gcm
+            await bench.start_gateway()
+
+        bench.run(main)
+    known = {"app": "moodle", "provider": "gcm"}
+    assert log("outbox.unserved") == [
+        {**known, "expired": 0, "waiting": 3},
+        {**known, "expired": 3, "waiting": 0},
+    ]
+    assert [entry["push"] for entry in log("push.expired")] == [1, 2, 3]
+    assert rows(tmp_path) == []
+
+
+def test_a_broadcast_says_how_many_tokens_have_no_provider(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path, app={"gcm": None}) as bench:
+
+        async def main() -> None:
+            await bench.register(apns_token(1))
+            for number in range(3):
+                await bench.register(gcm_token(number))
+            await bench.post("/broadcast/", {"alert": "all"})
+            await asyncio.sleep(8)
+
+        bench.run(main)
+    skipped = {"broadcast": 1, "app": "moodle", "provider": "gcm", "tokens": 3}
+    assert log("broadcast.skipped") == [skipped]
+    assert log("broadcast.accepted")[0]["pushes"] == 1
+
+
+def test_a_broadcast_is_forgotten_with_its_last_push_and_its_number_not_used_again(
+    tmp_path: Path,
+) -> None:
+    def stored() -> list[int]:
+        with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+            return [row[0] for row in connection.execute("select id from broadcasts")]
+
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            await bench.register(apns_token(1), channel="a")
+            await bench.register(gcm_token(1), channel="a")
+            for number, channel in enumerate(("a", "nobody", "a"), start=1):
+                answer = await bench.post("/broadcast/", {"alert": "all", "channel": channel})
+                assert answer.headers["X-AN-Broadcast-Id"] == str(number)
+            assert stored() == [1, 3]
+            await asyncio.sleep(3)
+            assert stored() == [1, 3]  # APNs has not been silent for long enough
+            await asyncio.sleep(5)
+            assert stored() == []
+
+        bench.run(main)
