@@ -1,15 +1,16 @@
 """Checking passwords, and locking an account after too many wrong ones.
 
 The counters are user preferences under Moodle's names (`login_failed_count`, `login_failed_last`,
-`login_lockout`), so guessing is as slow after a restart. A locked account answers exactly like a
-wrong password, and an unknown user takes as long to refuse as a known one.
+`login_lockout`), so guessing is as slow after a restart. Whoever is refused hears the same after
+the same work: one password hash, as many statements, one commit. So nobody can tell by the clock
+which accounts exist; failures that count for no account are counted for the site.
 """
 
 import asyncio
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from server import clock
 from server.database import Database
@@ -20,10 +21,13 @@ from server.moodle.accounts import (
     set_preference,
     unset_preferences,
 )
-from server.moodle.configuration import Configuration
+from server.moodle.configuration import Configuration, store
+from server.moodle.schema import config
 from server.moodle.settings import PasswordHash
 
 _COUNT, _LAST, _LOCKED = "login_failed_count", "login_failed_last", "login_lockout"
+_NOBODY = 0
+"""The id of no user."""
 
 
 def make_hasher(cost: PasswordHash) -> PasswordHasher:
@@ -53,18 +57,15 @@ class Passwords:
         hashed = self._nobody if found is None or not found[0] else found[0]
         loop = asyncio.get_running_loop()
         correct = await loop.run_in_executor(None, self._verify, hashed, password)
-        if found is None:
-            return None, "unknown_user"
-        stored, user, locked = found
-        if not user.active:
-            return None, "inactive"
-        if locked:
-            return None, "locked"
-        if not correct or not stored:
-            await self._database.run(_count_failure, user.id, configuration)
-            return None, "wrong_password"
-        await self._database.run(unset_preferences, user.id, _COUNT, _LAST, _LOCKED)
-        return user, ""
+        reason = _refusal(found, correct)
+        if reason == "wrong_password" and found is not None:
+            await self._database.run(_count_failure, found[1].id, configuration)
+        elif found is None or reason:
+            await self._database.run(_count_for_the_site, configuration)
+        else:
+            await self._database.run(unset_preferences, found[1].id, _COUNT, _LAST, _LOCKED)
+            return found[1], ""
+        return None, reason
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:
@@ -73,13 +74,25 @@ class Passwords:
             return False
 
 
+def _refusal(found: tuple[str, User, bool] | None, correct: bool) -> str:
+    if found is None:
+        return "unknown_user"
+    stored, user, locked = found
+    if not user.active:
+        return "inactive"
+    if locked:
+        return "locked"
+    return "" if correct and stored else "wrong_password"
+
+
 def _look_up(
     connection: Connection, username: str, configuration: Configuration
 ) -> tuple[str, User, bool] | None:
     found = find_user(connection, username)
+    preferences = get_preferences(connection, _NOBODY if found is None else found[1].id)
     if found is None:
         return None
-    since = int(get_preferences(connection, found[1].id).get(_LOCKED, "0"))
+    since = int(preferences.get(_LOCKED, "0"))
     duration = int(configuration.values["lockoutduration"])
     return *found, bool(since) and clock.now() < since + duration
 
@@ -96,3 +109,13 @@ def _count_failure(connection: Connection, user_id: int, configuration: Configur
     set_preference(connection, user_id, _LAST, str(now))
     if count >= threshold:
         set_preference(connection, user_id, _LOCKED, str(now))
+
+
+def _count_for_the_site(connection: Connection, configuration: Configuration) -> None:
+    """As much work as `_count_failure`, statement by statement."""
+    if not int(configuration.values["lockoutthreshold"]):
+        return
+    query = select(config.c.name, config.c.value).where(config.c.name.in_((_COUNT, _LAST)))
+    values = {row.name: row.value for row in connection.execute(query)}
+    store(connection, _COUNT, str(int(values.get(_COUNT, "0")) + 1))
+    store(connection, _LAST, str(int(clock.now())))
