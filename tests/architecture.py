@@ -57,6 +57,7 @@ IMPORT_RULES = (
             "scenarios.engine.results",
             "scenarios.engine.cli",
             "scenarios.engine.replay",
+            "scenarios.engine.sweep",
             "scenarios.engine.replay_command",
             "scenarios.engine.diff_command",
         ),
