@@ -171,6 +171,12 @@ class Phone(_Section):
         description="When the app registers at the gateway: at launch with its own key (the"
         " design), or after login with the key from the site (the app of May 2013).",
     )
+    tls: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether its connections to its push service are encrypted, as in real life."
+        " The same for all phones of a platform.",
+    )
     state: Readiness = Field(
         default="new",
         description="Where it starts: new; registered at gateway and site (steps 1 to 5 done); or"
@@ -199,6 +205,12 @@ class Fleet(_Section):
     mix: Mix | None = Field(default=None, validate_default=True, description="Or a share for each.")
     state: Readiness = Field(default="new", description="Where all of them start, as for a phone.")
 
+    def has(self, platform: Platform) -> bool:
+        """Whether there are phones of a platform in it."""
+        if self.mix is None:
+            return self.platform == platform
+        return (self.mix.ios if platform == "ios" else self.mix.android) > 0
+
     @field_validator("mix")
     @classmethod
     def _one_of_platform_and_mix(cls, mix: Mix | None, info: ValidationInfo) -> Mix | None:
@@ -216,6 +228,25 @@ class Devices(_Section):
     __pydantic_extra__: dict[Name, Phone] = Field(init=False)
 
     fleet: Fleet | None = None
+
+    def use_tls(self, platform: Platform) -> bool:
+        """Whether the phones of a platform reach their push service through TLS."""
+        return any(each.tls for each in self.phones.values() if each.platform == platform)
+
+    @model_validator(mode="after")
+    def _alike(self) -> "Devices":
+        # A push service listens for phones with TLS or without; a fleet has none.
+        for platform in ("ios", "android"):
+            phones = [each.tls for each in self.phones.values() if each.platform == platform]
+            if self.fleet is not None and self.fleet.has(platform):
+                phones.append(False)
+            if len(set(phones)) > 1:
+                raise _error(
+                    "conflict",
+                    f"some {platform} phones have 'tls' and others do not",
+                    "write it for all of them, or for none; a fleet's phones never have it",
+                )
+        return self
 
     @property
     def phones(self) -> dict[str, Phone]:

@@ -21,7 +21,7 @@ from scenarios.engine.fleets import ProvisionedFleet, provision_fleet, start_fle
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Phone as PhoneModel
 from scenarios.engine.models import Scenario
-from scenarios.engine.services import APP_ID, SENDER_ID, Services
+from scenarios.engine.services import APP_ID, GOOGLE_NAME, SENDER_ID, Services
 from server.moodle.settings import Role
 from sim.net.links import LINKS
 from sim.surface import World
@@ -50,10 +50,18 @@ class Population:
         self._fleet: ProvisionedFleet | None = None
         self._browsers: dict[str, Browser] = {}
         self._stream = world.seeds.stream("devices/phones")
-        self._ios = IosSettings()
-        self._android = AndroidSettings()
+        self._ios, self._android = self._phone_settings()
         for name, wanted in scenario.devices.phones.items():
             self._add_phone(name, wanted)
+
+    def _phone_settings(self) -> tuple[IosSettings, AndroidSettings]:
+        tls = self._world.ca.client_context()
+        uses_tls = self._scenario.devices.use_tls
+        ios = IosSettings(tls=tls) if uses_tls("ios") else IosSettings()
+        android = AndroidSettings()
+        if uses_tls("android"):
+            android = AndroidSettings(google_services=f"https://{GOOGLE_NAME}", tls=tls)
+        return ios, android
 
     def _add_phone(self, name: str, wanted: PhoneModel) -> None:
         host = self._world.host(name, link=self._services.link or LINKS[wanted.network])

@@ -6,6 +6,7 @@ Names are those of the real world where there were any (gateway.push.apple.com),
 the reserved domain `.example`.
 """
 
+import ssl
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from devices.people import Person
 from scenarios.engine.foreign_gateway import register
 from scenarios.engine.leaks import Secret
-from scenarios.engine.models import Apns, Gcm, Scenario
+from scenarios.engine.models import Apns, Gcm, Platform, Scenario
 from scenarios.engine.programs import Program
 from scenarios.engine.stage import Stage
 from server.airnotifier import admin as gateway_admin
@@ -103,6 +104,7 @@ class Services:
             host_name=self._apns_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/apns"),
+            phone_tls=self._phone_tls("ios", COURIER_NAME),
             provider_tls=world.ca.server_context(
                 world.ca.issue(APNS_NAME, names=stage.names_on_certificate(APNS_NAME)),
                 client_certificates=True,
@@ -114,9 +116,8 @@ class Services:
             host_name=self._gcm_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/gcm"),
-            provider_tls=world.ca.server_context(
-                world.ca.issue(GCM_NAME, names=stage.names_on_certificate(GCM_NAME))
-            ),
+            phone_tls=self._phone_tls("android", MTALK_NAME),
+            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=self._gcm_names())),
         )
         self._servers = stage.servers
         self._gateway_settings = self._make_gateway_settings()
@@ -277,6 +278,18 @@ class Services:
         ]
 
     # -- settings
+
+    def _phone_tls(self, platform: Platform, name: str) -> ssl.SSLContext | None:
+        """What a push service listens with for its phones; None: in the clear."""
+        if not self._scenario.devices.use_tls(platform):
+            return None
+        names = self._stage.names_on_certificate(name)
+        return self._world.ca.server_context(self._world.ca.issue(name, names=names))
+
+    def _gcm_names(self) -> list[str]:
+        """Names of the HTTPS port, where phones with TLS register too."""
+        names = self._stage.names_on_certificate(GCM_NAME)
+        return [*names, GOOGLE_NAME] if self._scenario.devices.use_tls("android") else names
 
     def _host(self, name: str, *names: str) -> Host:
         host = self._world.host(name, link=self.link or LINKS["datacentre"])

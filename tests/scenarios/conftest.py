@@ -29,10 +29,14 @@ class Tap(digest.WireDigest):
     def __init__(self) -> None:
         super().__init__()
         self.said: dict[tuple[int, int], list[bytes]] = {}
+        self.encrypted: dict[int, None] = {}
+        """Connections with TLS."""
 
     def add(self, kind: bytes, now: float, connection: int, direction: int, data: bytes) -> None:
         if kind in (digest.SEGMENT, digest.PLAINTEXT):
             self.said.setdefault((connection, direction), []).append(data)
+        if kind == digest.PLAINTEXT:
+            self.encrypted[connection] = None
         super().add(kind, now, connection, direction, data)
 
 
@@ -104,7 +108,9 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TappedRun]
         ledger, watch = Ledger(), Watch(world.env)
         for listener in (ledger.feed, watch.feed):
             world.trace.listen(listener)
-        deployment = Deployment(SimulatedStage(world), cell.scenario, tmp_path_factory.mktemp("state"))
+        deployment = Deployment(
+            SimulatedStage(world), cell.scenario, tmp_path_factory.mktemp("state")
+        )
         context = Context(cell.scenario, deployment, ledger, Observations(ledger), watch)
         steps: dict[str, StepOutcome] = {}
         places = Places(file.path, file.text)
