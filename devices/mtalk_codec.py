@@ -189,9 +189,19 @@ def _decode_data(body: bytes) -> DataMessage:
         elif number == 11:
             received = _number(value)
         elif number == 7:
-            entry = dict(read_fields(_bytes(value)))
-            data[_text(entry.get(1, b""))] = _text(entry.get(2, b""))
+            key, text = _pair(_bytes(value))
+            data[key] = text
     return DataMessage(category, persistent_id, received, data)
+
+
+def _pair(body: bytes) -> tuple[str, str]:
+    key = text = ""
+    for number, value in read_fields(body):
+        if number == 1:
+            key = _text(value)
+        elif number == 2:
+            text = _text(value)
+    return key, text
 
 
 def _decode_login(body: bytes) -> LoginResponse:

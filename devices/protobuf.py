@@ -4,8 +4,6 @@ Wire types: 0 varint, 1 fixed64 (little-endian), 2 length-delimited, 5 fixed32. 
 are refused. Values are unsigned; the caller knows which fields mean what.
 """
 
-from collections.abc import Iterator
-
 from devices.errors import FrameError
 
 
@@ -50,30 +48,40 @@ def bytes_field(number: int, value: bytes | str) -> bytes:
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
-def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
     """The fields of a message in order of arrival: (number, int) or (number, bytes).
 
     Raises FrameError for anything that is not a whole protobuf message.
     """
-    position = 0
-    while position < len(data):
-        key, position = _whole_varint(data, position)
-        number, wire_type = key >> 3, key & 7
-        if wire_type == 0:
-            value, position = _whole_varint(data, position)
-            yield number, value
-            continue
-        if wire_type == 2:
-            length, position = _whole_varint(data, position)
+    fields: list[tuple[int, int | bytes]] = []
+    position, size = 0, len(data)
+    while position < size:
+        # Most varints have one byte: no call for these.
+        if (key := data[position]) < 0x80:
+            position += 1
+        else:
+            key, position = _whole_varint(data, position)
+        wire_type = key & 7
+        if wire_type in (0, 2):
+            if position < size and data[position] < 0x80:
+                value = data[position]
+                position += 1
+            else:
+                value, position = _whole_varint(data, position)
+            if wire_type == 0:
+                fields.append((key >> 3, value))
+                continue
+            end = position + value
         elif wire_type in (1, 5):
-            length = 8 if wire_type == 1 else 4
+            end = position + (8 if wire_type == 1 else 4)
         else:
             raise FrameError(f"protobuf wire type {wire_type}")
-        end = position + length
-        if end > len(data):
-            raise FrameError(f"protobuf field {number} cut short")
-        yield number, data[position:end] if wire_type == 2 else _little(data[position:end])
+        if end > size:
+            raise FrameError(f"protobuf field {key >> 3} cut short")
+        chunk = data[position:end]
+        fields.append((key >> 3, chunk if wire_type == 2 else _little(chunk)))
         position = end
+    return fields
 
 
 def _little(data: bytes) -> int:

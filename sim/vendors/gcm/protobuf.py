@@ -4,8 +4,6 @@ Source: Google, "Protocol Buffers: Encoding". There are no schemas here: a messa
 of (field number, value), and who reads it knows what the numbers mean.
 """
 
-from collections.abc import Iterator
-
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 MAX_VARINT_BYTES = 10
 
@@ -33,33 +31,43 @@ def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
     raise MalformedProtobuf("varint too long")
 
 
-def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
     """The fields of a message in order: numbers as unsigned int, the rest as bytes.
 
-    Raises MalformedProtobuf at the first thing that is no field.
+    Raises MalformedProtobuf for anything that is no field.
     """
-    position = 0
-    while position < len(data):
-        key, position = _complete(read_varint(data, position))
+    fields: list[tuple[int, int | bytes]] = []
+    position, size = 0, len(data)
+    while position < size:
+        # Most varints have one byte: no call for these.
+        if (key := data[position]) < 0x80:
+            position += 1
+        else:
+            key, position = _complete(read_varint(data, position))
         number, wire_type = key >> 3, key & 7
         if number == 0:
             raise MalformedProtobuf("field number 0")
-        if wire_type == VARINT:
-            value, position = _complete(read_varint(data, position))
-            yield number, value
-            continue
-        if wire_type == LENGTH_DELIMITED:
-            length, position = _complete(read_varint(data, position))
+        if wire_type in (VARINT, LENGTH_DELIMITED):
+            if position < size and data[position] < 0x80:
+                value = data[position]
+                position += 1
+            else:
+                value, position = _complete(read_varint(data, position))
+            if wire_type == VARINT:
+                fields.append((number, value))
+                continue
+            end = position + value
         elif wire_type in (FIXED64, FIXED32):
-            length = 8 if wire_type == FIXED64 else 4
+            end = position + (8 if wire_type == FIXED64 else 4)
         else:
             raise MalformedProtobuf(f"wire type {wire_type}")
-        end = position + length
-        if end > len(data):
+        if end > size:
             raise MalformedProtobuf("field runs over the end of the message")
         chunk = data[position:end]
-        yield number, chunk if wire_type == LENGTH_DELIMITED else int.from_bytes(chunk, "little")
+        is_bytes = wire_type == LENGTH_DELIMITED
+        fields.append((number, chunk if is_bytes else int.from_bytes(chunk, "little")))
         position = end
+    return fields
 
 
 def _complete(result: tuple[int, int] | None) -> tuple[int, int]:
