@@ -64,12 +64,14 @@ class Servers:
         return True
 
     def stop(self, name: str) -> bool:
-        """Stop the server in good order. False if it does not run."""
+        """Stop the server in good order. False if it does not run; a paused one hears nothing and
+        goes on afterwards.
+        """
         server = self._servers[name]
         server.absences += 1
-        runner, server.runner = server.runner, None
-        if runner is None or server.host.state != "running":
+        if server.runner is None or server.host.state != "running":
             return False
+        runner, server.runner = server.runner, None
         self._world.trace.emit("server.stopped", name)
         server.stopping = self._world.env.process(self._clean_up(server.host, runner))
         return True
@@ -84,7 +86,8 @@ class Servers:
         if server.absences == 0:
             if server.host.state == "off":
                 server.host.boot()
-            self._world.env.process(self._start(server))
+            if server.runner is None:
+                self._world.env.process(self._start(server))
 
     def pause(self, name: str) -> bool:
         """SIGSTOP. False if the host does not run."""
