@@ -88,7 +88,7 @@ class Radio:
         connection = self._let_go()
         if connection is not None:
             connection.give_up()
-        self._phone.emit("phone.network_changed")
+        self._phone.emit("phone.handover")
         if self._running:
             self._connect()
 

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from scenarios.engine.arguments import parse
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.fault_catalog import FAULTS, takes, works_live
 from scenarios.engine.loader import load
 from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
 from tests import architecture
@@ -17,6 +18,7 @@ from tests import architecture
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SCENARIOS = ROOT / "docs" / "scenarios.md"
+FAULTS_PAGE = ROOT / "docs" / "faults.md"
 
 
 def code_blocks(page: Path, language: str) -> list[str]:
@@ -50,7 +52,12 @@ def example() -> str:
 
 
 @pytest.mark.parametrize(
-    "fragment", [*code_blocks(SCENARIOS, "yaml"), *code_blocks(ROOT / "README.md", "yaml")]
+    "fragment",
+    [
+        block
+        for page in (SCENARIOS, FAULTS_PAGE, ROOT / "README.md")
+        for block in code_blocks(page, "yaml")
+    ],
 )
 def test_every_scenario_in_the_documentation_loads(fragment: str, tmp_path: Path) -> None:
     yaml = YAML(typ="rt")
@@ -75,6 +82,27 @@ def test_the_tables_of_steps_are_complete_and_right() -> None:
         choices = {c for argument in STEPS[name].arguments.values() for c in argument.choices}
         assert known <= set(quoted(arguments)) <= known | choices, name
         assert set(quoted(results)) == {*STEPS[name].results}, name
+
+
+def test_the_table_of_faults_is_complete_and_right() -> None:
+    rows = {quoted(row[0])[0]: row for row in table_rows(FAULTS_PAGE, "fault")}
+
+    assert list(rows) == list(FAULTS)
+    for name, (_, targets, parameters, live, told) in rows.items():
+        contract = FAULTS[name]
+        assert quoted(parameters) == list(contract.parameters), name
+        for parameter, given in zip(
+            contract.parameters.values(), parameters.split(", "), strict=False
+        ):
+            default = re.search(r"\((.*)\)", given)
+            assert (default[1] if default else None) == (
+                None if parameter.required else parameter.default or "none"
+            ), name
+        for target in quoted(targets):
+            example = {"host": "host.apns", "link": "link.a-b", "device": "device.fleet"}
+            assert takes(contract.targets, example.get(target, target)), name
+            assert works_live(name, example.get(target, target)) is (live == "yes"), name
+        assert told == contract.help
 
 
 def test_the_table_of_figures_is_complete() -> None:

@@ -187,7 +187,7 @@ def test_a_change_of_network_connects_anew_at_once() -> None:
         world.run(world.env.timeout(5))
         assert not radio.connected, "there is no network to connect by"
 
-    assert [e["kind"] for e in events].count("phone.network_changed") == 1
+    assert [e["kind"] for e in events].count("phone.handover") == 1
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:

@@ -243,7 +243,7 @@ def test_a_dead_path_is_told_to_nobody(run: Run) -> None:
     done = run(f"id: f, target: device.phone, inject: dead_path, {NOW}")
     assert done.happened("vendor.sent", service="apns")
     assert not done.happened("vendor.acked", service="apns")
-    assert not done.happened("phone.network_changed")
+    assert not done.happened("phone.handover")
 
 
 def test_a_hand_over_is_told_to_the_phone(run: Run) -> None:
