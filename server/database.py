@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,12 +24,27 @@ Durability = Literal["full", "normal"]
 """SQLite's `synchronous`: `full` survives a power cut, `normal` the death of the process."""
 
 
+class DatabaseUnusable(Exception):
+    """There can be no database of this URL. The text does not repeat it: it may hold a password."""
+
+
+def explained(error: SQLAlchemyError) -> str:
+    """What the database complains about, in its own words and without ours."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"the database cannot be used: {cause}"
+
+
 class Database:
     """One database, used from one event loop."""
 
     def __init__(self, url: str, *, durability: Durability = "full", threads: int = 4) -> None:
         # Errors are logged and shown; the values may be tokens, texts and password hashes.
-        self.engine: Engine = create_engine(url, hide_parameters=True)
+        try:
+            self.engine: Engine = create_engine(url, hide_parameters=True)
+        except (SQLAlchemyError, ImportError) as error:
+            raise DatabaseUnusable(f"database: {error}") from error
+        except ValueError:
+            raise DatabaseUnusable("database: the URL cannot be read") from None
         if self.engine.dialect.name == "sqlite":
             threads = 1
             _configure_sqlite(self.engine, durability)

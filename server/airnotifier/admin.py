@@ -24,10 +24,12 @@ from server import clock
 from server.airnotifier import registry
 from server.airnotifier.errors import Refused
 from server.airnotifier.permissions import Permission
-from server.airnotifier.settings import SettingsError, key_digest, load_settings
+from server.airnotifier.settings import GatewaySettings, key_digest
 from server.airnotifier.tables import keys, metadata, outbox
 from server.airnotifier.targets import target
+from server.configuration_file import read_model
 from server.database import Database
+from server.serving import UNUSABLE, complain
 
 Registration = tuple[str, str, Sequence[str]]
 """Token, device name (may be empty), channels (none: `default`)."""
@@ -119,11 +121,10 @@ def main() -> int:
     """The command line; returns the exit code."""
     options = _parser().parse_args()
     try:
-        settings = load_settings(options.config)
+        settings = read_model(options.config, GatewaySettings)
         database = Database(settings.database, durability=settings.durability)
-    except SettingsError as error:
-        print(f"airnotifier: {error}", file=sys.stderr)
-        return 2
+    except UNUSABLE as error:
+        return complain("airnotifier", error)
     try:
         database.create(metadata)
         if options.command == "import-tokens":
@@ -137,9 +138,8 @@ def main() -> int:
         elif not database.run_now(delete_key, options.app, options.sha256):
             print("airnotifier: there is no such key", file=sys.stderr)
             return 1
-    except (ValueError, OSError) as error:
-        print(f"airnotifier: {error}", file=sys.stderr)
-        return 2
+    except (ValueError, *UNUSABLE) as error:
+        return complain("airnotifier", error)
     finally:
         asyncio.run(database.close())
     return 0

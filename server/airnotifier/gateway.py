@@ -17,9 +17,10 @@ from server.airnotifier.outbox import (
     find_orphans,
 )
 from server.airnotifier.push import Push
-from server.airnotifier.settings import GatewaySettings, SettingsError
+from server.airnotifier.settings import GatewaySettings
 from server.airnotifier.tables import metadata
 from server.airnotifier.targets import Provider, Target
+from server.configuration_file import SettingsError
 from server.database import Database
 from server.logs import EventLog, token_ref
 

@@ -15,34 +15,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from server.airnotifier.permissions import Permission
-from server.database import Durability
+from server.settings import ServerSettings, StrictSettings
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 APNS_HOST = "gateway.push.apple.com"
 APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
-
-
-class SettingsError(Exception):
-    """The configuration cannot be used; the text says where it is wrong and why."""
-
-
-class Settings(BaseModel):
-    """Common rules: unknown keys are errors, values do not change, inputs stay out of messages."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _existing_file(path: Path) -> Path:
@@ -79,7 +64,7 @@ Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_without_blanks)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class KeySettings(Settings):
+class KeySettings(StrictSettings):
     """An access key: the key itself, or its SHA-256 so that the file holds no secret.
 
     A plain SHA-256 protects only what nobody can guess, hence the least length of a key.
@@ -110,7 +95,7 @@ def key_digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-class ApnsSettings(Settings):
+class ApnsSettings(StrictSettings):
     """The binary APNs provider of one application. Durations in seconds."""
 
     host: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,253}$")] | None = None
@@ -139,7 +124,7 @@ class ApnsSettings(Settings):
     backoff_max: Seconds = 60.0
 
 
-class GcmSettings(Settings):
+class GcmSettings(StrictSettings):
     """The GCM HTTP provider of one application. Durations in seconds."""
 
     url: Annotated[str, Field(pattern="^https?://[^/]+/.*$")] = (
@@ -159,7 +144,7 @@ class GcmSettings(Settings):
     backoff_max: Seconds = 60.0
 
 
-class AppSettings(Settings):
+class AppSettings(StrictSettings):
     """One application: a name that clients send, who may call, and where its pushes go."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,64}$")]
@@ -182,12 +167,10 @@ class AppSettings(Settings):
         return self.apns.host or (APNS_SANDBOX_HOST if self.sandbox else APNS_HOST)
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(ServerSettings):
     """The whole gateway."""
 
     database: str = "sqlite:///airnotifier.db"
-    durability: Durability = "full"
-    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8801
     trusted_proxies: Networks = ()
     """Only these may name the caller in X-Forwarded-For."""
@@ -200,19 +183,3 @@ class GatewaySettings(Settings):
         if len({app.name for app in self.apps}) < len(self.apps):
             raise ValueError("two apps have the same name")
         return self
-
-
-def load_settings(path: Path) -> GatewaySettings:
-    """Read a YAML or JSON file (JSON is YAML). Raises SettingsError."""
-    try:
-        document = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
-    try:
-        return GatewaySettings.model_validate(document)
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, problem['loc'])) or 'document'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        ]
-        raise SettingsError("\n".join(lines)) from error

@@ -1,6 +1,6 @@
 """What an administrator does from the command line: accounts and phones in bulk.
 
-    python -m server.moodle.admin --config site.yaml --import accounts.json
+    python -m server.moodle.admin --config site.yaml import accounts.json
 
 The file holds `users` and `devices`, see `Accounts`. The functions are for tools in the same
 process and take a connection inside a transaction, as given by `Database.run` or `run_now`.
@@ -16,9 +16,9 @@ from argon2 import PasswordHasher
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from server.configuration_file import read_model
 from server.database import Database
 from server.moodle import configuration
-from server.moodle.config_file import ConfigError, read_model
 from server.moodle.configuration import PROCESSORS, STATES
 from server.moodle.messaging.outputs import preference_name
 from server.moodle.passwords import make_hasher
@@ -31,6 +31,7 @@ from server.moodle.schema import (
 )
 from server.moodle.settings import Role, SiteSettings
 from server.moodle.site import install
+from server.serving import UNUSABLE, complain
 
 
 class AdminError(Exception):
@@ -165,17 +166,18 @@ def count_messages(connection: Connection) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m server.moodle.admin", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--import", type=Path, required=True, metavar="FILE", dest="accounts")
+    parser.add_argument("--config", type=Path, required=True, help="YAML or JSON file")
+    commands = parser.add_subparsers(dest="command", required=True)
+    importing = commands.add_parser("import", help="create the accounts and phones of a file")
+    importing.add_argument("accounts", type=Path, help="YAML or JSON file")
     arguments = parser.parse_args()
     try:
         settings = read_model(arguments.config, SiteSettings)
         accounts = read_model(arguments.accounts, Accounts)
         database = Database(settings.database, durability=settings.durability)
         database.run_now(_import_all, settings, accounts)
-    except (ConfigError, AdminError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    except (AdminError, *UNUSABLE) as error:
+        return complain("moodle", error)
     print(f"imported {len(accounts.users)} users and {len(accounts.devices)} phones")
     return 0
 

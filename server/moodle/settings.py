@@ -5,23 +5,19 @@ The part that Moodle keeps in its database (`airnotifier`, `default_outputs`, `m
 from then on the database holds the truth and the administrator's pages change it.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from server.database import Durability
+from server.settings import ServerSettings, StrictSettings
 
 ProcessorName = Literal["popup", "email", "airnotifier"]
 Permission = Literal["permitted", "forced", "disallowed"]
 Role = Literal["student", "teacher", "admin"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PasswordHash(_Strict):
+class PasswordHash(StrictSettings):
     """Cost of an argon2id password hash. The defaults are OWASP's second recommended profile."""
 
     time_cost: int = Field(default=2, ge=1)
@@ -29,7 +25,7 @@ class PasswordHash(_Strict):
     parallelism: int = Field(default=1, ge=1)
 
 
-class UserSettings(_Strict):
+class UserSettings(StrictSettings):
     """An account that has to exist when the site starts."""
 
     username: str = Field(min_length=1, max_length=100)
@@ -40,7 +36,7 @@ class UserSettings(_Strict):
     role: Role = "student"
 
 
-class AirnotifierSettings(_Strict):
+class AirnotifierSettings(StrictSettings):
     """Initial values of the administrator's AirNotifier settings; keys are empty as delivered."""
 
     enabled: bool = Field(
@@ -53,18 +49,18 @@ class AirnotifierSettings(_Strict):
     device_access_key: str = Field(default="", repr=False, description="handed out to phones")
 
 
-class DefaultOutputs(_Strict):
+class DefaultOutputs(StrictSettings):
     """Outputs of a private message for users without a preference, by the recipient's state.
 
     Moodle 2.5 declares `popup` for both states; what is not declared is permitted and off.
     """
 
-    loggedin: list[ProcessorName] = ["popup"]
-    loggedoff: list[ProcessorName] = ["popup"]
-    permitted: dict[ProcessorName, Permission] = {}
+    loggedin: list[ProcessorName] = Field(default=["popup"])
+    loggedoff: list[ProcessorName] = Field(default=["popup"])
+    permitted: dict[ProcessorName, Permission] = Field(default={})
 
 
-class Lockout(_Strict):
+class Lockout(StrictSettings):
     """How many wrong passwords lock an account, counted within a time, and for how long."""
 
     threshold: int = Field(default=10, ge=0, description="0: never")
@@ -72,18 +68,16 @@ class Lockout(_Strict):
     duration: int = Field(default=1800, ge=1, description="seconds")
 
 
-class SiteSettings(_Strict):
+class SiteSettings(ServerSettings):
     """Everything needed to serve one site."""
 
     wwwroot: str = Field(description="the site's address, byte for byte as clients know it")
     sitename: str = "Airbed"
     generation: Literal["2013"] = "2013"
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: str = "sqlite:///moodle.sqlite"
-    durability: Durability = "full"
     password_hash: PasswordHash = PasswordHash()
-    users: list[UserSettings] = []
+    users: list[UserSettings] = Field(default=[])
     airnotifier: AirnotifierSettings = AirnotifierSettings()
     default_outputs: DefaultOutputs = DefaultOutputs()
     mobile_services: bool = True

@@ -7,7 +7,8 @@ from server.airnotifier.backlog import Backlog
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers.apns_forgetful import ForgetfulLink
 from server.airnotifier.providers.apns_link import Endpoint, Link
-from server.airnotifier.settings import ApnsSettings, AppSettings, SettingsError
+from server.airnotifier.settings import ApnsSettings, AppSettings
+from server.configuration_file import SettingsError
 
 
 class ApnsService:

@@ -26,7 +26,8 @@ from server.airnotifier.providers.gcm_answers import (
     retry_after,
 )
 from server.airnotifier.push import Push
-from server.airnotifier.settings import AppSettings, SettingsError
+from server.airnotifier.settings import AppSettings
+from server.configuration_file import SettingsError
 
 MAX_REGISTRATION_IDS = 1000
 

@@ -113,7 +113,7 @@ def run(tmp_path, accounts):
     database = f"sqlite:///{tmp_path / 'cli.sqlite'}"
     config.write_text(json.dumps({"wwwroot": "http://site.test", "database": database}))
     file.write_text(json.dumps(accounts))
-    command = [sys.executable, "-m", "server.moodle.admin", "--config", config, "--import", file]
+    command = [sys.executable, "-m", "server.moodle.admin", "--config", config, "import", file]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -127,7 +127,7 @@ def test_the_command_line_imports_a_file(tmp_path):
     )
     assert (done.returncode, done.stdout) == (0, "imported 1 users and 1 phones\n")
     again = run(tmp_path, {"users": [{"username": "a", "firstname": "A", "lastname": "B"}]})
-    assert (again.returncode, again.stderr) == (2, "there is already a user 'a'\n")
+    assert (again.returncode, again.stderr) == (2, "moodle: there is already a user 'a'\n")
 
 
 def test_the_command_line_explains_a_bad_file(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from server.moodle.config_file import ConfigError, read_model
+from server.configuration_file import SettingsError, read_model
 from server.moodle.settings import SiteSettings
 
 
@@ -40,7 +40,7 @@ def test_yaml_and_json_files_are_read(tmp_path):
 def test_a_bad_file_is_explained_without_its_secrets(tmp_path, content, complaint):
     path = tmp_path / "site.yaml"
     path.write_text(content)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(SettingsError) as caught:
         read_model(path, SiteSettings)
     assert complaint in str(caught.value)
     assert str(path) in str(caught.value)
@@ -48,5 +48,5 @@ def test_a_bad_file_is_explained_without_its_secrets(tmp_path, content, complain
 
 
 def test_a_missing_file_is_explained(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="cannot be read"):
         read_model(tmp_path / "none.yaml", SiteSettings)

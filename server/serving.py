@@ -1,0 +1,73 @@
+"""Serving an application for real: what `python -m server.<name> --config FILE` does.
+
+Logs are JSON lines on standard error; the first, `server.started`, tells the address. SIGTERM and
+SIGINT let what is under way finish. Exit code 2 if the server cannot be started as configured.
+There is no access log: query strings carry tokens and passwords.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.configuration_file import SettingsError, read_model
+from server.database import DatabaseUnusable, explained
+from server.logs import EventLog, JsonFormatter
+from server.settings import ServerSettings
+
+UNUSABLE = (SettingsError, DatabaseUnusable, SQLAlchemyError, OSError)
+"""Errors of a configuration, or of the machine that it is for; see `complain`."""
+
+
+Settings = TypeVar("Settings", bound=ServerSettings)
+
+
+def run_server(
+    name: str, model: type[Settings], create_app: Callable[[Settings], web.Application]
+) -> int:
+    """The command line of the package `server.<name>`; returns the exit code. `model` is what its
+    configuration file holds.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m server.{name}", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="YAML or JSON file")
+    options = parser.parse_args()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    try:
+        asyncio.run(_serve(name, read_model(options.config, model), create_app))
+    except UNUSABLE as error:
+        return complain(name, error)
+    return 0
+
+
+def complain(name: str, error: Exception) -> int:
+    """Tell the operator what is unusable, without secrets. Returns the exit code."""
+    text = explained(error) if isinstance(error, SQLAlchemyError) else str(error)
+    print(f"{name}: {text}", file=sys.stderr)
+    return 2
+
+
+async def _serve(
+    name: str, settings: Settings, create_app: Callable[[Settings], web.Application]
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    runner = web.AppRunner(create_app(settings), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        host, port = runner.addresses[0][:2]
+        EventLog(name).event("server.started", host=host, port=port)
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
