@@ -10,13 +10,14 @@ A server whose power was cut may have written more than it could say. A tray tha
 and so does one whose app was removed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from devices.phone import TRAY_SIZE
 from scenarios.engine.fates import Ledger
 from scenarios.engine.notifications import AtGateway, AtVendor, Copy
+from sim.vendors.store import DeliveryStatistics
 
 if TYPE_CHECKING:
     from scenarios.engine.deployment import Deployment
@@ -39,14 +40,20 @@ class Books:
 def read_books(deployment: "Deployment") -> Books:
     """Ask them all. Changes nothing."""
     services, population = deployment.services, deployment.population
-    statistics = {"apns": services.apns.statistics(), "gcm": services.gcm.statistics()}
+    apns = [services.apns.statistics()]
+    if services.sandbox is not None:
+        apns.append(services.sandbox.statistics())
+    statistics: dict[str, Sequence[DeliveryStatistics]] = {
+        "apns": apns,
+        "gcm": [services.gcm.statistics()],
+    }
     phones = [*population.phones.values(), *population.fleet]
     return Books(
         messages=services.count_messages(),
         outbox=services.outbox_pushes(),
         counted={
-            service: {name: getattr(counters, name) for name in COUNTED}
-            for service, counters in statistics.items()
+            service: {name: sum(getattr(each, name) for each in every) for name in COUNTED}
+            for service, every in statistics.items()
         },
         trays={phone.name: tuple(each.mid for each in phone.tray) for phone in phones},
     )

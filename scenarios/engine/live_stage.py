@@ -90,7 +90,7 @@ class LiveStage:
         return self.world.network.route(source, name, port)
 
     def start_apns(self, host: LiveHost, service: ApnsService) -> simpy.Event:
-        ports = self.options.ports()
+        ports = self.options.ports() if host.name == "apns" else dict.fromkeys(PORTS, 0)
 
         async def start() -> None:
             await service.start(

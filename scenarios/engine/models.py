@@ -51,6 +51,7 @@ def _axis_value(value: object) -> Value:
 
 Tag = Annotated[str, Text(pattern=TAG_PATTERN)]
 Platform = Literal["ios", "android"]
+Environment = Literal["production", "sandbox"]
 Readiness = Literal["new", "registered", "enabled"]
 AxisValue = Annotated[
     Value,
@@ -91,6 +92,11 @@ class Gateway(_Section):
     kind: Literal["airnotifier"]
     app: str = Field(
         default="moodle", min_length=1, description="Name of the application it serves."
+    )
+    environment: Environment = Field(
+        default="production",
+        description="Which APNs it has a certificate for: Apple's sandbox is for apps that are"
+        " being developed.",
     )
     apns: ApnsSending = ApnsSending()
 
@@ -171,6 +177,11 @@ class Phone(_Section):
         description="When the app registers at the gateway: at launch with its own key (the"
         " design), or after login with the key from the site (the app of May 2013).",
     )
+    environment: Environment = Field(
+        default="production",
+        description="From which APNs the app has its token: that of an app in development is from"
+        " the sandbox, and unknown in production.",
+    )
     tls: bool = Field(
         default=False,
         strict=True,
@@ -182,6 +193,12 @@ class Phone(_Section):
         description="Where it starts: new; registered at gateway and site (steps 1 to 5 done); or"
         " enabled (steps 1 to 6 done).",
     )
+
+    @model_validator(mode="after")
+    def _has_a_sandbox(self) -> "Phone":
+        if self.platform == "android" and self.environment == "sandbox":
+            raise _error("conflict", "GCM has no sandbox", "remove 'environment'")
+        return self
 
 
 class Mix(_Section):
@@ -328,6 +345,12 @@ class Scenario(_Section):
         if info.data.get("seed") is not None:
             raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
         return seeds
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether anybody has to do with the sandbox of APNs."""
+        phones = (each.environment for each in self.devices.phones.values())
+        return "sandbox" in (self.world.gateway.environment, *phones)
 
     @property
     def all_seeds(self) -> range:

@@ -5,6 +5,7 @@ with the Moodle Mobile app on it; a user's computer appears when a step needs a 
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, Final
 
 import simpy
@@ -21,7 +22,13 @@ from scenarios.engine.fleets import ProvisionedFleet, provision_fleet, start_fle
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Phone as PhoneModel
 from scenarios.engine.models import Scenario
-from scenarios.engine.services import APP_ID, GOOGLE_NAME, SENDER_ID, Services
+from scenarios.engine.services import (
+    APP_ID,
+    GOOGLE_NAME,
+    SANDBOX_COURIER_NAME,
+    SENDER_ID,
+    Services,
+)
 from server.moodle.settings import Role
 from sim.net.links import LINKS
 from sim.surface import World
@@ -67,7 +74,10 @@ class Population:
         host = self._world.host(name, link=self._services.link or LINKS[wanted.network])
         phone: Phone
         if wanted.platform == "ios":
-            phone = IosPhone(host, self._stream, self._ios)
+            ios = self._ios
+            if wanted.environment == "sandbox":
+                ios = replace(ios, courier=SANDBOX_COURIER_NAME)
+            phone = IosPhone(host, self._stream, ios)
         else:
             phone = AndroidPhone(host, self._stream, self._android)
         owner = self.people[wanted.owner]

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from devices.people import Person
 from scenarios.engine.foreign_gateway import register
 from scenarios.engine.leaks import Secret
-from scenarios.engine.models import Apns, Gcm, Platform, Scenario
+from scenarios.engine.models import Apns, Environment, Gcm, Platform, Scenario
 from scenarios.engine.programs import Program
 from scenarios.engine.stage import Stage
 from server.airnotifier import admin as gateway_admin
@@ -51,6 +51,7 @@ from server.moodle.site import install as install_site
 from sim.kernel.bridge import as_event
 from sim.net.links import LINKS, Link
 from sim.surface import Host
+from sim.vendors.apns.certificates import Environment as AppleEnvironment
 from sim.vendors.apns.service import PROVIDER_PORT, ApnsService
 from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.service import HTTPS_PORT, GcmService
@@ -63,6 +64,8 @@ GATEWAY_PORT: Final = 8801
 SITE_NAME: Final = "school.example"
 APNS_NAME: Final = "gateway.push.apple.com"
 COURIER_NAME: Final = "1-courier.push.apple.com"
+SANDBOX_NAME: Final = "gateway.sandbox.push.apple.com"
+SANDBOX_COURIER_NAME: Final = "1-courier.sandbox.push.apple.com"
 GCM_NAME: Final = "android.googleapis.com"
 GOOGLE_NAME: Final = "android.clients.google.com"
 MTALK_NAME: Final = "mtalk.google.com"
@@ -73,6 +76,13 @@ wall-clock time spent for nothing."""
 
 PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
 """The cheapest there is: nobody attacks these accounts, and hashing takes no virtual time."""
+
+
+_CERTIFIED: Final[dict[Environment, AppleEnvironment]] = {
+    "production": "production",
+    "sandbox": "development",
+}
+"""What Apple's certificates call it."""
 
 
 class Services:
@@ -99,17 +109,13 @@ class Services:
         self.site = self._host("site", SITE_NAME)
         self._apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
         self._gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
-        self.apns = ApnsService(
-            _apns_settings(scenario.world.vendors.apns),
-            host_name=self._apns_host.name,
-            trace=world.trace,
-            rng=world.seeds.stream("vendors/apns"),
-            phone_tls=self._phone_tls("ios", COURIER_NAME),
-            provider_tls=world.ca.server_context(
-                world.ca.issue(APNS_NAME, names=stage.names_on_certificate(APNS_NAME)),
-                client_certificates=True,
-            ),
-        )
+        self.apns = self._apns(self._apns_host, APNS_NAME, COURIER_NAME, "production")
+        self.sandbox: ApnsService | None = None
+        """APNs for apps in development, where a scenario has any."""
+        if scenario.uses_sandbox:
+            names = (SANDBOX_NAME, SANDBOX_COURIER_NAME)
+            self._sandbox_host = self._host("apns-sandbox", *names)
+            self.sandbox = self._apns(self._sandbox_host, *names, "development")
         project = Project(sender_id=SENDER_ID, api_keys=(self._api_key,))
         self.gcm = GcmService(
             _gcm_settings(scenario.world.vendors.gcm, project),
@@ -128,6 +134,8 @@ class Services:
     def start_vendors(self) -> Generator[simpy.Event, Any, None]:
         """Start the push services, so that phones can be made known to them."""
         yield self._stage.start_apns(self._apns_host, self.apns)
+        if self.sandbox is not None:
+            yield self._stage.start_apns(self._sandbox_host, self.sandbox)
         yield self._stage.start_gcm(self._gcm_host, self.gcm)
 
     def start_servers(
@@ -146,6 +154,8 @@ class Services:
         yield from self._servers.stop_all()
         for host, stop in ((self._apns_host, self.apns.stop), (self._gcm_host, self.gcm.stop)):
             yield as_event(self._world.env, host.start(stop))
+        if self.sandbox is not None:
+            yield as_event(self._world.env, self._sandbox_host.start(self.sandbox.stop))
 
     def crash(self, name: str) -> bool:
         """Cut the power of `gateway` or `site`; see `Servers.crash`."""
@@ -166,6 +176,13 @@ class Services:
     def start_again(self, name: str) -> None:
         """The end of a crash or stop; see `Servers.start_again`."""
         self._servers.start_again(name)
+
+    def apns_of(self, phone: str) -> ApnsService:
+        """The APNs from which a phone has its token; a fleet's have theirs from production."""
+        wanted = self._scenario.devices.phones.get(phone)
+        if self.sandbox is not None and wanted is not None and wanted.environment == "sandbox":
+            return self.sandbox
+        return self.apns
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """All names under which a host of this deployment is looked up."""
@@ -274,10 +291,32 @@ class Services:
                 "names": ["gateway", urlsplit(self.gateway_url).hostname],
             },
             {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]},
+            *self._sandbox_lane(),
             {"name": "gcm", "role": "gcm", "title": "GCM", "names": ["gcm", GOOGLE_NAME]},
         ]
 
+    def _sandbox_lane(self) -> list[dict[str, Any]]:
+        lane = {"name": "apns-sandbox", "role": "apns", "title": "APNs sandbox"}
+        return [] if self.sandbox is None else [{**lane, "names": ["apns-sandbox"]}]
+
     # -- settings
+
+    def _apns(
+        self, host: Host, name: str, courier: str, environment: AppleEnvironment
+    ) -> ApnsService:
+        world = self._world
+        return ApnsService(
+            _apns_settings(self._scenario.world.vendors.apns),
+            host_name=host.name,
+            trace=world.trace,
+            rng=world.seeds.stream(f"vendors/{host.name}"),
+            phone_tls=self._phone_tls("ios", courier),
+            provider_tls=world.ca.server_context(
+                world.ca.issue(name, names=self._stage.names_on_certificate(name)),
+                client_certificates=True,
+            ),
+            environment=environment,
+        )
 
     def _phone_tls(self, platform: Platform, name: str) -> ssl.SSLContext | None:
         """What a push service listens with for its phones; None: in the clear."""
@@ -305,8 +344,14 @@ class Services:
 
     def _make_gateway_settings(self) -> GatewaySettings:
         world, wanted = self._world, self._scenario.world.gateway
-        certificate = world.ca.issue("airnotifier", uid=APP_ID, environments=["production"])
-        apns_address, apns_port = self._stage.reach(self.gateway, APNS_NAME, PROVIDER_PORT)
+        certificate = world.ca.issue(
+            "airnotifier",
+            uid=APP_ID,
+            environments=[_CERTIFIED[self._scenario.world.gateway.environment]],
+        )
+        in_sandbox = wanted.environment == "sandbox"
+        apns_name = SANDBOX_NAME if in_sandbox else APNS_NAME
+        apns_address, apns_port = self._stage.reach(self.gateway, apns_name, PROVIDER_PORT)
         gcm_address, gcm_port = self._stage.reach(self.gateway, GCM_NAME, HTTPS_PORT)
         gcm_place = gcm_address if gcm_port == HTTPS_PORT else f"{gcm_address}:{gcm_port}"
         sending = Permission.SEND_NOTIFICATION | Permission.SEND_BROADCAST
@@ -318,6 +363,7 @@ class Services:
             apps=(
                 AppSettings(
                     name=wanted.app,
+                    sandbox=in_sandbox,
                     keys=(
                         KeySettings(
                             key=SecretStr(self.app_key),

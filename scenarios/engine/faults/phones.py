@@ -55,7 +55,7 @@ def token_rotation(injection: Injection) -> None:
         if device is None or app is None:
             continue
         if isinstance(device, bytes):
-            token = services.apns.reissue(device, app.app_id).hex()
+            token = services.apns_of(phone.name).reissue(device, app.app_id).hex()
         else:
             token = services.gcm.refresh(device, app.app_id)
         population.tokens[token] = phone.name
@@ -69,7 +69,7 @@ def token_corrupt(injection: Injection) -> None:
     for phone in injection.phones():
         for token in [token for token, name in tokens.items() if name == phone.name]:
             if phone.platform == "ios":
-                known = services.apns.invalidate(bytes.fromhex(token))
+                known = services.apns_of(phone.name).invalidate(bytes.fromhex(token))
             else:
                 known = services.gcm.invalidate(token)
             if known:

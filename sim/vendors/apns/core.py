@@ -56,8 +56,11 @@ class PushCore:
         host_name: str,
         trace: Trace,
         rng: Random,
+        letter: str = "a",
     ) -> None:
+        """`letter` begins the names of its notifications in the trace."""
         self.settings = settings
+        self._letter = letter
         self.overrides = Overrides(settings, self._set)
         self.registry = registry
         self.statistics = ApnsStatistics()
@@ -84,7 +87,7 @@ class PushCore:
         accepted = time.time()
         longest = accepted + self.settings.max_storage
         notification = Notification(
-            f"a{number}",
+            f"{self._letter}{number}",
             number & 0xFFFFFFFF,
             app,
             payload,

@@ -43,7 +43,14 @@ class ApnsService:
         environment: Environment = "production",
     ) -> None:
         self._registry = Registry(rng, reinstall_keeps_token=settings.reinstall_keeps_token)
-        self._core = PushCore(settings, self._registry, host_name=host_name, trace=trace, rng=rng)
+        self._core = PushCore(
+            settings,
+            self._registry,
+            host_name=host_name,
+            trace=trace,
+            rng=rng,
+            letter="a" if environment == "production" else "d",
+        )
         self._gateway = ProviderGateway(self._core, environment, rng)
         self._provider_tls = provider_tls
         # TLS 1.3 sends session tickets after the handshake; providers that select() on the
