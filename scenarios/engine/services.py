@@ -412,7 +412,7 @@ class Services:
             users=[
                 UserSettings(
                     username=person.username,
-                    password=person.password,
+                    password=SecretStr(person.password),
                     firstname=person.firstname,
                     lastname=person.lastname,
                     email=person.email,
@@ -424,8 +424,10 @@ class Services:
                 url=f"http://{address}",
                 port=port,
                 app_name=self._scenario.world.gateway.app,
-                access_key=self.app_key if wanted.gateway_key == "app" else self.site_key,
-                device_access_key=self.app_key,
+                access_key=SecretStr(
+                    self.app_key if wanted.gateway_key == "app" else self.site_key
+                ),
+                device_access_key=SecretStr(self.app_key),
             ),
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SecretStr
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from server.configuration_file import read_model
@@ -32,40 +32,38 @@ from server.moodle.schema import (
 from server.moodle.settings import Role, SiteSettings
 from server.moodle.site import install
 from server.serving import UNUSABLE, complain
+from server.settings import StrictSettings
 
 
 class AdminError(Exception):
     """The import cannot be done as asked. Nothing of it was stored."""
 
 
-class NewUser(BaseModel):
+class NewUser(StrictSettings):
     """An account to create. Without a password nobody can log in to it, but it gets messages."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     username: str = Field(min_length=1, max_length=100)
     firstname: str = Field(max_length=100)
     lastname: str = Field(max_length=100)
     email: str = Field(default="", max_length=100)
     role: Role = "student"
-    password: str | None = Field(default=None, repr=False)
+    password: SecretStr | None = None
 
 
-class NewDevice(BaseModel):
+class NewDevice(StrictSettings):
     """A registered phone to create. `token` as the gateway knows it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     username: str
     token: str = Field(max_length=255, repr=False)
     devicename: str = Field(default="", max_length=255)
     enabled: bool = True
 
 
-class Accounts(BaseModel):
+class Accounts(StrictSettings):
     """The contents of an import file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    users: list[NewUser] = []
-    devices: list[NewDevice] = []
+    users: list[NewUser] = Field(default=[])
+    devices: list[NewDevice] = Field(default=[])
 
 
 def import_users(
@@ -75,7 +73,7 @@ def import_users(
     rows: list[dict[str, Any]] = [
         {
             **user.model_dump(),
-            "password": "" if user.password is None else hasher.hash(user.password),
+            "password": _hash(hasher, user.password),
         }
         for user in new
     ]
@@ -88,6 +86,10 @@ def import_users(
         connection.execute(insert(users), rows)
     ids = user_ids(connection)
     return {row["username"]: ids[row["username"]] for row in rows}
+
+
+def _hash(hasher: PasswordHasher, password: SecretStr | None) -> str:
+    return "" if password is None else hasher.hash(password.get_secret_value())
 
 
 def import_devices(connection: Connection, new: Sequence[NewDevice]) -> None:

@@ -119,8 +119,8 @@ def install(connection: Connection, settings: SiteSettings) -> None:
         "airnotifierurl": airnotifier.url,
         "airnotifierport": str(airnotifier.port),
         "airnotifierappname": airnotifier.app_name,
-        "airnotifieraccesskey": airnotifier.access_key,
-        "airnotifierdeviceaccesskey": airnotifier.device_access_key,
+        "airnotifieraccesskey": airnotifier.access_key.get_secret_value(),
+        "airnotifierdeviceaccesskey": airnotifier.device_access_key.get_secret_value(),
     }
     present = set(connection.scalars(select(config.c.name)))
     for name, value in initial.items():

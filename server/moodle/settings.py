@@ -8,7 +8,7 @@ from then on the database holds the truth and the administrator's pages change i
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from server.settings import ServerSettings, StrictSettings
 
@@ -29,7 +29,7 @@ class UserSettings(StrictSettings):
     """An account that has to exist when the site starts."""
 
     username: str = Field(min_length=1, max_length=100)
-    password: str = Field(min_length=1, repr=False)
+    password: SecretStr = Field(min_length=1)
     firstname: str = Field(max_length=100)
     lastname: str = Field(max_length=100)
     email: str = Field(default="", max_length=100)
@@ -45,8 +45,8 @@ class AirnotifierSettings(StrictSettings):
     url: str = "http://notify.moodle.net"
     port: int = Field(default=8801, ge=1, le=65535)
     app_name: str = "moodlehtml5app"
-    access_key: str = Field(default="", repr=False, description="sends pushes and broadcasts")
-    device_access_key: str = Field(default="", repr=False, description="handed out to phones")
+    access_key: SecretStr = Field(default=SecretStr(""), description="sends pushes and broadcasts")
+    device_access_key: SecretStr = Field(default=SecretStr(""), description="handed out to phones")
 
 
 class DefaultOutputs(StrictSettings):

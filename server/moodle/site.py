@@ -49,5 +49,5 @@ def install(connection: Connection, settings: SiteSettings, hasher: PasswordHash
     for user in settings.users:
         if user.username not in present:
             values = user.model_dump()
-            values["password"] = hasher.hash(user.password)
+            values["password"] = hasher.hash(user.password.get_secret_value())
             connection.execute(insert(users).values(values))

@@ -50,3 +50,10 @@ def test_a_bad_file_is_explained_without_its_secrets(tmp_path, content, complain
 def test_a_missing_file_is_explained(tmp_path):
     with pytest.raises(SettingsError, match="cannot be read"):
         read_model(tmp_path / "none.yaml", SiteSettings)
+
+
+def test_no_secret_is_shown_with_the_settings():
+    user = {"username": "a", "password": "hush-1", "firstname": "A", "lastname": "B"}
+    keys = {"access_key": "hush-2", "device_access_key": "hush-3"}
+    settings = SiteSettings(wwwroot="http://m", users=[user], airnotifier=keys)
+    assert "hush" not in f"{settings!r} {settings} {settings.model_dump_json()}"
