@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from scenarios.engine.diagnostics import did_you_mean
 from scenarios.engine.exit_codes import ExitCode
-from scenarios.engine.live_arguments import add_live
+from scenarios.engine.live_arguments import add_fidelity, add_live, add_serve
 from scenarios.engine.selection import SHIPPED, shown
 from scenarios.engine.tags import Condition, TagError, parse_tags
 from scenarios.engine.units import UnitError, parse_duration
@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "list": "list the scenarios that come with Airbed, or those in a directory",
     "sweep": "run scenarios with many seeds, in parallel",
     "replay": "repeat a recorded run, up to its end or to a moment",
+    "serve": "start the gateway, the site or the push services for hand testing",
+    "fidelity": "run scenarios in both worlds and compare them hop by hop",
     "diff": "name the first event in which two recorded runs differ",
     "schema": "print the JSON Schema of scenario files, for editors",
 }
@@ -86,6 +88,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="write all packets into the record, for Wireshark (passwords and tokens included)",
     )
     add_live(add["run"])
+    add_serve(add["serve"])
+    add_fidelity(add["fidelity"])
     volume = add["run"].add_mutually_exclusive_group()
     volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
     volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")

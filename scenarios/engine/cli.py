@@ -67,6 +67,14 @@ def _run_command(args: argparse.Namespace) -> int:
             from scenarios.engine.replay_command import replay_command
 
             return replay_command(args)
+        case "serve":
+            from scenarios.engine.serve_command import serve_command
+
+            return serve_command(args)
+        case "fidelity":
+            from scenarios.engine.fidelity_command import fidelity_command
+
+            return fidelity_command(args)
         case "schema":
             print(schema_text(), end="")
             return ExitCode.OK

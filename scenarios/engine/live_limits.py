@@ -29,6 +29,12 @@ def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | 
 
 def _faults(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
     for index, fault in enumerate(scenario.faults):
+        if fault.inject == "partition" and fault.direction != "both":
+            message = (
+                "a live world cannot cut one direction only: acknowledgements are the kernel's"
+            )
+            hint = "write 'direction: both', or run it without --live"
+            yield _at(root, ("faults", index, "inject"), "not-live", message, hint)
         if not works_live(fault.inject, fault.target):
             possible = [name for name in FAULTS if works_live(name, fault.target)]
             message = f"a live world cannot inject {fault.inject} into {fault.target}"

@@ -41,15 +41,21 @@ UNSEEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """How a live run is wanted. `port_base`: the first of the fixed ports; None for free ones."""
+    """How a live run is wanted.
+
+    `port_base`: the first of the fixed ports; None for free ones. `site_port`: where the site
+    listens and says so in its pages, for browsers that are not ours.
+    """
 
     gateway: ForeignGateway | None = None
     port_base: int | None = None
+    site_port: int | None = None
 
     def ports(self) -> Mapping[str, int]:
         """The real port of everything that listens, 0 for a free one."""
         base = self.port_base
-        return {name: 0 if base is None else base + n for n, name in enumerate(PORTS)}
+        ports = {name: 0 if base is None else base + n for n, name in enumerate(PORTS)}
+        return ports if self.site_port is None else {**ports, "site": self.site_port}
 
 
 @dataclass(slots=True)
@@ -111,11 +117,17 @@ class LiveStage:
                 mtalk_port=ports["mtalk"],
                 http_port=ports["google"],
             )
+            # With TLS, phones register on the HTTPS port and there is no other.
             known = (HTTPS_PORT, MTALK_PORT, HTTP_PORT)
-            for port, real in zip(known, service.ports, strict=True):
+            for port, real in zip(known, service.ports, strict=False):
                 host.listens(port, LOOPBACK, real)
 
         return as_event(self.world.env, host.start(start))
+
+    @property
+    def site_url(self) -> str | None:
+        port = self.options.site_port
+        return None if port is None else f"http://{LOOPBACK}:{port}"
 
     def stand_for_gateway(self, host: LiveHost) -> None:
         assert self.options.gateway is not None

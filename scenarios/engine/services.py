@@ -7,7 +7,7 @@ the reserved domain `.example`.
 """
 
 import ssl
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ import simpy
 from pydantic import SecretStr
 
 from devices.people import Person
+from scenarios.engine.fault_catalog import SERVERS
 from scenarios.engine.foreign_gateway import register
 from scenarios.engine.leaks import Secret
 from scenarios.engine.models import Apns, Environment, Gcm, Platform, Scenario
@@ -98,7 +99,7 @@ class Services:
         if network.latency is not None or network.jitter is not None:
             self.link = Link(network.latency or 0.0, network.jitter or 0.0)
         keys = world.seeds.stream("deployment/keys")
-        self.app_key, self.site_key, self._api_key = (keys.randbytes(16).hex() for _ in range(3))
+        self.app_key, self.site_key, self.api_key = (keys.randbytes(16).hex() for _ in range(3))
         self._names: dict[str, tuple[str, ...]] = {}
         self.gateway = self._host("gateway", GATEWAY_NAME)
         foreign = self._foreign = stage.foreign_gateway
@@ -116,7 +117,7 @@ class Services:
             names = (SANDBOX_NAME, SANDBOX_COURIER_NAME)
             self._sandbox_host = self._host("apns-sandbox", *names)
             self.sandbox = self._apns(self._sandbox_host, *names, "development")
-        project = Project(sender_id=SENDER_ID, api_keys=(self._api_key,))
+        project = Project(sender_id=SENDER_ID, api_keys=(self.api_key,))
         self.gcm = GcmService(
             _gcm_settings(scenario.world.vendors.gcm, project),
             host_name=self._gcm_host.name,
@@ -126,6 +127,12 @@ class Services:
             provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=self._gcm_names())),
         )
         self._servers = stage.servers
+        self.certificate = world.ca.issue(
+            "airnotifier",
+            uid=APP_ID,
+            environments=[_CERTIFIED[self._scenario.world.gateway.environment]],
+        )
+        """By which APNs knows the gateway."""
         self._gateway_settings = self._make_gateway_settings()
         self._site_settings: SiteSettings
 
@@ -139,15 +146,16 @@ class Services:
         yield self._stage.start_gcm(self._gcm_host, self.gcm)
 
     def start_servers(
-        self, staff: Sequence[tuple[Person, Role]]
+        self, staff: Sequence[tuple[Person, Role]], only: Collection[str] = SERVERS
     ) -> Generator[simpy.Event, Any, None]:
-        """Start the gateway and the site, on which the staff have accounts."""
+        """Start the gateway and the site, on which the staff have accounts; or one of them."""
         self._site_settings = self._make_site_settings(staff)
-        if self._foreign is None:
+        if self._foreign is None and "gateway" in only:
             gateway = Program("server.airnotifier", self._gateway_settings, create_gateway)
             yield self._servers.add(self.gateway, gateway, GATEWAY_PORT)
-        site = Program("server.moodle", self._site_settings, create_site)
-        yield self._servers.add(self.site, site, 80)
+        if "site" in only:
+            site = Program("server.moodle", self._site_settings, create_site)
+            yield self._servers.add(self.site, site, 80)
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
         """Stop everything in good order, the site first."""
@@ -270,14 +278,14 @@ class Services:
 
     @property
     def site_url(self) -> str:
-        return f"http://{SITE_NAME}"
+        return self._stage.site_url or f"http://{SITE_NAME}"
 
     def secrets(self) -> list[Secret]:
         """The keys of this deployment."""
         return [
             Secret("app's access key", self.app_key),
             Secret("site's access key", self.site_key),
-            Secret("API key for GCM", self._api_key),
+            Secret("API key for GCM", self.api_key),
         ]
 
     def lanes(self) -> list[dict[str, Any]]:
@@ -344,11 +352,7 @@ class Services:
 
     def _make_gateway_settings(self) -> GatewaySettings:
         world, wanted = self._world, self._scenario.world.gateway
-        certificate = world.ca.issue(
-            "airnotifier",
-            uid=APP_ID,
-            environments=[_CERTIFIED[self._scenario.world.gateway.environment]],
-        )
+        certificate = self.certificate
         in_sandbox = wanted.environment == "sandbox"
         apns_name = SANDBOX_NAME if in_sandbox else APNS_NAME
         apns_address, apns_port = self._stage.reach(self.gateway, apns_name, PROVIDER_PORT)
@@ -386,7 +390,7 @@ class Services:
                     ),
                     gcm=GcmProviderSettings(
                         url=f"https://{gcm_place}/gcm/send",
-                        api_key=SecretStr(self._api_key),
+                        api_key=SecretStr(self.api_key),
                         ca_file=Path(world.ca.ca_file),
                     ),
                 ),

@@ -62,6 +62,10 @@ class Stage(Protocol):
     """Invariants that ask for it."""
 
     @property
+    def site_url(self) -> str | None:
+        """The site's address, where it has to be a real one; otherwise it has a name."""
+
+    @property
     def world(self) -> AnyWorld: ...
     @property
     def servers(self) -> RunningServers: ...
@@ -90,6 +94,7 @@ class SimulatedStage:
     not_observed: Sequence[str] = ()
     not_judged: Sequence[str] = ()
     foreign_gateway: ForeignGateway | None = None
+    site_url: str | None = None
 
     def __init__(self, world: World) -> None:
         self.world = world
