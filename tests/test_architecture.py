@@ -51,6 +51,7 @@ def test_lock_files_pin_every_package_by_hash_and_name_no_index() -> None:
         "requirements.lock",
         "requirements-dev.lock",
         "requirements-bench.lock",
+        "requirements-foreign.lock",
     }
 
 
