@@ -9,20 +9,18 @@ origin; requests made at the same time open further ones, closed when they are d
 """
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
 
 import simpy
 
 from devices.http_exchange import Connection, Exchange, Origin, Response
+from devices.http_request import Form, encode
 
 if TYPE_CHECKING:
     from sim.surface import Host
 
 __all__ = ["Form", "HttpClient", "IDLE_SECONDS", "Response"]
-
-Form = Mapping[str, str] | Iterable[tuple[str, str]]
 
 IDLE_SECONDS = 15.0
 """How long an unused connection is kept (virtual seconds): below the keep-alive of common servers,
@@ -60,30 +58,10 @@ class HttpClient:
         and covers the whole request. `traced_path` stands in the trace for the path when that
         contains a secret; the query never appears there.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"not an http(s) address: {parts.scheme}://{parts.netloc}")
-        lines = dict(headers or {})
-        if form is not None:
-            body = urlencode(form if isinstance(form, Mapping) else list(form)).encode()
-            lines["Content-Type"] = "application/x-www-form-urlencoded"
-        path = parts.path or "/"
-        target = f"{path}?{parts.query}" if parts.query else path
-        head = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
-        head.append(f"User-Agent: {self._user_agent}")
-        head.extend(f"{name}: {value}" for name, value in lines.items())
-        if body or method not in ("GET", "HEAD", "DELETE"):
-            head.append(f"Content-Length: {len(body)}")
-        if any("\r" in line or "\n" in line for line in head):
-            raise ValueError("a line break in the address or in a header")
-        exchange = Exchange(
-            self,
-            method,
-            (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)),
-            traced_path or path,
-            ("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace") + body,
-            timeout,
+        origin, path, data = encode(
+            method, url, user_agent=self._user_agent, headers=headers, form=form, body=body
         )
+        exchange = Exchange(self, method, origin, traced_path or path, data, timeout)
         exchange.start()
         return exchange.event
 

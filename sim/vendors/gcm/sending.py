@@ -36,6 +36,8 @@ class Refused:
 
 Result = Accepted | Refused
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 PLAIN_5XX = {"Unavailable": 503, "InternalServerError": 500}
 """Errors that the plain-text form never reports in a body."""
 
@@ -112,7 +114,7 @@ class Sender:
             "canonical_ids": sum(result.canonical is not None for result in accepted),
             "results": [_json_result(result) for result in results],
         }
-        return json.dumps(answer, separators=(",", ":")).encode()
+        return _encode(answer).encode()
 
 
 def _json_result(result: Result) -> dict[str, str]:
