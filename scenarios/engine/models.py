@@ -30,8 +30,9 @@ from scenarios.engine.expression_syntax import Value
 from scenarios.engine.expressions import Expression
 from scenarios.engine.fault_model import Fault
 from scenarios.engine.flow import Step
-from scenarios.engine.quantities import Distribution, Duration, Name, Percent, Size
+from scenarios.engine.quantities import Duration, Name, Percent
 from scenarios.engine.units import kind_of
+from scenarios.engine.vendor_models import Apns, Gcm
 
 DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
 TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
@@ -117,27 +118,6 @@ class Site(_Section):
         description="The access key the site presents to the gateway: its own (may send), or by"
         " mistake the app's (may only register).",
     )
-
-
-class Apns(_Section):
-    """The Apple push service. What is left out is as the service documents it."""
-
-    protocol: Literal["binary"] = "binary"
-    latency: Distribution | None = Field(default=None, description="From acceptance to the phone.")
-    reject_delay: Distribution | None = Field(
-        default=None, description="From a bad notification to the error packet."
-    )
-    close_delay: Duration | None = Field(
-        default=None, description="From the error packet to the end of the connection."
-    )
-    payload_limit: Size | None = Field(default=None, description="Largest payload taken.")
-
-
-class Gcm(_Section):
-    """The Google push service. What is left out is as the service documents it."""
-
-    protocol: Literal["http"] = "http"
-    latency: Distribution | None = Field(default=None, description="From acceptance to the phone.")
 
 
 class Vendors(_Section):

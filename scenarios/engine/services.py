@@ -19,7 +19,7 @@ from devices.people import Person
 from scenarios.engine.fault_catalog import SERVERS
 from scenarios.engine.foreign_gateway import register
 from scenarios.engine.leaks import Secret
-from scenarios.engine.models import Apns, Environment, Gcm, Platform, Scenario
+from scenarios.engine.models import Environment, Platform, Scenario
 from scenarios.engine.programs import Program
 from scenarios.engine.stage import Stage
 from server.airnotifier import admin as gateway_admin
@@ -54,9 +54,8 @@ from sim.net.links import LINKS, Link
 from sim.surface import Host
 from sim.vendors.apns.certificates import Environment as AppleEnvironment
 from sim.vendors.apns.service import PROVIDER_PORT, ApnsService
-from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.service import HTTPS_PORT, GcmService
-from sim.vendors.gcm.settings import GcmSettings, Project
+from sim.vendors.gcm.settings import Project
 
 APP_ID: Final = "com.moodle.moodlemobile"
 SENDER_ID: Final = "694767596569"
@@ -119,7 +118,7 @@ class Services:
             self.sandbox = self._apns(self._sandbox_host, *names, "development")
         project = Project(sender_id=SENDER_ID, api_keys=(self.api_key,))
         self.gcm = GcmService(
-            _gcm_settings(scenario.world.vendors.gcm, project),
+            scenario.world.vendors.gcm.settings(project),
             host_name=self._gcm_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/gcm"),
@@ -314,7 +313,7 @@ class Services:
     ) -> ApnsService:
         world = self._world
         return ApnsService(
-            _apns_settings(self._scenario.world.vendors.apns),
+            self._scenario.world.vendors.apns.settings(),
             host_name=host.name,
             trace=world.trace,
             rng=world.seeds.stream(f"vendors/{host.name}"),
@@ -434,22 +433,3 @@ class Services:
                 device_access_key=SecretStr(self.app_key),
             ),
         )
-
-
-def _apns_settings(wanted: Apns) -> ApnsSettings:
-    """What the scenario leaves out is as the service's own defaults say."""
-    given = {
-        "latency": wanted.latency,
-        "reject_delay": wanted.reject_delay,
-        "close_delay": wanted.close_delay,
-        "legacy_payload_limit": wanted.payload_limit,
-    }
-    return ApnsSettings.model_validate(
-        {name: value for name, value in given.items() if value is not None}
-    )
-
-
-def _gcm_settings(wanted: Gcm, project: Project) -> GcmSettings:
-    if wanted.latency is None:
-        return GcmSettings(projects=(project,))
-    return GcmSettings(projects=(project,), latency=wanted.latency)
