@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from server.moodle.schema import user_preferences, users
+from server.moodle.tables import user_preferences, users
 from server.prepared import Prepared
 
 

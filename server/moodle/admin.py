@@ -22,15 +22,15 @@ from server.moodle import configuration
 from server.moodle.configuration import PROCESSORS, STATES
 from server.moodle.messaging.outputs import preference_name
 from server.moodle.passwords import make_hasher
-from server.moodle.schema import (
+from server.moodle.settings import Role, SiteSettings
+from server.moodle.site import install
+from server.moodle.tables import (
     airnotifier_user_devices,
     message,
     message_read,
     user_preferences,
     users,
 )
-from server.moodle.settings import Role, SiteSettings
-from server.moodle.site import install
 from server.serving import UNUSABLE, complain
 from server.settings import StrictSettings
 

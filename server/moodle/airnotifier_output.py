@@ -13,7 +13,7 @@ from server.moodle import php_json
 from server.moodle.accounts import User
 from server.moodle.configuration import PROVIDER, Configuration
 from server.moodle.devices import devices_of
-from server.moodle.gateway import Gateway
+from server.moodle.gateway_client import GatewayClient
 from server.moodle.journal import Journal
 from server.moodle.messaging.store import Message
 from server.moodle.truncation import allowance, truncate
@@ -22,7 +22,7 @@ PUSH_PATH = "/notification/"
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class PushRequest:
     """One request to the gateway."""
 
     message: int
@@ -40,7 +40,7 @@ def plan_pushes(
     item: Message,
     sender: User,
     recipient: User,
-) -> tuple[list[Push], str]:
+) -> tuple[list[PushRequest], str]:
     """The requests to make, or why there are none (for the log).
 
     Phones that the user disabled are noted in the journal one by one.
@@ -61,7 +61,7 @@ def plan_pushes(
     )
     for device in devices:
         if device.enabled:
-            pushes.append(Push(message_id, device.id, device.token, fields))
+            pushes.append(PushRequest(message_id, device.id, device.token, fields))
         else:
             journal.note(
                 "push.suppressed",
@@ -95,7 +95,7 @@ def push_fields(
 
 
 async def deliver(
-    pushes: list[Push], gateway: Gateway, configuration: Configuration, log: EventLog
+    pushes: list[PushRequest], gateway: GatewayClient, configuration: Configuration, log: EventLog
 ) -> None:
     """Make the requests one after the other, as the sender's PHP process does."""
     for push in pushes:

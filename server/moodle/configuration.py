@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from server.moodle.schema import config, config_plugins, message_processors
 from server.moodle.settings import SiteSettings
+from server.moodle.tables import config, config_plugins, message_processors
 
 PROCESSORS = ("popup", "email", "airnotifier")
 """The outputs, in the order in which Moodle asks them: by name, descending.

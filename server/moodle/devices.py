@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.moodle.errors import MoodleError
-from server.moodle.schema import airnotifier_user_devices as table
-from server.moodle.schema import users
+from server.moodle.tables import airnotifier_user_devices as table
+from server.moodle.tables import users
 from server.prepared import Prepared
 
 _LOWERED = ("devicetype", "deviceos", "deviceosversion", "devicebrand")

@@ -10,7 +10,7 @@ import asyncio
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select, update
 
 from server import clock
 from server.database import Database
@@ -21,9 +21,9 @@ from server.moodle.accounts import (
     set_preference,
     unset_preferences,
 )
-from server.moodle.configuration import Configuration, store
-from server.moodle.schema import config
+from server.moodle.configuration import Configuration
 from server.moodle.settings import PasswordHash
+from server.moodle.tables import config
 
 _COUNT, _LAST, _LOCKED = "login_failed_count", "login_failed_last", "login_lockout"
 _NOBODY = 0
@@ -117,5 +117,15 @@ def _count_for_the_site(connection: Connection, configuration: Configuration) ->
         return
     query = select(config.c.name, config.c.value).where(config.c.name.in_((_COUNT, _LAST)))
     values = {row.name: row.value for row in connection.execute(query)}
-    store(connection, _COUNT, str(int(values.get(_COUNT, "0")) + 1))
-    store(connection, _LAST, str(int(clock.now())))
+    _set(connection, _COUNT, str(int(values.get(_COUNT, "0")) + 1))
+    _set(connection, _LAST, str(int(clock.now())))
+
+
+def _set(connection: Connection, name: str, value: str) -> None:
+    """As `set_preference`."""
+    where = config.c.name == name
+    old = connection.scalar(select(config.c.value).where(where))
+    if old is None:
+        connection.execute(insert(config).values(name=name, value=value))
+    elif old != value:
+        connection.execute(update(config).where(where).values(value=value))

@@ -7,10 +7,10 @@ from server.database import Database
 from server.logs import EventLog
 from server.moodle import configuration
 from server.moodle.configuration import Configuration
-from server.moodle.gateway import Gateway
+from server.moodle.gateway_client import GatewayClient
 from server.moodle.passwords import Passwords, make_hasher
-from server.moodle.schema import metadata, users
 from server.moodle.settings import SiteSettings
+from server.moodle.tables import metadata, users
 
 
 class Site:
@@ -20,7 +20,7 @@ class Site:
         self.settings = settings
         self.database = Database(settings.database, durability=settings.durability)
         self.log = EventLog("moodle")
-        self.gateway = Gateway()
+        self.gateway = GatewayClient()
         self._hasher = make_hasher(settings.password_hash)
         self.passwords = Passwords(self.database, self._hasher)
         self.configuration: Configuration

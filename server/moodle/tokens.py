@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.moodle.accounts import USER_COLUMNS, User
 from server.moodle.errors import MoodleError
-from server.moodle.schema import external_tokens, users
+from server.moodle.tables import external_tokens, users
 from server.prepared import Prepared
 
 MOBILE_SERVICE = "moodle_mobile_app"

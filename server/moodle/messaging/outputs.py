@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 from server.moodle.accounts import USER_COLUMNS, User
 from server.moodle.configuration import PROCESSORS, PROVIDER, Configuration, split_outputs
 from server.moodle.errors import MoodleError
-from server.moodle.schema import user_preferences, users
+from server.moodle.tables import user_preferences, users
 from server.prepared import Prepared
 
 ONLINE = 300

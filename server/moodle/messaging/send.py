@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from server.moodle.accounts import User
-from server.moodle.airnotifier_output import Push, plan_pushes
+from server.moodle.airnotifier_output import PushRequest, plan_pushes
 from server.moodle.configuration import Configuration
 from server.moodle.journal import Journal
 from server.moodle.messaging.outputs import Recipient, select_outputs
@@ -28,7 +28,7 @@ class Sent:
     """A stored message and what is still to be done for it."""
 
     id: int
-    pushes: list[Push]
+    pushes: list[PushRequest]
     """In the order of the recipient's devices; often empty."""
     read_after: bool
     """No output holds it back, so it counts as read as soon as the pushes are made."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, delete, insert, select
 
-from server.moodle.schema import email_outbox, message, message_read, message_working
+from server.moodle.tables import email_outbox, message, message_read, message_working
 from server.prepared import Prepared
 
 

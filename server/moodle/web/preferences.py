@@ -23,7 +23,7 @@ from server.moodle.journal import Journal
 from server.moodle.messaging.outputs import preference_name
 from server.moodle.phpargs import PhpArray
 from server.moodle.phpinput import scalar
-from server.moodle.schema import users
+from server.moodle.tables import users
 from server.moodle.web.pages import Pages
 
 PATH = "/message/edit.php"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from server.moodle.accounts import USER_COLUMNS, User, touch
-from server.moodle.schema import sessions, users
+from server.moodle.tables import sessions, users
 
 COOKIE = "MoodleSession"
 

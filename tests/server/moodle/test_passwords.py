@@ -10,6 +10,7 @@ from server.moodle import configuration
 from server.moodle.passwords import Passwords, make_hasher
 from server.moodle.settings import PasswordHash, SiteSettings
 from server.moodle.site import install
+from sim.world import World
 
 HASHER = make_hasher(PasswordHash(time_cost=1, memory_cost=8))
 PREPARE = {
@@ -21,8 +22,10 @@ PREPARE = {
 }
 
 
-def work_of_a_refusal(path, reason, threshold):
-    """What the second refusal in a row makes the database do: (statements, writes, commits)."""
+def work_of_a_refusal(path, reason, threshold, pause):
+    """What the second refusal in a row, after a pause in seconds, makes the database do:
+    (statements, commits, whether it writes).
+    """
     user = {"username": "ben", "password": "Ben-1", "firstname": "B", "lastname": "R"}
     settings = SiteSettings(
         wwwroot="http://m",
@@ -43,6 +46,7 @@ def work_of_a_refusal(path, reason, threshold):
 
     async def story():
         assert await refuse() == (None, reason)
+        await asyncio.sleep(pause)
         event.listen(
             database.engine, "before_cursor_execute", lambda *what: statements.append(what[2])
         )
@@ -50,12 +54,14 @@ def work_of_a_refusal(path, reason, threshold):
         assert await refuse() == (None, reason)
         await database.close()
 
-    asyncio.run(story())
+    with World(seed=1) as world:
+        world.run(story)
     return len(statements), len(commits), any(not s.startswith("SELECT") for s in statements)
 
 
 @pytest.mark.parametrize("threshold", [0, 10])
-def test_every_refusal_costs_the_database_the_same(tmp_path, threshold):
-    work = {reason: work_of_a_refusal(tmp_path, reason, threshold) for reason in PREPARE}
+@pytest.mark.parametrize("pause", [0, 5])
+def test_every_refusal_costs_the_database_the_same(tmp_path, threshold, pause):
+    work = {reason: work_of_a_refusal(tmp_path, reason, threshold, pause) for reason in PREPARE}
     assert len(set(work.values())) == 1, work
     assert work["unknown_user"][2] == (threshold > 0)

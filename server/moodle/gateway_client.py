@@ -31,7 +31,7 @@ class Reply:
     error: str | None = None
 
 
-class Gateway:
+class GatewayClient:
     """Posts forms to the gateway that the settings name at the time of each request."""
 
     def __init__(self) -> None:
