@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from reports.fidelity import MAX_SHOWN, Aspect, Comparison, Fidelity
+from reports.two_worlds import MAX_SHOWN, Aspect, Comparison, Fidelity
 
 _TITLE: Final = "Fidelity: the same scenarios in both worlds"
 _READ: Final = (

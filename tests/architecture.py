@@ -39,12 +39,28 @@ class ImportRule:
 IMPORT_RULES = (
     ImportRule("sim", allowed=("sim",)),
     ImportRule("sim.kernel", allowed=("sim.kernel",)),
-    ImportRule("sim.net", allowed=("sim",), forbidden=("sim.vendors", "sim.world")),
+    ImportRule("sim.net", allowed=("sim",), forbidden=("sim.vendors", "sim.world", "sim.live")),
+    ImportRule("sim.vendors", allowed=("sim",), forbidden=("sim.world", "sim.live")),
+    # Of the simulated network a live world has what knows no simulated socket: links, certificates,
+    # rules, faults and the waits between two attempts.
+    ImportRule(
+        "sim.live",
+        allowed=(
+            "sim.kernel",
+            "sim.live",
+            "sim.trace",
+            "sim.net.faults",
+            "sim.net.links",
+            "sim.net.retransmission",
+            "sim.net.rules",
+            "sim.net.tls",
+        ),
+    ),
     ImportRule("sim.trace", allowed=("sim.kernel", "sim.trace")),
     ImportRule("server", allowed=("server",)),
     ImportRule("server.airnotifier", allowed=("server",), forbidden=("server.moodle",)),
     ImportRule("server.moodle", allowed=("server",), forbidden=("server.airnotifier",)),
-    ImportRule("devices", allowed=("devices", "sim"), forbidden=("sim.vendors",)),
+    ImportRule("devices", allowed=("devices", "sim"), forbidden=("sim.vendors", "sim.live")),
     ImportRule(
         "scenarios",
         allowed=("scenarios", "devices", "server", "sim", "reports"),
@@ -60,6 +76,7 @@ IMPORT_RULES = (
             "scenarios.engine.sweep",
             "scenarios.engine.replay_command",
             "scenarios.engine.diff_command",
+            "scenarios.engine.fidelity_command",
         ),
     ),
     ImportRule("reports", allowed=("reports",)),

@@ -5,8 +5,8 @@ import shutil
 import sys
 from typing import Final
 
-from reports.fidelity import fidelity
 from reports.fidelity_pages import summary, write_pages
+from reports.two_worlds import fidelity
 from scenarios.engine.console import RunConsole, Terminal
 from scenarios.engine.diagnostics import InvalidScenario
 from scenarios.engine.exit_codes import ExitCode

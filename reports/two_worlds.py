@@ -1,0 +1,211 @@
+"""How faithful the simulated world is: the records of the same runs in both worlds, compared.
+
+The records below two directories are paired by scenario, cell and seed.
+
+Compared of each pair: the verdict, the steps and their results, the fates, the order of the hops
+of every notification, the status of every request, who opened how many connections to whom, and
+what was sent again. Not compared: when things happened. A difference is not a mistake by itself: a
+machine decides by chance what a simulated world decides by its seed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final
+
+from reports.reading import NotARecord, Record
+
+MAX_SHOWN: Final = 10
+"""Differences listed of one aspect; the rest are counted."""
+
+HOPS: Final = (
+    "created", "accepted", "dispatched", "vendor_accepted", "sent", "received", "displayed",
+    "read", "completed",
+)  # fmt: skip
+"""In the order in which they stand in a row of notifications.csv, which decides ties."""
+
+
+@dataclass(slots=True)
+class Aspect:
+    """One thing that was compared: what it was in each world, and the differences one by one."""
+
+    name: str
+    simulated: str
+    live: str
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        return not self.differences
+
+
+@dataclass(slots=True)
+class Comparison:
+    """One run in both worlds."""
+
+    name: str
+    aspects: list[Aspect]
+
+    @property
+    def same(self) -> bool:
+        return all(aspect.same for aspect in self.aspects)
+
+
+@dataclass(slots=True)
+class Fidelity:
+    """All pairs that were found, and what there was no pair of (name, reason)."""
+
+    comparisons: list[Comparison]
+    left_out: list[tuple[str, str]]
+
+    @property
+    def differences(self) -> int:
+        return sum(len(a.differences) for c in self.comparisons for a in c.aspects)
+
+
+def fidelity(simulated: Path, live: Path, left_out: Iterable[tuple[str, str]] = ()) -> Fidelity:
+    """Compare the records below two directories. Raises NotARecord."""
+    here, there = _records(simulated), _records(live)
+    missing = list(left_out)
+    missing += [(here[key].name, "there is no live record") for key in here if key not in there]
+    missing += [
+        (there[key].name, "there is no simulated record") for key in there if key not in here
+    ]
+    pairs = [(here[key], there[key]) for key in here if key in there]
+    return Fidelity([compare(one, other) for one, other in pairs], missing)
+
+
+def compare(simulated: Record, live: Record) -> Comparison:
+    """One run in both worlds. Raises NotARecord."""
+    sides = [_Side(simulated), _Side(live)]
+    aspects = [
+        _one("verdict", sides, lambda side: side.summary["verdict"]),
+        _listed("steps", sides, _steps, "steps"),
+        _counted("fates", sides, lambda side: side.summary["fates"]),
+        _hops(sides),
+        _listed("requests", sides, lambda side: side.requests, "requests"),
+        _counted("connections", sides, lambda side: side.connections),
+        _counted("sent again", sides, lambda side: side.repetitions),
+    ]
+    return Comparison(simulated.name, aspects)
+
+
+class _Side:
+    """What a comparison needs of one record, read in one pass over its trace."""
+
+    def __init__(self, record: Record) -> None:
+        self.summary = record.summary
+        self.rows = list(record.notifications())
+        self.connections: Counter[str] = Counter()
+        self.repetitions: Counter[str] = Counter()
+        by_host: dict[str, list[str]] = {}
+        for event in record.events():
+            match event["kind"]:
+                case "connection.opened":
+                    self.connections[f"{_lane(event['host'])} to {event['to']}"] += 1
+                case "vendor.connected":
+                    self.connections[f"seen by {event['service']}"] += 1
+                case "http.request":
+                    text = f"{event['method']} {event['server']}{event['path']}: {event['status']}"
+                    by_host.setdefault(event["host"], []).append(f"{event['host']} {text}")
+                case "push.retry":
+                    self.repetitions["put off by the gateway"] += 1
+                case "push.dispatched" if event["attempt"] > 1:
+                    self.repetitions["sent to a push service again"] += 1
+                case "vendor.sent" if event["redelivery"]:
+                    self.repetitions["sent to a phone again"] += 1
+        # Each host's own order; what two hosts do at the same time has none.
+        self.requests = [line for host in sorted(by_host) for line in by_host[host]]
+
+
+def _steps(side: _Side) -> list[str]:
+    found = []
+    for step in side.summary["steps"]:
+        results = {name: _without_date(value) for name, value in step["results"].items()}
+        found.append(f"{step['n']} {step['do']}: {step['status']} {results or ''}".rstrip())
+    return found
+
+
+def _without_date(result: Any) -> Any:
+    """What a push says of the calendar is the calendar's."""
+    if not isinstance(result, dict):
+        return result
+    return {name: value for name, value in result.items() if name != "date"}
+
+
+def _hops(sides: Sequence[_Side]) -> Aspect:
+    """Notifications are told apart by message and addressee, not by number."""
+    here, there = (_orders(side.rows) for side in sides)
+    aspect = Aspect("hops", f"{len(sides[0].rows)} notifications", f"{len(sides[1].rows)}")
+    for key in [*here, *(key for key in there if key not in here)]:
+        for one, other in zip_longest(here.get(key, ()), there.get(key, ())):
+            if one != other:
+                aspect.differences.append(f"{key}: {one or 'none'} | {other or 'none'}")
+    return aspect
+
+
+def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        who = row["phone"] or row["token_ref"] or row["user"] or "nobody"
+        times = [
+            (int(row[f"{hop}_ns"]), place) for place, hop in enumerate(HOPS) if row[f"{hop}_ns"]
+        ]
+        order = " > ".join(HOPS[place] for _, place in sorted(times))
+        what = row["message"] or row["origin"]
+        attempts = f", {row['attempts']} attempts" if row["attempts"] not in ("", "0", "1") else ""
+        end = f"{order} ({row['fate']}{attempts})"
+        found.setdefault(f"{what} to {who}", []).append(end)
+    return found
+
+
+def _one(name: str, sides: Sequence[_Side], of: Callable[[_Side], str]) -> Aspect:
+    here, there = (of(side) for side in sides)
+    return Aspect(name, here, there, [] if here == there else [f"{here} | {there}"])
+
+
+def _listed(
+    name: str, sides: Sequence[_Side], of: Callable[[_Side], list[str]], what: str
+) -> Aspect:
+    here, there = (of(side) for side in sides)
+    aspect = Aspect(name, f"{len(here)} {what}", f"{len(there)}")
+    for one, other in zip_longest(here, there):
+        if one != other:
+            aspect.differences.append(f"{one or 'none'} | {other or 'none'}")
+    return aspect
+
+
+def _counted(name: str, sides: Sequence[_Side], of: Callable[[_Side], Any]) -> Aspect:
+    here, there = (of(side) for side in sides)
+    aspect = Aspect(name, _sum(here), _sum(there))
+    for key in dict.fromkeys([*here, *there]):
+        if here.get(key, 0) != there.get(key, 0):
+            aspect.differences.append(f"{key}: {here.get(key, 0)} | {there.get(key, 0)}")
+    return aspect
+
+
+def _sum(counts: Any) -> str:
+    return ", ".join(f"{key} {count}" for key, count in counts.items() if count) or "none"
+
+
+def _lane(host: str) -> str:
+    return "fleet" if host.startswith("fleet-") else host
+
+
+def _records(directory: Path) -> dict[tuple[str, str, int], Record]:
+    found = {}
+    for record in _all(directory):
+        summary = record.summary
+        # Later records of the same run take the place of earlier ones.
+        found[summary["name"], summary["cell"], summary["seed"]] = record
+    return found
+
+
+def _all(directory: Path) -> Iterator[Record]:
+    if not directory.is_dir():
+        raise NotARecord(f"{directory}: there is no such directory")
+    for path in sorted(directory.iterdir()):
+        if (path / "summary.json").is_file():
+            yield Record.read(path)

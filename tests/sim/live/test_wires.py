@@ -1,0 +1,289 @@
+"""Connections over real sockets behave as the scenario's network says: in order, late, or not."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+import simpy
+
+from sim.live.hosts import LiveHost
+from sim.live.world import LiveWorld
+from sim.net.faults import (
+    Down,
+    Latency,
+    LimitData,
+    Partition,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Timeout,
+)
+from sim.net.links import Link
+
+Story = Generator[simpy.Event, Any, None]
+BETWEEN: tuple[str | None, str | None] = ("phone", "service")
+
+
+def test_bytes_go_there_and_back_in_order(talk: Callable[..., Any]) -> None:
+    def story(client: Any) -> Story:
+        for word in (b"one ", b"two ", b"three"):
+            client.transport.write(word)
+        yield from client.until(lambda: client.heard == b"ONE TWO THREE")
+
+    talk(story)
+
+
+def test_much_data_arrives_whole_though_the_reader_pauses(
+    talk: Callable[..., Any], world: LiveWorld
+) -> None:
+    data = bytes(range(97, 123)) * 100_000
+
+    def story(client: Any) -> Story:
+        client.transport.pause_reading()
+        client.transport.write(data)
+        yield world.env.timeout(0.05)
+        assert client.heard == b""
+        client.transport.resume_reading()
+        yield from client.until(lambda: len(client.heard) == len(data))
+
+    talk(story)
+
+
+def test_a_port_without_listener_refuses(world: LiveWorld, phone: LiveHost, service: Any) -> None:
+    def main() -> Story:
+        with pytest.raises(ConnectionRefusedError):
+            yield phone.connect("service", 81, lambda: pytest.fail("connected"))
+
+    world.run(main())
+
+
+def test_an_unknown_name_is_not_looked_up_in_the_real_world(
+    world: LiveWorld, phone: LiveHost
+) -> None:
+    def main() -> Story:
+        with pytest.raises(socket.gaierror):
+            yield phone.connect("localhost", 80, lambda: pytest.fail("connected"))
+
+    world.run(main())
+
+
+def test_close_is_an_end_and_abort_a_reset_at_the_other_side(
+    talk: Callable[..., Any], service: Any
+) -> None:
+    def closing(client: Any) -> Story:
+        client.transport.close()
+        yield from client.until(lambda: service.lost == [None])
+
+    def aborting(client: Any) -> Story:
+        client.transport.abort()
+        yield from client.until(lambda: len(service.lost) == 2)
+        assert isinstance(service.lost[1], ConnectionResetError)
+
+    talk(closing)
+    talk(aborting)
+
+
+def test_the_far_end_closes_and_the_near_one_learns_it(
+    talk: Callable[..., Any], service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        service.connections[0].transport.close()
+        yield from client.until(lambda: client.lost == [None])
+        assert client.ended
+
+    talk(story)
+
+
+def test_an_absent_host_hears_nothing_and_gets_everything_when_it_is_back(
+    talk: Callable[..., Any], world: LiveWorld, phone: LiveHost, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        phone.disconnect()
+        client.transport.write(b"hello")
+        yield world.env.timeout(0.3)
+        assert client.heard == b""
+        assert service.connections[0].heard == b""
+        phone.reconnect()
+        yield from client.until(lambda: client.heard == b"HELLO")
+
+    talk(story)
+
+
+def test_nobody_is_told_when_an_absent_phone_drops_its_connection(
+    talk: Callable[..., Any], world: LiveWorld, phone: LiveHost, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        phone.disconnect()
+        client.transport.abort()
+        yield from client.until(lambda: client.lost == [None])
+        yield world.env.timeout(0.3)
+        assert service.lost == []
+        phone.reconnect()
+        service.connections[0].transport.write(b"are you there")
+        yield from client.until(lambda: len(service.lost) == 1)
+        assert isinstance(service.lost[0], ConnectionResetError)
+
+    talk(story)
+
+
+def test_a_dial_without_network_is_repeated_until_there_is_one(
+    world: LiveWorld, phone: LiveHost, service: Any
+) -> None:
+    phone.disconnect()
+    world.env.call_later(0.5, phone.reconnect)
+
+    def main() -> Generator[simpy.Event, Any, Any]:
+        return (yield phone.connect("service", 80, asyncio.Protocol))
+
+    transport, _ = world.run(main())
+    assert not transport.is_closing()
+
+
+def test_links_take_their_time(world: LiveWorld, service: Any) -> None:
+    far = world.host("far", link=Link(latency=0.05))
+    seen: list[float] = []
+
+    def main() -> Story:
+        start = world.env.now
+        yield far.connect("service", 80, asyncio.Protocol)
+        seen.append(world.env.now - start)
+
+    world.run(main())
+    assert seen[0] >= 0.1  # a round trip
+
+
+def test_a_host_that_moves_leaves_its_connections_dead(
+    talk: Callable[..., Any], world: LiveWorld, phone: LiveHost, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        phone.move(phone.link)
+        client.transport.write(b"lost")
+        yield world.env.timeout(0.3)
+        assert service.connections[0].heard == b""
+        assert client.lost == []
+        _, other = yield phone.connect("service", 80, lambda: type(client)(world))
+        other.transport.write(b"new")
+        yield from other.until(lambda: other.heard == b"NEW")
+
+    talk(story)
+
+
+def test_the_trace_tells_of_connections_as_in_a_simulated_world(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    events = world.trace.keep()
+
+    def story(client: Any) -> Story:
+        client.transport.close()
+        yield from client.until(lambda: len(service.lost) == 1)
+
+    talk(story)
+    assert [(e["kind"], e["host"]) for e in events] == [
+        ("connection.opened", "phone"),
+        ("connection.closed", "phone"),
+        ("connection.closed", "service"),
+    ]
+    assert (events[0]["to"], events[1]["how"], events[2]["how"]) == ("service", "fin", "fin")
+    assert world.network.wires == {}
+
+
+# -- faults of the network's own, on real connections
+
+
+def test_latency_delays(talk: Callable[..., Any], world: LiveWorld) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(Latency(between=BETWEEN, direction="upstream", latency=0.1))
+        start = world.env.now
+        client.transport.write(b"x")
+        yield from client.until(lambda: client.heard == b"X")
+        assert world.env.now - start >= 0.1
+
+    talk(story)
+
+
+def test_down_resets_what_is_open_and_refuses_what_is_new(
+    talk: Callable[..., Any], world: LiveWorld, phone: LiveHost
+) -> None:
+    def story(client: Any) -> Story:
+        handle = world.faults.add(Down(between=BETWEEN))
+        yield from client.until(lambda: bool(client.lost))
+        assert isinstance(client.lost[0], ConnectionResetError)
+        with pytest.raises(ConnectionRefusedError):
+            yield phone.connect("service", 80, lambda: pytest.fail("connected"))
+        handle.remove()
+        yield phone.connect("service", 80, lambda: type(client)(world))
+
+    talk(story)
+
+
+def test_a_partition_is_silence_until_it_heals(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        fault = Partition(between=BETWEEN)
+        with world.faults.during(fault):
+            client.transport.write(b"x")
+            yield world.env.timeout(0.3)
+            assert service.connections[0].heard == b""
+            assert client.lost == []
+        yield from client.until(lambda: client.heard == b"X")
+        assert fault.fired
+
+    talk(story)
+
+
+@pytest.mark.parametrize("family", [ResetPeer, Timeout])
+def test_a_reset_comes_in_the_middle_after_its_time(
+    family: Any, talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(family(between=BETWEEN, timeout=0.05))
+        yield from client.until(lambda: bool(client.lost) and bool(service.lost))
+        assert isinstance(client.lost[0], ConnectionResetError)
+        assert isinstance(service.lost[0], ConnectionResetError)
+
+    talk(story)
+
+
+def test_a_slicer_cuts_what_is_sent_into_pieces(
+    talk: Callable[..., Any], world: LiveWorld
+) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(
+            Slicer(between=BETWEEN, direction="downstream", average_size=2, delay=0.01)
+        )
+        client.transport.write(b"abcdefgh")
+        yield from client.until(lambda: client.heard == b"ABCDEFGH")
+        assert len(client.pieces) > 1
+
+    talk(story)
+
+
+def test_a_limit_ends_the_connection_at_both_sides(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(LimitData(between=BETWEEN, direction="upstream", bytes=5))
+        client.transport.write(b"hello world")
+        yield from client.until(lambda: bool(client.lost) and bool(service.lost))
+        assert service.connections[0].heard == b"hello"
+        assert client.ended
+
+    talk(story)
+
+
+def test_a_slow_close_holds_the_end_and_not_the_data(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(SlowClose(between=BETWEEN, direction="downstream", delay=0.1))
+        service.connections[0].transport.write(b"bye")
+        start = world.env.now
+        service.connections[0].transport.close()
+        yield from client.until(lambda: client.ended)
+        assert client.heard == b"bye"
+        assert world.env.now - start >= 0.1
+
+    talk(story)
