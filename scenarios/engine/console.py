@@ -98,6 +98,8 @@ class RunConsole:
                 self._print(failure)
             return
         self._field("fates", _fates(result.fates))
+        for fault in result.faults:
+            self._field("fault", Text(f"{fault.fault.inject} {fault.fault.target}: {fault}", "dim"))
         if result.invariants:
             self._field("invariants", _invariants(result))
         for check in result.checks:

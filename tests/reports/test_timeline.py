@@ -70,6 +70,36 @@ def test_a_fleet_is_one_lane_and_its_hops_are_counted(write_record: WriteRecord)
     assert "100 &#215; push arrives" in timeline_html(record)
 
 
+def test_a_fault_is_marked_where_it_begins_and_ends_with_a_bar_between(
+    write_record: WriteRecord,
+) -> None:
+    ms = 1_000_000
+    fault = {"id": "cut", "inject": "partition", "target": "link.gateway-apns", "fired": 1}
+    ends = {"start_ns": 2100 * ms, "end_ns": 7200 * ms}
+    events = [
+        {"t": ends["start_ns"], "kind": "fault.started", "host": "network", "fault": "cut"},
+        {"t": ends["end_ns"], "kind": "fault.ended", "host": "network", "fault": "cut"},
+    ]
+    steps = [
+        {"t": n * 1000 * ms, "kind": "step.started", "host": "engine", "n": n, "do": "", "by": ""}
+        for n in range(1, 11)
+    ]
+    told = sorted([*steps, *events], key=lambda event: event["t"])
+    record = write_record(told, faults=[{**fault, **ends}])
+    marks = [(s.n, i.source, i.label) for s in drawing(record).sections for i in s.items]
+    assert marks == [
+        (2, "gateway", "partition begins (cut)"),
+        (7, "gateway", "partition is over (cut)"),
+    ]
+    page = timeline_html(record)
+    assert page.count('<rect class="fault"') == 1
+    still = write_record(told[:-5], faults=[{**fault, **ends, "end_ns": None}])
+    assert timeline_html(still).count('<rect class="fault"') == 1
+    moment = write_record(told, faults=[{**fault, **ends, "end_ns": ends["start_ns"]}])
+    assert 'class="fault"' not in timeline_html(moment)
+    assert "partition (cut)" in timeline_html(moment)
+
+
 def test_the_page_is_complete_in_itself(write_record: WriteRecord) -> None:
     class Reader(HTMLParser):
         def __init__(self) -> None:

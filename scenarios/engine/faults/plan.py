@@ -42,7 +42,8 @@ class FaultOutcome:
     def __str__(self) -> str:
         fault = f"the fault '{self.fault.id}'"
         if self.fired:
-            return f"{fault} fired {self.fired} times"
+            often = "once" if self.fired == 1 else f"{self.fired} times"
+            return f"{fault} fired {often}"
         if self.started is None:
             return f"{fault} did not fire: the flow was over before its window opened"
         start = f"{self.started / 1e9:.3f} s"

@@ -319,6 +319,23 @@ def test_a_network_fault_of_a_fleet_meets_the_chosen_phones_only(run: Run) -> No
     assert len(done.happened("phone.received")) == 15
 
 
+def test_a_probability_is_each_connections_own(run: Run) -> None:
+    fault = "id: f, target: link.fleet-apns, select: { share: 100% }, inject: partition,"
+    flow = TO_ALL.replace("settle }", "wait, with: { for: 5s } }")
+    done = run(f"{fault} probability: 50%", head=FLEET, flow=flow)
+    assert 3 <= len(done.happened("phone.received")) <= 17
+
+
+def test_where_the_power_may_fail_the_server_waits_for_the_disk(run: Run) -> None:
+    def durability(host: str) -> dict[str, str]:
+        fault = f"id: f, target: host.{host}, inject: crash, window: {{ from: 10s, for: 5s }}"
+        servers = run(fault).context.deployment.services._servers._servers
+        return {name: server.program.settings.durability for name, server in servers.items()}
+
+    assert durability("gateway") == {"gateway": "full", "site": "normal"}
+    assert durability("site") == {"gateway": "normal", "site": "full"}
+
+
 # From Python
 
 
