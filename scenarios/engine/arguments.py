@@ -35,6 +35,9 @@ start with: airbed list, then airbed run flows/ten_steps.yaml
 """
 
 
+_MAX_SEED: Final = 10**18 - 1
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with our exit code for bad usage."""
 
@@ -74,6 +77,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     _add_tags(add["run"])
     add["run"].add_argument(
         "--seed", type=_seed, metavar="N", help="run with this seed instead of the file's"
+    )
+    add["run"].add_argument(
+        "--cell",
+        metavar="VALUES",
+        help="only the cells of the matrix with these values: platform=ios,app_state=closed",
     )
     add["run"].add_argument(
         "--runs",
@@ -201,6 +209,8 @@ def _moment(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
+    if len(text) > len(str(_MAX_SEED)):
+        raise argparse.ArgumentTypeError(f"this seed is too large: the largest is {_MAX_SEED}")
     return int(text)

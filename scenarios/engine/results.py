@@ -1,5 +1,6 @@
 """What came of a run, and how it stands in `summary.json`."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,7 +71,9 @@ class RunResult:
     @property
     def command(self) -> str:
         """What runs it again."""
-        return f"airbed run {self.live_arguments}{_shell_word(self.file.path)} --seed {self.seed}"
+        file, cell = shlex.quote(self.file.path.as_posix()), self.cell.id
+        only = f" --cell {shlex.quote(cell)}" if cell else ""
+        return f"airbed run {self.live_arguments}{file} --seed {self.seed}{only}"
 
 
 def summary_of(
@@ -154,8 +157,3 @@ class Redactor:
                 for name, item in value.items()
             }
         return self.text(value) if isinstance(value, str) else value
-
-
-def _shell_word(path: Path) -> str:
-    text = path.as_posix()
-    return f"'{text}'" if " " in text else text

@@ -19,21 +19,26 @@ from scenarios.engine.runner import EXIT_CODES, Inspector, Runner
 from sim.live.process import ServerFailed
 
 JUNIT: Final = "junit.xml"
+MAX_CELLS: Final = 20
+"""Shown to whom asked for one that is not there."""
 
 
 def run_command(args: argparse.Namespace) -> int:
     """Run what `args.scenarios` (loaded and checked) asks for; returns the exit code.
 
     0: all passed, 1: at least one failed, 2: interrupted. `args.seed` replaces the seeds of the
-    files, `args.live` and its like choose the world (see `live_run`), records go below `args.runs`,
-    and a JUnit file for all of them beside the records.
+    files, `args.cell` leaves only some cells, `args.live` and its like choose the world (see
+    `live_run`), records go below `args.runs`, and a JUnit file for all of them beside the records.
     """
+    planned = list(_plan(args.scenarios, args.seed, args.cell))
+    if not planned:
+        print(_no_such_cell(args.cell, args.scenarios), file=sys.stderr)
+        return ExitCode.NOTHING_SELECTED
     try:
         where = worlds(args)
     except NotPossible as error:
         print(f"airbed: {error}", file=sys.stderr)
         return ExitCode.INVALID
-    planned = list(_plan(args.scenarios, args.seed))
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
     console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
     inspectors: list[Inspector] = [Capturing()] if args.pcap else []
@@ -66,12 +71,22 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def _plan(
-    files: Sequence[ScenarioFile], seed: int | None
+    files: Sequence[ScenarioFile], seed: int | None, values: str | None
 ) -> Iterator[tuple[ScenarioFile, Cell, int]]:
+    wanted = set(values.split(",")) if values else set()
     for file in files:
         for cell in file.cells:
+            if not wanted <= set(cell.id.split(",")):
+                continue
             for each in file.seeds if seed is None else (seed,):
                 yield file, cell, each
+
+
+def _no_such_cell(values: str, files: Sequence[ScenarioFile]) -> str:
+    known = dict.fromkeys(cell.id for file in files for cell in file.cells if cell.id)
+    shown = [*known][:MAX_CELLS] + ["..."] * (len(known) > MAX_CELLS)
+    there = "".join(f"\n  {each}" for each in shown) or " none"
+    return f"airbed: there is no cell {values}\n  cells there are:{there}"
 
 
 def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:

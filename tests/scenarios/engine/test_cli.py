@@ -169,7 +169,7 @@ def test_bad_usage_is_code_4_with_a_message(capsys: pytest.CaptureFixture[str]) 
     assert usage_error(capsys) == "airbed: the following arguments are required: COMMAND"
     assert usage_error(capsys, "check") == "airbed: the following arguments are required: FILE|DIR"
     assert usage_error(capsys, "check", "--colour", "x").endswith("arguments: --colour")
-    for seed in ("-1", "x", "1.5", "٣", "9" * 19):
+    for seed in ("-1", "x", "1.5", "٣"):
         assert usage_error(capsys, "run", "x", "--seed", seed).endswith(
             f"'{seed}' is not a seed: write a whole number from 0"
         )

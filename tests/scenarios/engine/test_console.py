@@ -44,7 +44,7 @@ def test_a_run_ends_with_fates_verdict_digest_record_and_how_to_run_it_again(
     heads = [line.split("  ")[0] for line in lines]
     for head in ("fates", "invariants", "verdict", "wire digest", "record", "run again"):
         assert head in heads
-    assert f"run again     airbed run {FILE.as_posix()} --seed 5" in lines
+    assert f"run again     airbed run {FILE.as_posix()} --seed 5 --cell platform=ios" in lines
     assert "look at" in heads
 
 

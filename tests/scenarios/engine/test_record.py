@@ -1,5 +1,6 @@
 """Records of runs that share a directory, a name, or do not come to an end."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,46 @@ def test_cells_that_sound_alike_have_records_of_their_own(tmp_path: Path, write:
     records = [runner.run(file, cell, 1).record for cell in file.cells]
     stems = [record.name.rpartition("-1-")[0] for record in records if record is not None]
     assert stems == ["quiet-a_b-cell1", "quiet-a_b-cell2", "quiet-A_B-cell3", "quiet-other"]
+
+
+def test_the_command_of_a_run_repeats_just_this_cell(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = load(write("matrix: { word: [a b, $HOME], n: [1, 2] }\n"))
+    result = RunResult(file, file.cells[3], 5)
+    program, *arguments = shlex.split(result.command)
+    monkeypatch.chdir(tmp_path)
+    assert program == "airbed"
+    assert main([*arguments, "-q"]) == 0
+    assert [name.rpartition("-")[0] for name in names(tmp_path / "runs")[1:]] == ["quiet-_HOME-2-5"]
+
+
+def test_some_values_choose_all_cells_with_them(tmp_path: Path, write: Write) -> None:
+    path, runs = write("matrix: { word: [a, b], n: [1, 2] }\n"), tmp_path / "runs"
+    assert main(["run", "-q", str(path), "--cell", "n=2", "--runs", str(runs)]) == 0
+    stems = [name.rpartition("-1-")[0] for name in names(runs)[1:]]
+    assert stems == ["quiet-a-2", "quiet-b-2"]
+    assert main(["run", "-q", str(path), "--cell", "word=b,n=1", "--runs", str(runs)]) == 0
+    assert len(names(runs)) == 4, "three records and the file for build servers"
+
+
+def test_a_cell_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, runs = write("matrix: { n: [1, 2] }\n"), tmp_path / "runs"
+    assert main(["run", str(path), "--cell", "n=3", "--runs", str(runs)]) == 5
+    assert capsys.readouterr().err == (
+        "airbed: there is no cell n=3\n  cells there are:\n  n=1\n  n=2\n"
+    )
+
+
+def test_a_seed_that_is_too_large_is_told_the_limit(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(write("")), "--seed", "9" * 19])
+    assert ended.value.code == 4
+    assert "this seed is too large: the largest is 999999999999999999" in capsys.readouterr().err
 
 
 def test_a_directory_that_cannot_be_written_to_is_bad_usage(

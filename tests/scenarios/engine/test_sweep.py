@@ -147,7 +147,7 @@ def test_a_mistake_of_airbed_in_a_run_is_an_outcome_of_its_own(here: Path) -> No
     file = load(here / "some.yaml")
     outcome = run_job(Job(file, 0, 1), here / "runs", False, {})
     assert (outcome.verdict, outcome.code) == ("error", "NotADirectoryError")
-    assert outcome.command.endswith("some.yaml --seed 1")
+    assert outcome.command.endswith("some.yaml --seed 1 --cell wish=0")
 
 
 def outcome_of(verdict: Any, **changes: Any) -> Outcome:
