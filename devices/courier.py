@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 class CourierConnection(PushConnection):
     """One connection; see the module."""
 
-    __slots__ = ("_sent_before",)
+    __slots__ = ()
     phone: "IosPhone"
-
-    def __init__(self, phone: "IosPhone") -> None:
-        super().__init__(phone)
-        self._sent_before = 0  # number of the last KeepAlive
 
     def send_topics(self) -> None:
         """Tell APNs which apps there are."""
@@ -42,25 +38,22 @@ class CourierConnection(PushConnection):
         self.send(codec.connect(self.phone.device_token))
 
     def _ask_for_life(self) -> None:
+        self.phone.count_anew()
         self.send(codec.keep_alive())
-        self._sent_before = self._sent
 
     def _read(self, data: bytes) -> bytes:
         messages, rest = codec.read_messages(data)
         for message in messages:
             if isinstance(message, codec.Notification):
-                taken = self.phone.deliver_topic(
-                    str(message.message_id),
-                    message.topic,
-                    message.payload,
-                    answer=self._sent + 1,
-                )
+                # Answers count from one KeepAlive to the next, and need not be told apart.
+                mid, topic, payload = str(message.message_id), message.topic, message.payload
+                taken = self.phone.deliver_topic(mid, topic, payload, answer=1)
                 status = codec.ACK_RECEIVED if taken else codec.ACK_NO_APP
                 self.send(codec.ack(message.message_id, status))
             elif isinstance(message, codec.ConnectAck):
                 self._connected(message)
             elif isinstance(message, codec.KeepAliveAck):
-                self.phone.confirmed(self._sent_before)
+                self.phone.confirmed(0)
             elif isinstance(message, codec.AppTokenAck):
                 self.phone.app_token_issued(message)
         return rest

@@ -25,13 +25,17 @@ OLDEST_VERSION = 38
 class MtalkConnection(PushConnection):
     """One connection; see the module."""
 
-    __slots__ = ("_frames", "_version_seen")
+    __slots__ = ("_frames", "_sent")
     phone: "AndroidPhone"
 
     def __init__(self, phone: "AndroidPhone") -> None:
         super().__init__(phone)
-        self._frames = 0
-        self._version_seen = False
+        self._frames = -1  # of the service; -1 until its version byte has come
+        self._sent = 0  # of the phone
+
+    def send(self, data: bytes) -> None:
+        self._sent += 1
+        super().send(data)
 
     def _say_hello(self) -> None:
         phone = self.phone
@@ -42,10 +46,10 @@ class MtalkConnection(PushConnection):
         self.send(codec.heartbeat_ping(self._frames))
 
     def _read(self, data: bytes) -> bytes:
-        if not self._version_seen:
+        if self._frames < 0:
             if not OLDEST_VERSION <= data[0] <= codec.VERSION:
                 raise FrameError(f"mtalk version {data[0]}")
-            self._version_seen = True
+            self._frames = 0
             data = data[1:]
         frames, rest = codec.read_frames(data)
         for frame in frames:

@@ -153,14 +153,14 @@ class Phone(ABC):
         """The ids of messages received that the service may send again, oldest first."""
         return tuple(self._seen or ())
 
-    def connection_begins(self) -> None:
-        """Messages are counted anew; what was answered on an older connection comes first."""
+    def count_anew(self) -> None:
+        """From now on answers are numbered from 1; those before all have the number 0."""
         if self._seen is not None:
             self._seen = dict.fromkeys(self._seen, 0)
 
     def confirmed(self, number: int) -> None:
-        """The service has got the phone's messages of this connection up to `number`, answers
-        among them: what these were for does not come again."""
+        """The service has got the answers up to `number`: what these were for does not come
+        again."""
         seen = self._seen
         if seen is not None and next(iter(seen.values())) <= number:
             self._seen = {mid: answer for mid, answer in seen.items() if answer > number} or None
@@ -168,8 +168,8 @@ class Phone(ABC):
     def deliver(
         self, mid: str, app_id: str, read: Callable[[], Notification | None], *, answer: int
     ) -> bool:
-        """A message arrived for the app `app_id`; `read` understands it, or gives None. The phone
-        answers with its message number `answer` of this connection.
+        """A message arrived for the app `app_id`; `read` understands it, or gives None. `answer` is
+        the number of the answer to it.
 
         Returns False when there is no such app. A repeated or malformed message goes no further.
         """

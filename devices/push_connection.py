@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PushConnection(asyncio.Protocol):
     """Base of the two clients. `_read` consumes bytes and returns those that remain."""
 
-    __slots__ = ("_buffer", "_heard", "_interval", "_sent", "_timer", "_transport", "phone")
+    __slots__ = ("_buffer", "_heard", "_interval", "_timer", "_transport", "phone")
 
     def __init__(self, phone: "Phone") -> None:
         self.phone = phone
@@ -29,7 +29,6 @@ class PushConnection(asyncio.Protocol):
         self._buffer = b""
         self._heard = 0.0
         self._interval = 0.0  # seconds between heartbeats; 0 before the login
-        self._sent = 0  # messages of the phone on this connection, the login is number 1
 
     @abstractmethod
     def _say_hello(self) -> None:
@@ -51,7 +50,7 @@ class PushConnection(asyncio.Protocol):
             self.give_up()
             return
         self._set_timer(self.phone.radio_settings.login_timeout, self.give_up)
-        self.phone.connection_begins()
+        self.phone.count_anew()
         self._say_hello()
 
     def data_received(self, data: bytes) -> None:
@@ -74,7 +73,6 @@ class PushConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send one message."""
-        self._sent += 1
         if self._transport is not None:
             self._transport.write(data)
 
