@@ -115,6 +115,9 @@ class Proxy:
         except OSError as error:
             near.reset(error)
             return
+        except asyncio.CancelledError:
+            near.reset(ConnectionResetError(104, "Connection reset by peer"))
+            raise
         ours, theirs = near.address("peername"), far.address("sockname")
         network.trace.aliases[theirs] = ours
         up, down = wire.join(near, far)

@@ -35,6 +35,7 @@ class Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard += data
+        self.service.heard(data)
         self.transport.write(data.upper())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,7 +51,14 @@ class Service:
         self.connections: list[Echo] = []
         self.lost: list[Exception | None] = []
         self.changed: Callable[[], None] = lambda: None
+        """Called when a connection is lost."""
+        self.heard: Callable[[bytes], None] = lambda data: None
+        """Called with what is received, before the answer."""
         world.run(self._start(world, host, port))
+
+    def _hang_up(self) -> None:
+        for connection in self.connections:
+            connection.transport.abort()
 
     def _start(
         self, world: LiveWorld, host: LiveHost, port: int
@@ -59,6 +67,7 @@ class Service:
             server = await world.loop.create_server(lambda: Echo(self), "127.0.0.1", 0)
             host.listens(port, *server.sockets[0].getsockname())
             world.at_exit(server.close)
+            world.at_exit(self._hang_up)
 
         yield as_event(world.env, host.start(listen))
 

@@ -247,9 +247,7 @@ def test_a_reset_comes_in_the_middle_after_its_time(
     talk(story)
 
 
-def test_a_slicer_cuts_what_is_sent_into_pieces(
-    talk: Callable[..., Any], world: LiveWorld
-) -> None:
+def test_a_slicer_cuts_what_is_sent_into_pieces(talk: Callable[..., Any], world: LiveWorld) -> None:
     def story(client: Any) -> Story:
         world.faults.add(
             Slicer(between=BETWEEN, direction="downstream", average_size=2, delay=0.01)

@@ -79,9 +79,13 @@ def test_an_error_in_a_callback_of_the_loop_is_raised_at_the_end() -> None:
     def fail() -> None:
         raise ValueError("in a callback")
 
-    with pytest.raises(UnhandledErrors, match="in a callback"), LiveWorld(1) as world:
-        world.loop.call_soon(fail)
-        world.run(world.env.timeout(0.01))
+    def run() -> None:
+        with LiveWorld(1) as world:
+            world.loop.call_soon(fail)
+            world.run(world.env.timeout(0.01))
+
+    with pytest.raises(UnhandledErrors, match="in a callback"):
+        run()
 
 
 def test_the_same_seed_gives_the_same_names_and_keys_but_no_digest() -> None:
