@@ -6,10 +6,11 @@ from typing import Any
 from scenarios.engine.cast import Cast, entries, items
 from scenarios.engine.check_references import ReferenceChecks
 from scenarios.engine.diagnostics import Diagnostic, Span, did_you_mean
+from scenarios.engine.leaks import MIN_LENGTH
 from scenarios.engine.matrix import ROOT
 from scenarios.engine.mistakes import Mistakes
 from scenarios.engine.nodes import Location, MappingNode, ScalarNode, find, find_key, whole
-from scenarios.engine.references import RESULT, has_reference, whole_reference
+from scenarios.engine.references import RESULT, as_text, has_reference, whole_reference
 from scenarios.engine.steps_catalog import STEPS, Actor, StepContract
 
 _ACTORS: dict[Actor, str] = {
@@ -36,7 +37,10 @@ def check_flow(
             references.check_value(step.get(key), (*location, key))
         contract = STEPS.get(str(step.get("do")))
         if contract is not None:
-            _StepChecks(root, location, step, contract, cast, mistakes).check()
+            checks = _StepChecks(root, location, step, contract, cast, mistakes)
+            checks.check()
+            if "no_token_leak" in (entries(data.get("expect")).get("invariants") or ()):
+                checks.check_text()
         for name in entries(step.get("save")):
             references.saved[name] = index
 
@@ -65,6 +69,20 @@ class _StepChecks:
             self._check_result(name, find_key(self._root, (*self._location, "expect", name)))
         for name, value in entries(self._step.get("save")).items():
             self._check_save(name, value)
+
+    def check_text(self) -> None:
+        """A text that is sent has to be long enough to be looked for."""
+        text = entries(self._step.get("with")).get("text")
+        if text is None or "text" not in self._contract.arguments:
+            return
+        written = as_text(text) if isinstance(text, bool | int | float | str) else ""
+        if len(written) < MIN_LENGTH and not has_reference(text):
+            self._report(
+                "too-short",
+                "this text is too short for no_token_leak: nobody could tell it from other words",
+                find(self._root, (*self._location, "with", "text")).span,
+                f"write {MIN_LENGTH} characters or more",
+            )
 
     def _check_actor(self) -> None:
         by, kinds = self._step.get("by"), self._contract.by
