@@ -187,7 +187,12 @@ class Path:
             segment = outage.stalled.popleft()
             self._network.taps.arrived(end.number, end.direction, sum(map(len, segment)) or 1)
             end._peer._arrive(segment)
+            answer_is_lost = end._outage is not None
             end._outage = outage
+            if answer_is_lost:
+                outage.stalled.appendleft(segment)
+                end._retry(outage)
+                return
         if not end._dead and self._acknowledgement_is_lost(end):
             end._retry(outage)
             return
@@ -209,14 +214,16 @@ class Path:
 
     # -- ending it from the middle ------------------------------------------------------------
 
-    def carry_reset(self, end: StreamEnd, arrival: float) -> None:
-        """Put an RST of `end` on its way."""
+    def carry_reset(self, end: StreamEnd, arrival: float, answered: Segment | None) -> None:
+        """Put an RST of `end` on its way; see `StreamEnd.send_reset`."""
         judgement = self._judge(end, Kind.RST)
         lost = judgement is not None and judgement.final is not None
         self.tell(end, Kind.RST, lost=lost)
         if not lost:
             extra = judgement.extra if judgement is not None else 0.0
-            self._network.environment.call_at(arrival + extra, end._peer._arrive_reset)
+            self._network.environment.call_at(arrival + extra, end._peer._arrive_reset, answered)
+        elif answered is not None:
+            end._peer._stall(answered)
 
     def reset(self, end: StreamEnd, ends: Reset = BOTH) -> None:
         """The middle of the network sends RST to both ends of the connection of `end`, or one."""

@@ -184,17 +184,20 @@ class StreamEnd(asyncio.Transport):
         self._segment = None
         self._dispatch(FIN)
 
-    def send_reset(self) -> None:
-        """End the connection at the peer, if this one segment gets there."""
+    def send_reset(self, answered: Segment | None = None) -> None:
+        """End the connection at the peer, if this one segment gets there.
+
+        If it does not, nothing has acknowledged what it was the answer to, and that comes again.
+        """
         network = self.host.network
         now = network.environment._now
         network.digest.add(digest.RST, now, self.number, self.direction, b"")
         peer = self._peer
         arrival = max(now + network.delay(self.host, peer.host), self._arrival)
         if network.plain:
-            network.environment.call_at(arrival, peer._arrive_reset)
+            network.environment.call_at(arrival, peer._arrive_reset, answered)
         else:
-            network.path.carry_reset(self, arrival)
+            network.path.carry_reset(self, arrival, answered)
 
     # -- on the way -------------------------------------------------------------------------
 
@@ -226,11 +229,13 @@ class StreamEnd(asyncio.Transport):
             self.take(segment)
         elif segment is not FIN or self.vanished:
             # FIN to an end that was closed is the normal end of a connection, bytes are not.
-            self.send_reset()
+            self.send_reset(segment)
 
-    def _arrive_reset(self) -> None:
+    def _arrive_reset(self, answered: Segment | None) -> None:
         if self.hears():
             self.take_reset()
+        elif answered is not None:
+            self._stall(answered)
 
     def take_reset(self) -> None:
         """An RST arrives, from whomever."""
@@ -271,8 +276,6 @@ class StreamEnd(asyncio.Transport):
 
     def _retry(self, outage: Outage) -> None:
         """The last attempt was in vain: wait for the next, or give up."""
-        if self.vanished:
-            return  # nobody is there to try again
         environment = self.host.network.environment
         wait = outage.backoff.next_wait(environment._now)
         if wait is not None:

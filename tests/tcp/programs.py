@@ -208,6 +208,20 @@ async def after_reboot(net: Net, report: Report) -> None:
     report.say(f"the writer gets {ours.ending} after", now() - began)
 
 
+@program("The same, and what the peer answers is lost for 2 s")
+async def lost_reset(net: Net, report: Report) -> None:
+    ours, theirs = await connected(net)
+    await net.cut_power(theirs)
+    await net.boot()
+    await net.silence("downstream")
+    began = now()
+    ours.transport.write(b"x")
+    await asyncio.sleep(2)
+    await net.heal()
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+
+
 @program("The path is silent; nobody writes for 10 s")
 async def idle(net: Net, report: Report) -> None:
     ours, theirs = await connected(net)
