@@ -275,6 +275,31 @@ def test_a_lost_segment_of_a_dead_host_leaves_no_gap(world: World) -> None:
     assert exchange.server.received == b""
 
 
+def test_an_end_of_file_for_a_rebooted_host_is_answered_with_a_reset(world: World) -> None:
+    exchange = Exchange(world, keep_open=True)
+    exchange.dial()
+    exchange.server_host.crash()
+    exchange.server_host.boot()
+    exchange.client.transport.write_eof()
+    exchange.wait(1)
+    assert exchange.client.errno == errno.ECONNRESET
+
+
+def test_a_dial_dies_with_its_host(world: World) -> None:
+    exchange = Exchange(world)
+
+    async def main() -> None:
+        await asyncio.open_connection("server", 80)
+
+    exchange.client_host.start(main)
+    exchange.wait(0.01)
+    exchange.client_host.crash()
+    exchange.client_host.boot()
+    exchange.wait(200)
+    assert not hasattr(exchange, "server")
+    assert exchange.server_host.connections == {}
+
+
 def test_a_dial_to_a_dead_host_times_out_and_to_a_rebooted_one_is_refused(world: World) -> None:
     exchange = Exchange(world)
     exchange.server_host.crash()

@@ -8,7 +8,7 @@ import pytest
 
 from sim.net.faults import Latency
 from sim.world import World
-from tests.sim.net.exchange import LATENCY, Exchange
+from tests.sim.net.exchange import LATENCY, Exchange, Told
 
 
 @pytest.fixture
@@ -70,6 +70,37 @@ def test_a_full_window_pauses_the_writer_until_it_goes_on(world: World) -> None:
     exchange.server_host.resume()
     exchange.wait(100)
     assert exchange.server.received == data
+
+
+def test_a_writer_that_is_paused_itself_hears_later_that_it_may_go_on(world: World) -> None:
+    resumed: list[float] = []
+
+    class Writer(Told):
+        def pause_writing(self) -> None:
+            pass
+
+        def resume_writing(self) -> None:
+            resumed.append(self.world.env.now)
+
+    exchange = Exchange(world)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: Writer(world), "server", 80)
+        await asyncio.sleep(1)
+        exchange.server.transport.pause_reading()
+        transport.write(bytes(500_000))
+        await asyncio.sleep(1_000)
+
+    exchange.client_host.start(main)
+    exchange.wait(3)
+    exchange.client_host.pause()
+    exchange.server.transport.resume_reading()
+    exchange.wait(10)
+    assert resumed == []
+    exchange.client_host.resume()
+    exchange.wait(0)
+    assert resumed == [world.env.now]
 
 
 def test_a_pause_does_not_wake_who_had_stopped_reading(world: World) -> None:

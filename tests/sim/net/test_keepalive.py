@@ -131,6 +131,18 @@ def test_a_peer_that_comes_back_in_time_keeps_its_connection(world: World) -> No
     assert exchange.server.received == b"still here"
 
 
+def test_there_are_no_probes_while_bytes_wait_for_acknowledgement(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial()
+    keep_alive(exchange, exchange.client, idle=1, interval=1, count=2)
+    exchange.server_host.disconnect()
+    start = world.env.now
+    exchange.client.transport.write(b"anybody?")
+    exchange.wait(2_000)
+    assert exchange.client.errno == errno.ETIMEDOUT
+    assert exchange.client.lost_at == pytest.approx(start + LATENCY + 924.6)
+
+
 @pytest.mark.parametrize("direction", ["upstream", "downstream"])
 def test_a_one_way_partition_is_noticed(world: World, direction: object) -> None:
     exchange = Exchange(world)

@@ -115,6 +115,14 @@ def test_a_host_that_moves_leaves_its_connections_half_open(world: World) -> Non
     assert old.arrivals == old_server.arrivals == []
 
 
+def test_a_dial_that_was_under_way_when_its_host_moved_times_out(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial(wait=0.01)
+    exchange.client_host.move(LINKS["cellular"])
+    exchange.wait(128)
+    assert exchange.dialled.value.errno == errno.ETIMEDOUT
+
+
 def test_a_server_that_moves_is_found_by_its_name_and_not_by_its_old_address(world: World) -> None:
     exchange = Exchange(world)
     old = exchange.server_host.address

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from sim.net.faults import Down, LimitData, ResetPeer, Timeout
+from sim.net.rules import Drop, Kind, Packet, Verdict
 from sim.world import World
-from tests.sim.net.exchange import LATENCY, Exchange
+from tests.sim.net.exchange import LATENCY, Exchange, Told
 
 BETWEEN = ("client", "server")
 
@@ -56,6 +57,42 @@ def test_reset_peer_at_once_ends_a_connection_before_anybody_accepts_it(world: W
     assert exchange.client.errno == errno.ECONNRESET
     assert fault.fired == 1
     assert exchange.client_host.connections == exchange.server_host.connections == {}
+
+
+class LosesTheFirst:
+    """A rule that drops one packet of a kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind | None = kind
+
+    def judge(self, packet: Packet) -> Verdict | None:
+        if packet.kind is not self.kind:
+            return None
+        self.kind = None
+        return Drop()
+
+
+def test_nobody_accepts_a_connection_that_was_reset_meanwhile(world: World) -> None:
+    exchange = Exchange(world)
+    world.faults.add(ResetPeer(between=BETWEEN, timeout=0.3))
+    world.network.rules.add(LosesTheFirst(Kind.ACK), first=True)
+    exchange.client_host.connect("server", 80, lambda: Told(world)).defused = True
+    exchange.wait(1)
+    assert not hasattr(exchange, "server")
+    exchange.wait(10)
+    assert exchange.client_host.connections == exchange.server_host.connections == {}
+
+
+def test_a_connection_is_accepted_when_the_handshake_is_complete_at_last(world: World) -> None:
+    exchange = Exchange(world)
+    world.network.rules.add(LosesTheFirst(Kind.ACK))
+    start = world.env.now
+    exchange.dial(wait=0.5)
+    assert exchange.dialled.ok
+    assert not hasattr(exchange, "server")
+    exchange.wait(1)
+    assert exchange.server.transport is not None
+    assert world.env.now - start < 2
 
 
 def test_timeout_swallows_bytes_and_then_resets(world: World) -> None:
