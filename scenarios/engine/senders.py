@@ -15,6 +15,9 @@ from typing import Any, Final
 from scenarios.engine.findings import Event, Findings
 from scenarios.engine.notifications import AtGateway, Notification, OpenHops
 
+UNKNOWN: Final = -1
+"""Pushes announced of a broadcast that no log tells of: the gateway is not ours."""
+
 
 class Senders:
     """The notifications of a run and how far the site and the gateway are with them."""
@@ -93,7 +96,7 @@ class Senders:
             notification.reason = "the site made no notification of the message"
         self._silent.clear()
         for broadcast, (announced, made) in self._broadcasts.items():
-            if announced != made:
+            if announced not in (made, UNKNOWN):
                 text = f"broadcast {broadcast} announced {announced} pushes and made {made}"
                 self._findings.add("count", 0, text)
 
@@ -272,12 +275,12 @@ class Senders:
         if broadcast is None:
             self._unclaimed.setdefault(token_ref, []).append(notification)
         else:
-            announced, made = self._broadcasts.get(str(broadcast), (-1, 0))
+            announced, made = self._broadcasts.get(str(broadcast), (UNKNOWN, 0))
             self._broadcasts[str(broadcast)] = (announced, made + 1)
         notification.hop(t, "the gateway accepted it")
 
     def _broadcast_accepted(self, t: int, event: Event) -> None:
-        made = self._broadcasts.get(str(event["broadcast"]), (-1, 0))[1]
+        made = self._broadcasts.get(str(event["broadcast"]), (UNKNOWN, 0))[1]
         self._broadcasts[str(event["broadcast"])] = (int(event["pushes"]), made)
 
     def _push_of(self, t: int, event: Event) -> Notification | None:
