@@ -2,16 +2,19 @@
 
 import socket
 import struct
+from typing import Any
 
+from sim.net.faults import Partition
 from sim.net.links import Link
 from sim.net.tcp_info import TCP_INFO
 from sim.world import World
-from tests.sim.net.test_network import Told, connect, listen
+from tests.sim.net.exchange import Exchange
+from tests.sim.net.test_network import connect, listen
 
 LATENCY = 0.05
 
 
-def progress(told: Told) -> tuple[int, int]:
+def progress(told: Any) -> tuple[int, int]:
     """(bytes sent, bytes acknowledged without SYN), read where Linux has them."""
     info = told.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, TCP_INFO, 216)
     (acknowledged,) = struct.unpack_from("=Q", info, 120)
@@ -47,3 +50,17 @@ def test_nothing_is_acknowledged_while_the_peer_is_off_the_network() -> None:
         site.reconnect()
         world.run_until(world.env.now + 30)
         assert progress(told) == (11, 11)
+
+
+def test_what_arrived_counts_only_when_its_acknowledgement_can_come_back() -> None:
+    with World(seed=1) as world:
+        exchange = Exchange(world)
+        exchange.dial()
+        with world.faults.during(Partition(between=("client", "server"), direction="upstream")):
+            exchange.server.transport.write(b"heard")
+            exchange.wait(1)
+            assert exchange.client.received == b"heard"
+            sent, acknowledged = progress(exchange.server)
+            assert acknowledged < sent == 5
+        exchange.wait(10)
+        assert progress(exchange.server) == (5, 5)
