@@ -8,7 +8,6 @@ the world decides.
 """
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from itertools import count
 from typing import Any
@@ -52,17 +51,12 @@ class NumberedTask(asyncio.Task[Any]):
 
     _number: int
 
-    def __init__(self, coro: Any, **options: Any) -> None:
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], *, eager_start: bool = False, **options: Any
+    ) -> None:
         context = options.get("context")
         self.life = current_life.get(None) if context is None else context.get(current_life)
         super().__init__(coro, **options)
-
-    if sys.version_info >= (3, 12):
-
-        def __init__(
-            self, coro: Coroutine[Any, Any, Any], *, eager_start: bool = False, **options: Any
-        ) -> None:
-            super().__init__(coro, **options)
 
     @property
     def number(self) -> int:
