@@ -185,6 +185,7 @@ class World:
             # the warnings would be taken for somebody else's.
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+            gc.collect()  # SQLAlchemy's finalizers put connections back into their pools
 
 
 def _is_over(life: Life | None) -> bool:
