@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sim.kernel.context import current_host
-from sim.net.links import Link
 from sim.kernel.errors import UnhandledErrors
+from sim.net.links import Link
 from sim.world import World
 
 

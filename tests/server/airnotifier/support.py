@@ -339,3 +339,16 @@ def gateway_bench(
             **gateway,
         }
         yield Bench(world, settings)
+
+
+def ask(path: Path, *requests: tuple[str, str, dict[str, Any]], **settings: Any) -> list[Answer]:
+    """Send requests one after the other to a fresh gateway."""
+    answers: list[Answer] = []
+    with gateway_bench(path, **settings) as bench:
+
+        async def main() -> None:
+            for method, url, options in requests:
+                answers.append(await bench.request(method, url, **options))
+
+        bench.run(main)
+    return answers
