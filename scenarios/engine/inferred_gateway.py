@@ -3,8 +3,9 @@
 The site knows what it was answered; the push services know what reached them, for which token, in
 which order. From these come the gateway's own events, each with `inferred: true`: accepted when the
 site was answered so, refused likewise, dispatched when a push service has it (the oldest push for
-that token that has not arrived yet), completed at once. One more arrival for a token is the last
-push for it, sent again.
+that token that has not arrived yet), completed at once. A push may arrive before the site has told
+of its answer; the answer then belongs to it. One more arrival at APNs over another connection is
+the last push for that token, sent again.
 
 What cannot be seen: a push that was accepted and never written to a push service stays where it is,
 and nobody knows which tokens the gateway has removed.
@@ -25,6 +26,10 @@ class _Push:
 
     number: str
     attempts: int = 0
+    claimed: bool = True
+    """Whether it is known who asked for it."""
+    peer: str = ""
+    """The connection over which it went last."""
 
 
 class InferredGateway:
@@ -35,7 +40,10 @@ class InferredGateway:
         self._pushes: dict[str, list[_Push]] = {}
         """By token reference, in the order of acceptance."""
         self._made = 0
-        self._broadcasts = 0
+        self._broadcast = 0
+        """The last one's number."""
+        self._reached: set[str] = set()
+        """Tokens that it has reached."""
 
     def interpret(self, event: Event) -> Iterator[Event]:
         """The inferred events before this one, it, and those that follow from it."""
@@ -43,7 +51,9 @@ class InferredGateway:
             case "push.requested":
                 yield from self._requested(event)
             case "broadcast.requested":
-                self._broadcasts += 200 <= int(event["status"]) < 300
+                if 200 <= int(event["status"]) < 300:
+                    self._broadcast += 1
+                    self._reached.clear()
                 yield event
             case "vendor.accepted" | "vendor.rejected":
                 yield from self._arrived(event)
@@ -53,8 +63,12 @@ class InferredGateway:
     def _requested(self, event: Event) -> Iterator[Event]:
         status, token_ref = int(event["status"]), str(event["token_ref"])
         if 200 <= status < 300:
-            push = self._accept(token_ref)
-            yield self._accepted(event, push, None)
+            known = self._pushes.get(token_ref, ())
+            early = next((push for push in known if not push.claimed), None)
+            push = early or self._accept(token_ref)
+            push.claimed = True
+            if early is None:
+                yield self._accepted(event, push, None)
             yield {**event, "gateway_push": push.number}
             return
         if status:
@@ -66,14 +80,18 @@ class InferredGateway:
 
     def _arrived(self, event: Event) -> Iterator[Event]:
         token_ref, service = str(event["token_ref"]), str(event["service"])
-        push = next((p for p in self._pushes.get(token_ref, ()) if not p.attempts), None)
-        if push is None and (known := self._pushes.get(token_ref)):
+        known = self._pushes.get(token_ref, [])
+        peer = str(event.get("peer", "")) if service == "apns" else ""
+        push = next((push for push in known if not push.attempts), None)
+        if push is None and known and peer != known[-1].peer:
             push = known[-1]
         if push is None:
-            # Nobody asked for this token by itself: a broadcast, or somebody else.
             push = self._accept(token_ref)
-            yield self._accepted(event, push, self._broadcasts or None)
+            push.claimed = self._broadcast > 0 and token_ref not in self._reached
+            self._reached.add(token_ref)
+            yield self._accepted(event, push, self._broadcast if push.claimed else None)
         push.attempts += 1
+        push.peer = peer
         yield self._inferred(
             event, "push.dispatched", push=push.number, provider=service,
             connection=event.get("peer") if service == "apns" else None,

@@ -80,13 +80,25 @@ def test_pushes_for_one_token_arrive_in_the_order_of_acceptance() -> None:
     assert [len(n.copies) for n in ledger.notifications] == [1, 1]
 
 
-def test_one_arrival_more_is_a_push_sent_again() -> None:
-    ledger, _ = follow(
-        CREATED, requested("a"),
-        at_apns("accepted", "a", 1, nid="n1"), at_apns("accepted", "a", 7, nid="n2"),
-    )  # fmt: skip
+def test_one_arrival_more_on_another_connection_is_a_push_sent_again() -> None:
+    again = {**at_apns("accepted", "a", 7, nid="n2"), "peer": "127.0.0.1:6"}
+    ledger, _ = follow(CREATED, requested("a"), at_apns("accepted", "a", 1, nid="n1"), again)
     [notification] = ledger.notifications
     assert (notification.attempts, len(notification.copies)) == (2, 2)
+
+
+def test_a_push_may_arrive_before_the_site_has_told_of_it() -> None:
+    other = {**CREATED, "message": 2}
+    ledger, _ = follow(
+        CREATED, at_apns("accepted", "a", 1, nid="n1"), requested("a"),
+        other, at_apns("accepted", "a", 2, nid="n2"), {**requested("a"), "message": 2},
+    )  # fmt: skip
+    assert [(n.message, n.origin) for n in ledger.notifications] == [
+        ("1", "message"),
+        ("2", "message"),
+    ]
+    assert [len(n.copies) for n in ledger.notifications] == [1, 1]
+    assert ledger.findings.all == []
 
 
 def test_a_rejected_token_is_a_rejected_push() -> None:
