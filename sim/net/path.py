@@ -99,7 +99,7 @@ class Path:
         elif judgement is not None and judgement.pieces and data:
             self._carry_pieces(end, data, judgement.pieces)
         else:
-            network.environment.call_at(arrival, self._arrive, end, segment)
+            network.environment.call_at(arrival, self.arrive, end, segment)
 
     def _carry_pieces(
         self, end: StreamEnd, data: bytes, pieces: tuple[tuple[int, float], ...]
@@ -109,7 +109,7 @@ class Path:
         for number, (size, gap) in enumerate(pieces):
             end._arrival += gap
             until = len(data) if number == len(pieces) - 1 else sent + size
-            call_at(end._arrival, self._arrive, end, [data[sent:until]])
+            call_at(end._arrival, self.arrive, end, [data[sent:until]])
             sent = until
 
     def carry_more(self, end: StreamEnd, data: bytes) -> None:
@@ -119,7 +119,8 @@ class Path:
     def _lost(self, end: StreamEnd, segment: Segment) -> None:
         end._stall(segment)
 
-    def _arrive(self, end: StreamEnd, segment: Segment) -> None:
+    def arrive(self, end: StreamEnd, segment: Segment) -> None:
+        """A segment of `end` is at its peer, if that hears it."""
         peer = end._peer
         gets_through = end._outage is None and peer.hears()
         if gets_through:
@@ -128,7 +129,7 @@ class Path:
         if gets_through and peer.host.workload is not None and not peer.is_dead:
             self._queue_for_work(peer, peer.host.workload, segment)
         else:
-            peer._arrive(segment)
+            peer._arrive(segment, judged=True)
         if not gets_through:
             return
         if segment is not FIN and not end._dead and self._acknowledgement_is_lost(end):
@@ -186,7 +187,7 @@ class Path:
             end._outage = None
             segment = outage.stalled.popleft()
             self._network.taps.arrived(end.number, end.direction, sum(map(len, segment)) or 1)
-            end._peer._arrive(segment)
+            end._peer._arrive(segment, judged=True)
             answer_is_lost = end._outage is not None
             end._outage = outage
             if answer_is_lost:
@@ -236,7 +237,7 @@ class Path:
         network.disown(end.number, Reset(receiver=False))
         peer = end._peer
         if data:
-            network.environment.call_at(end._arrival, self._arrive, end, [data])
+            network.environment.call_at(end._arrival, self.arrive, end, [data])
         self._end(peer, Kind.FIN, peer.take_end)
         self._end(end, Kind.FIN, end.take_end)
 

@@ -216,7 +216,11 @@ class StreamEnd(asyncio.Transport):
         self._arrival = arrival
         network.environment.call_at(arrival, peer._arrive, segment)
 
-    def _arrive(self, segment: Segment) -> None:
+    def _arrive(self, segment: Segment, *, judged: bool = False) -> None:
+        network = self.host.network
+        if not (judged or network.plain):  # has become so while the segment was under way
+            network.path.arrive(self._peer, segment)
+            return
         sender = self._peer
         if sender._outage is not None or not (
             self.host.online and (sender.host.online or sender.vanished)
@@ -295,11 +299,5 @@ class StreamEnd(asyncio.Transport):
             # queue up first.
             after = math.nextafter(self._arrival, math.inf)
             environment.call_at(after, self._retransmit, outage)
-        elif not network.plain:
-            network.path.retransmit(self, outage)
-        elif self.host.online and self._peer.host.online:
-            self._outage = None
-            for segment in (*outage.stalled, *outage.held):
-                self._dispatch(segment)
         else:
-            self._retry(outage)
+            network.path.retransmit(self, outage)
