@@ -75,7 +75,7 @@ class LosesTheFirst:
 def test_nobody_accepts_a_connection_that_was_reset_meanwhile(world: World) -> None:
     exchange = Exchange(world)
     world.faults.add(ResetPeer(between=BETWEEN, timeout=0.3))
-    world.network.rules.add(LosesTheFirst(Kind.ACK), first=True)
+    world.network.rules.add(LosesTheFirst(Kind.ACK))
     exchange.client_host.connect("server", 80, lambda: Told(world)).defused = True
     exchange.wait(10)
     assert not hasattr(exchange, "server")
