@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from sim.net.network import Network
 
 RECEIVE_WINDOW = 262_144
-"""Bytes that may be under way or unread in one direction. Linux's autotuned windows are of this
-order.
-"""
+"""Bytes that may be under way or unread in one direction: of the order of Linux's windows."""
 
 HIGH_WATER = 65_536
 LOW_WATER = 16_384
