@@ -146,7 +146,7 @@ class RunConsole:
             self._field("run again", Text(first.command))
         elif results:
             self._field("look at", Text(f"{results[-1].record}/timeline.html"))
-            self._field("try next", Text(f"airbed run {results[-1].file.path} --seed 7"))
+            self._field("try next", Text(results[-1].with_seed(7)))
         self._field("junit", Text(str(junit)))
 
     def _line(self, result: RunResult) -> Text:

@@ -12,6 +12,7 @@ made, the calendar is the real one.
 
 import asyncio
 import contextlib
+import resource
 import time
 from collections.abc import Callable, Generator
 from types import TracebackType
@@ -35,6 +36,7 @@ class LiveWorld:
     """See the module; use it as a context manager, once."""
 
     def __init__(self, seed: int, *, wants_connections: bool = True) -> None:
+        _allow_many_sockets()
         self.seeds = Seeds(seed)
         self.loop = asyncio.new_event_loop()
         self.epoch = time.time()
@@ -118,3 +120,11 @@ class LiveWorld:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         # Transports close their sockets in callbacks.
         self.loop.run_until_complete(asyncio.sleep(0))
+
+
+def _allow_many_sockets() -> None:
+    """A phone's connection has two ends in this process: use all descriptors that we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some systems promise more than they give
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

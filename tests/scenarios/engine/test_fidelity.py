@@ -8,6 +8,8 @@ from reports.two_worlds import fidelity
 from scenarios.engine.cli import main
 from scenarios.engine.exit_codes import ExitCode
 
+pytestmark = pytest.mark.live
+
 FILES = [
     "scenarios/security/send_with_app_key.yaml",
     "scenarios/flows/two_devices_one_disabled.yaml",

@@ -24,6 +24,8 @@ from scenarios.engine.exit_codes import ExitCode
 from sim.kernel.seeds import Seeds
 from sim.net.tls import CertificateAuthority
 
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).parents[3]
 LIMIT = 120.0
 """Seconds after which a child process is given up."""

@@ -38,6 +38,8 @@ DEAF = """
         signal.pause()
 """
 
+pytestmark = pytest.mark.live
+
 
 def words(line: bytes) -> list[tuple[float, str, Mapping[str, Any]]]:
     """Every line is an event of now, its text the kind."""

@@ -16,6 +16,8 @@ from sim.net.faults import Down, Latency
 
 Story = Generator[simpy.Event, Any, Any]
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def gateway(world: LiveWorld) -> LiveHost:

@@ -25,6 +25,8 @@ from sim.net.links import Link
 Story = Generator[simpy.Event, Any, None]
 BETWEEN: tuple[str | None, str | None] = ("phone", "service")
 
+pytestmark = pytest.mark.live
+
 
 def test_bytes_go_there_and_back_in_order(talk: Callable[..., Any]) -> None:
     def story(client: Any) -> Story:

@@ -9,6 +9,8 @@ import simpy
 from sim.kernel.errors import UnhandledErrors
 from sim.live.world import LiveWorld
 
+pytestmark = pytest.mark.live
+
 
 def test_an_event_comes_at_its_time_and_not_before(world: LiveWorld) -> None:
     def main() -> Generator[simpy.Event, Any, float]:
