@@ -71,9 +71,13 @@ class RunResult:
     @property
     def command(self) -> str:
         """What runs it again."""
-        file, cell = shlex.quote(self.file.path.as_posix()), self.cell.id
-        only = f" --cell {shlex.quote(cell)}" if cell else ""
-        return f"airbed run {self.live_arguments}{file} --seed {self.seed}{only}"
+        cell = self.cell.id
+        return self.with_seed(self.seed) + (f" --cell {shlex.quote(cell)}" if cell else "")
+
+    def with_seed(self, seed: int) -> str:
+        """What runs the file with this seed."""
+        file = shlex.quote(self.file.path.as_posix())
+        return f"airbed run {self.live_arguments}{file} --seed {seed}"
 
 
 def summary_of(
