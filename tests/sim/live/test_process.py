@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -174,6 +175,29 @@ def test_processes_end_when_their_parent_is_killed() -> None:
                 await asyncio.sleep(0.02)
 
     asyncio.run(until_gone())
+
+
+def test_a_log_line_that_is_in_the_pipe_is_recorded_before_what_it_may_have_caused(
+    world: LiveWorld, logs: ServerLogs
+) -> None:
+    events = world.trace.keep()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        code = f"""
+            import socket, sys
+            with socket.create_connection(("127.0.0.1", {port})) as connection:
+                print("cause", file=sys.stderr, flush=True)
+                connection.sendall(b"x")
+                connection.recv(1)
+        """
+        process = start(world, "server", code)
+        logs.follow(process)
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1) == b"x"  # the loop has not run: nobody has read the pipe
+            world.trace.emit("effect", "service")
+    assert [event["kind"] for event in events] == ["cause", "effect"]
+    world.run(as_event(world.env, process.ended))
 
 
 def test_what_a_process_logged_before_it_acted_is_recorded_before_the_effect(

@@ -140,6 +140,7 @@ def test_a_dial_without_network_is_repeated_until_there_is_one(
         return (yield phone.connect("service", 80, asyncio.Protocol))
 
     transport, _ = world.run(main())
+    assert phone.online
     assert not transport.is_closing()
 
 
