@@ -45,7 +45,7 @@ devices:
   - {{ do: open_at_page, by: phone,   expect: {{ page: message, msgid: $msg }} }}
 expect:
   fates: {{ delivered: 1, opened: 1, lost: 0, duplicate: 0 }}
-  invariants: [conservation, causal_order, no_token_leak]
+  invariants: [conservation, causal_order, no_token_leak, bad_token_pruned]
 """  # noqa: E501
 CRASH = """\
 faults:
@@ -223,10 +223,13 @@ def test_a_foreign_gateway_delivers_and_the_record_says_what_was_not_seen(
     with foreign_gateway(tmp_path, base) as url:
         arguments = ["run", "--gateway", url, str(file), "--runs", str(runs), "-q"]
         arguments += ["--gateway-app-key", "k" * 32, "--port-base", str(base)]
+        monkeypatch.setattr(sys, "argv", ["airbed", *arguments])
         assert main(arguments) == ExitCode.OK
     summary = json.loads((record(runs) / "summary.json").read_text())
     assert summary["fates"]["opened"] == 1
     assert any("inferred" in line for line in summary["not_observed"])
+    judged = [invariant["name"] for invariant in summary["invariants"]]
+    assert judged == ["conservation", "causal_order", "no_token_leak"]
     manifest = (record(runs) / "manifest.json").read_text()
     trace = (record(runs) / "trace.jsonl").read_text()
     assert '"inferred":true' in trace
