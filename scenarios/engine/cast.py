@@ -5,7 +5,11 @@ from typing import Any, Final
 
 from scenarios.engine.steps_catalog import Actor
 
-RESERVED: Final = ("fleet", "gateway", "site", "all")
+RESERVED: Final = (
+    *("fleet", "gateway", "site", "all"),
+    # Hosts of every world, and the names under which the engine and the network speak in a trace.
+    *("apns", "gcm", "operator", "engine", "network"),
+)
 """Words that no phone and no user can have as a name."""
 
 ADMIN: Final = "admin"

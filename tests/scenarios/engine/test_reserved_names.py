@@ -1,0 +1,30 @@
+"""Names that a phone or a user cannot have, because something in every world has them."""
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.engine.cast import RESERVED
+from scenarios.engine.diagnostics import InvalidScenario
+from scenarios.engine.loader import load
+
+SCENARIO = """
+format: 1
+name: A phone with a name that is taken
+world:
+  gateway: {{ kind: airnotifier, app: moodle }}
+  site: {{ kind: moodle, users: {{ ben: student }} }}
+devices:
+  {name}: {{ platform: ios, owner: ben }}
+flow:
+  - {{ do: settle }}
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in RESERVED if name != "fleet"])
+def test_a_phone_cannot_have_the_name_of_a_host_of_every_world(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(SCENARIO.format(name=name), encoding="utf-8")
+    with pytest.raises(InvalidScenario) as refused:
+        load(path)
+    assert [diagnostic.code for diagnostic in refused.value.diagnostics] == ["bad-name"]
