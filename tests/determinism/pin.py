@@ -30,6 +30,6 @@ def main(reason: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].strip():
+    if len(sys.argv) != 2 or not sys.argv[1].strip() or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     main(sys.argv[1])
