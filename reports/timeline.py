@@ -18,7 +18,7 @@ from reports.timeline_style import STYLE
 STEP_WIDTH = 290
 TIME_WIDTH = 84
 LANE_WIDTH = 190
-MARGIN = 150
+MARGIN = 200
 ROW = 34
 SLANT = 8
 HEAD = 58

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -298,11 +299,18 @@ class Expect(_Section):
     checks: list[Check] = Field(default_factory=list)
 
 
+def _printable(name: str) -> str:
+    # It is printed on terminals and written into XML, where control characters do harm.
+    if not name.isprintable():
+        raise ValueError("it has characters that cannot be printed; write plain text")
+    return name
+
+
 class Scenario(_Section):
     """A scenario file: the world, its phones, what is done, what must come of it."""
 
     format: Literal[1]
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=200)
     description: str = ""
     tags: list[Tag] = Field(default_factory=list)
     seed: Count | None = Field(default=None, description="The one seed; 1 when no seed is given.")
