@@ -43,13 +43,13 @@ class Figure:
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
 
-def measure(module: str, *arguments: object) -> dict[str, float]:
-    """Run one measurement in a fresh process on one core; it prints one JSON object."""
+def measure(module: str, *arguments: object, tree: Path = ROOT) -> dict[str, float]:
+    """Run one measurement of a tree in a fresh process on one core; it prints one JSON object."""
     core = max(os.sched_getaffinity(0))
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     done = subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=tree,
         env={**os.environ, "PYTHONHASHSEED": "0"},
         stdout=subprocess.PIPE,
         check=True,
