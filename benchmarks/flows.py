@@ -17,10 +17,10 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scenarios.engine.loader import load
-from scenarios.engine.play import StepOutcome
-from scenarios.engine.results import RunResult
-from scenarios.engine.runner import Runner
+from scenarios.engine.format.loader import load
+from scenarios.engine.running.play import StepOutcome
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import Runner
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "flows" / "ten_steps.yaml"
 WARM_UP, RUNS = 6, 60

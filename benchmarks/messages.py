@@ -20,13 +20,13 @@ from typing import Any
 import simpy
 
 from devices.fleet import Habits, Owners
-from scenarios.engine.deployment import Deployment
-from scenarios.engine.fates import Ledger
-from scenarios.engine.findings import Event
-from scenarios.engine.loader import load
-from scenarios.engine.observations import Observations
-from scenarios.engine.server_logs import logs_in_trace
-from scenarios.engine.stage import SimulatedStage
+from scenarios.engine.format.loader import load
+from scenarios.engine.ledger.fates import Ledger
+from scenarios.engine.ledger.findings import Event
+from scenarios.engine.ledger.observations import Observations
+from scenarios.engine.world.deployment import Deployment
+from scenarios.engine.world.server_logs import logs_in_trace
+from scenarios.engine.world.stage import SimulatedStage
 from sim.trace.recorder import line_of
 from sim.world import World
 

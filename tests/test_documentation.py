@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from scenarios.engine.arguments import parse
+from scenarios.engine.commands.arguments import parse
 from scenarios.engine.exit_codes import ExitCode
-from scenarios.engine.fault_catalog import FAULTS, takes, works_live
-from scenarios.engine.loader import load
-from scenarios.engine.steps_catalog import OBSERVATIONS, STEPS
+from scenarios.engine.format.fault_catalog import FAULTS, takes, works_live
+from scenarios.engine.format.loader import load
+from scenarios.engine.format.steps_catalog import OBSERVATIONS, STEPS
 from tests import architecture
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,14 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scenarios.engine.inspectors import Capturing
-from scenarios.engine.loader import Cell, load
-from scenarios.engine.models import Scenario
-from scenarios.engine.play import StepOutcome
-from scenarios.engine.results import RunResult
-from scenarios.engine.runner import Runner
-from scenarios.engine.selection import SHIPPED
-from scenarios.engine.stage import Stage, simulated
+from scenarios.engine.commands.selection import SHIPPED
+from scenarios.engine.format.loader import Cell, load
+from scenarios.engine.format.models import Scenario
+from scenarios.engine.running.inspectors import Capturing
+from scenarios.engine.running.play import StepOutcome
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import Runner
+from scenarios.engine.world.stage import Stage, simulated
 from tests.sim import reference_program
 
 MANNERS = ("plain", "unwatched", "captured")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-AIRBED = "import sys; from scenarios.engine.cli import main; sys.exit(main())"
+AIRBED = "import sys; from scenarios.engine.commands.cli import main; sys.exit(main())"
 
 Foreign = Callable[..., Callable[[dict[str, Any]], Any]]
 

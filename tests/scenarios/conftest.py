@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.context import Context
-from scenarios.engine.deployment import Deployment
-from scenarios.engine.fates import Ledger
-from scenarios.engine.loader import Cell, load
-from scenarios.engine.observations import Observations
-from scenarios.engine.places import Places
-from scenarios.engine.play import StepOutcome, play
-from scenarios.engine.server_logs import logs_in_trace
-from scenarios.engine.stage import SimulatedStage
-from scenarios.engine.watch import Watch
+from scenarios.engine.format.loader import Cell, load
+from scenarios.engine.format.places import Places
+from scenarios.engine.ledger.fates import Ledger
+from scenarios.engine.ledger.observations import Observations
+from scenarios.engine.running.context import Context
+from scenarios.engine.running.play import StepOutcome, play
+from scenarios.engine.running.watch import Watch
+from scenarios.engine.world.deployment import Deployment
+from scenarios.engine.world.server_logs import logs_in_trace
+from scenarios.engine.world.stage import SimulatedStage
 from sim.net import digest
 from sim.world import World
 

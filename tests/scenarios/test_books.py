@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.books import Books, differences, read_books
-from scenarios.engine.fates import Ledger
-from scenarios.engine.invariants import Evidence, Witness, check
+from scenarios.engine.ledger.books import Books, differences, read_books
+from scenarios.engine.ledger.fates import Ledger
+from scenarios.engine.ledger.invariants import Evidence, Witness, check
 
 NOTHING: dict[str, dict[str, int]] = {}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.engine.cli import main
-from scenarios.engine.inspectors import CAPTURE
+from scenarios.engine.commands.cli import main
+from scenarios.engine.running.inspectors import CAPTURE
 from tests.sim.trace.reading_pcapng import Capture, read
 
 APNS = 2195

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.loader import load
-from scenarios.engine.results import RunResult
-from scenarios.engine.runner import Runner
+from scenarios.engine.format.loader import load
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import Runner
 
 FILE = Path(__file__).parents[2] / "scenarios" / "faults" / "invalid_token.yaml"
 

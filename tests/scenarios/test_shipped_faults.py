@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.loader import Cell, ScenarioFile, load
-from scenarios.engine.results import RunResult
-from scenarios.engine.runner import Runner
-from scenarios.engine.selection import SHIPPED
+from scenarios.engine.commands.selection import SHIPPED
+from scenarios.engine.format.loader import Cell, ScenarioFile, load
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import Runner
 
 FILES = sorted(
     path

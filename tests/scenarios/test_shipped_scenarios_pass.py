@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.engine.cli import main
-from scenarios.engine.loader import load
-from scenarios.engine.selection import SHIPPED
+from scenarios.engine.commands.cli import main
+from scenarios.engine.commands.selection import SHIPPED
+from scenarios.engine.format.loader import load
 
 # The ten steps and the bad token have tests of their own.
 FILES = [

@@ -224,7 +224,7 @@ def digests(tmp_path: Path, name: str, seed: int, hash_seed: str) -> list[str]:
     runs = tmp_path / name
     command = [
         sys.executable, "-c",
-        "import sys; from scenarios.engine.cli import main; sys.exit(main())",
+        "import sys; from scenarios.engine.commands.cli import main; sys.exit(main())",
         "run", "scenarios/flows/ten_steps.yaml", "--seed", str(seed), "--runs", str(runs), "-q",
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}

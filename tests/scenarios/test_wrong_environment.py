@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.diagnostics import InvalidScenario
-from scenarios.engine.loader import load
+from scenarios.engine.format.diagnostics import InvalidScenario
+from scenarios.engine.format.loader import load
 
 NAME = "faults/wrong_environment.yaml"
 ENVIRONMENTS = ("production", "sandbox")

@@ -1,0 +1,1 @@
+"""The command `airbed`: what it is asked, and what it shows."""

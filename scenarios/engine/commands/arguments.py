@@ -1,0 +1,216 @@
+"""The arguments of the command `airbed`: commands, options, and what is wrong with them.
+
+Bad usage ends in a message and its exit code here; `cli.py` does what was asked for.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final, NoReturn
+
+from scenarios.engine.commands.live_arguments import add_fidelity, add_live, add_serve
+from scenarios.engine.commands.selection import SHIPPED, shown
+from scenarios.engine.commands.tags import Condition, TagError, parse_tags
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.diagnostics import did_you_mean
+from scenarios.engine.format.units import UnitError, parse_duration
+from scenarios.engine.version import airbed_version
+
+COMMANDS: Final = {
+    "run": "run scenarios",
+    "check": "find the mistakes in scenario files, run nothing",
+    "list": "list the scenarios that come with Airbed, or those in a directory",
+    "sweep": "run scenarios with many seeds, in parallel",
+    "replay": "repeat a recorded run, up to its end or to a moment",
+    "serve": "start the gateway, the site or the push services for hand testing",
+    "fidelity": "run scenarios in both worlds and compare them hop by hop",
+    "diff": "name the first event in which two recorded runs differ",
+    "schema": "print the JSON Schema of scenario files, for editors",
+}
+_EPILOG: Final = """\
+exit codes: 0 ok, 1 a scenario failed, 2 interrupted, 3 internal error,
+            4 bad usage or an invalid file, 5 nothing selected
+
+start with: airbed list, then airbed run flows/ten_steps.yaml
+"""
+
+
+_MAX_SEED: Final = 10**18 - 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with our exit code for bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print(f"airbed: {message}", file=sys.stderr)
+        raise SystemExit(int(ExitCode.INVALID))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What a command line (without the program's name) asks for.
+
+    Raises SystemExit for --help, --version and bad usage, as argparse does.
+    """
+    parser = _Parser(
+        prog="airbed",
+        description="An end-to-end testbed for Moodle Mobile push notifications.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"airbed {airbed_version()}")
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show a traceback on internal errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = {
+        name: commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+        for name, text in COMMANDS.items()
+    }
+    add["run"].add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(add["run"])
+    add["run"].add_argument(
+        "--seed", type=_seed, metavar="N", help="run with this seed instead of the file's"
+    )
+    add["run"].add_argument(
+        "--cell",
+        metavar="VALUES",
+        help="only the cells of the matrix with these values: platform=ios,app_state=closed",
+    )
+    add["run"].add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the records of the runs go (default: runs)",
+    )
+    add["run"].add_argument(
+        "--pcap",
+        action="store_true",
+        help="write all packets into the record, for Wireshark (passwords and tokens included)",
+    )
+    add_live(add["run"])
+    add_serve(add["serve"])
+    add_fidelity(add["fidelity"])
+    volume = add["run"].add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
+    volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")
+    add["check"].add_argument("files", nargs="+", metavar="FILE|DIR", help="files to check")
+    add["list"].add_argument(
+        "directory",
+        nargs="?",
+        default=str(shown(SHIPPED)),
+        metavar="DIR",
+        help="where to look (default: what comes with Airbed)",
+    )
+    _add_tags(add["list"])
+    _add_sweep(add["sweep"])
+    add["replay"].add_argument(
+        "run", type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
+    )
+    add["replay"].add_argument(
+        "--until",
+        type=_moment,
+        metavar="T",
+        help="stop at this virtual time, as traces have it: 2.5s, 300ms",
+    )
+    add["replay"].add_argument(
+        "--break",
+        dest="condition",
+        metavar="CONDITION",
+        help="stop at the first event of which this is true: 'kind == push.retry and delay > 10'",
+    )
+    for name in ("left", "right"):
+        add["diff"].add_argument(
+            name, type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
+        )
+    first = next((each for each in arguments if not each.startswith("-")), None)
+    if first is not None and first not in COMMANDS:
+        parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
+    return parser.parse_args(arguments)
+
+
+def _add_tags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-t",
+        "--tags",
+        type=_tags,
+        action="append",
+        default=[],
+        metavar="TAGS",
+        help="only scenarios with these tags: smoke, 'smoke and not slow'",
+    )
+
+
+def _tags(text: str) -> Condition:
+    try:
+        return parse_tags(text)
+    except TagError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(parser)
+    parser.add_argument(
+        "--seeds", type=_seeds, required=True, metavar="A..B", help="the first and the last seed"
+    )
+    parser.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="runs at a time (default: one for each core)"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("loky", "dask", "ray"),
+        default="loky",
+        help="what spreads the work: processes here (loky), or a cluster",
+    )
+    parser.add_argument(
+        "--keep",
+        choices=("failures", "all"),
+        default="failures",
+        help="which runs leave a record (default: failures)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the directory of the sweep goes (default: runs)",
+    )
+
+
+def _seeds(text: str) -> range:
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of seeds: write 1..1000")
+    seeds = range(_seed(first), _seed(last) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"'{text}' ends before it begins: write {last}..{first}")
+    return seeds
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 1024 and len(text) <= 4):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to 1024")
+    return int(text)
+
+
+def _moment(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(f"{error}; {error.help}") from None
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
+    if len(text) > len(str(_MAX_SEED)):
+        raise argparse.ArgumentTypeError(f"this seed is too large: the largest is {_MAX_SEED}")
+    return int(text)

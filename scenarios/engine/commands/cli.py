@@ -1,0 +1,181 @@
+"""The command `airbed`: check, list and run scenario files; print their JSON Schema.
+
+Whatever a user gets wrong ends in a message and an exit code (`exit_codes.py`), never in a
+traceback. What was asked for goes to standard output, mistakes to standard error.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from reports.reading import NotARecord
+from scenarios.engine.commands.arguments import parse
+from scenarios.engine.commands.selection import Selection, select
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.diagnostics import InvalidScenario
+from scenarios.engine.format.schema import schema_text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (without the program's name); its exit code.
+
+    Raises SystemExit for --help, --version and bad usage, as argparse does.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    args = parse(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        return int(_run_command(args))
+    except KeyboardInterrupt:
+        _say("\nairbed: interrupted")
+        return ExitCode.INTERRUPTED
+    except InvalidScenario as error:  # in a record; other files were loaded before
+        Console(stderr=True, highlight=False, soft_wrap=True).print(error.render())
+        return ExitCode.INVALID
+    except NotARecord as error:
+        _say(f"airbed: {error}")
+        return ExitCode.INVALID
+    except BrokenPipeError:  # the reader of our output has gone, as in `airbed list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if args.debug:
+            raise
+        _say(
+            f"airbed: internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
+            "This is a mistake in Airbed. Please report it, with the scenario file and what the"
+            " same command prints with --debug."
+        )
+        return ExitCode.INTERNAL_ERROR
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    match args.command:
+        case "check":
+            return _check(args)
+        case "list":
+            return _list(args)
+        case "diff":
+            from scenarios.engine.commands.diff import diff_command
+
+            return diff_command(args)
+        case "replay":
+            from scenarios.engine.commands.replay import replay_command
+
+            return replay_command(args)
+        case "serve":
+            from scenarios.engine.commands.serve import serve_command
+
+            return serve_command(args)
+        case "fidelity":
+            from scenarios.engine.commands.fidelity import fidelity_command
+
+            return fidelity_command(args)
+        case "schema":
+            print(schema_text(), end="")
+            return ExitCode.OK
+        case _:
+            return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    selection = select(args.files, args.tags)
+    if selection.invalid:
+        _show_mistakes(selection)
+        _say("nothing was run")
+        return ExitCode.INVALID
+    if not selection.valid:
+        return _nothing(selection)
+    # Not before it is needed: the other commands work without the simulation.
+    from scenarios.engine.running.record import unwritable
+
+    trouble = unwritable(args.runs)
+    if trouble is not None:
+        _say(f"airbed: {trouble}")
+        return ExitCode.INVALID
+    args.scenarios = selection.valid
+    if args.command == "sweep":
+        from scenarios.engine.commands.sweep import sweep_command
+
+        return sweep_command(args)
+    from scenarios.engine.commands.run import run_command
+
+    return run_command(args)
+
+
+def _check(args: argparse.Namespace) -> int:
+    selection = select(args.files)
+    for file in selection.valid:
+        runs = len(file.cells) * len(file.seeds)
+        print(f"ok       {file.path}: {_count(len(file.cells), 'cell')}, {_count(runs, 'run')}")
+    for error in selection.invalid:
+        print(f"invalid  {error.source.name}: {_count(len(error.diagnostics), 'mistake')}")
+    sys.stdout.flush()
+    _show_mistakes(selection)
+    if selection.invalid:
+        return ExitCode.INVALID
+    if not selection.valid:
+        return _nothing(selection)
+    print(f"{_count(len(selection.valid), 'file')} checked, no mistakes")
+    print(f"next: airbed run {' '.join(args.files)}")
+    return ExitCode.OK
+
+
+def _list(args: argparse.Namespace) -> int:
+    selection = select([args.directory], args.tags)
+    rows = [("NAME", "TAGS", "CELLS", "SEEDS", "FILE")]
+    rows += [
+        (
+            file.name,
+            " ".join(file.tags),
+            str(len(file.cells)),
+            str(len(file.seeds)),
+            str(file.path),
+        )
+        for file in selection.valid
+    ]
+    if selection.valid:
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            print("  ".join(map(str.ljust, row, widths)).rstrip())
+        print(f"\nnext: airbed run {selection.valid[0].path}")
+    sys.stdout.flush()
+    _show_mistakes(selection)
+    if selection.invalid:
+        return ExitCode.INVALID
+    return ExitCode.OK if selection.valid else _nothing(selection)
+
+
+def _nothing(selection: Selection) -> int:
+    if selection.left_out:
+        tags = sorted({tag for file in selection.left_out for tag in file.tags})
+        _say(f"airbed: no scenario has these tags\n  tags there are: {', '.join(tags) or 'none'}")
+    else:
+        _say("airbed: no scenario files (*.yaml) there")
+    return ExitCode.NOTHING_SELECTED
+
+
+def _show_mistakes(selection: Selection) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for error in selection.invalid:
+        console.print(error.render())
+    mistakes = sum(len(error.diagnostics) for error in selection.invalid)
+    if mistakes:
+        files = _count(len(selection.invalid), "file")
+        _say(f"{_count(mistakes, 'mistake')} in {files}; correct them and try again")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

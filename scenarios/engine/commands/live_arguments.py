@@ -1,0 +1,117 @@
+"""The arguments of what runs on real sockets: `run --live`, `serve`, `fidelity`."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+from scenarios.engine.format.units import UnitError, parse_duration
+
+PARTS: Final = ("gateway", "site", "vendors", "all")
+_LAST_PORT: Final = 65_535
+_PORTS: Final = 8
+
+
+def add_live(run: argparse.ArgumentParser) -> None:
+    """The options of `airbed run` for live runs."""
+    run.add_argument(
+        "--live",
+        action="store_true",
+        help="on real sockets and in real time: servers as processes, everything on loopback",
+    )
+    run.add_argument(
+        "--gateway",
+        type=_url,
+        metavar="URL",
+        help="live, with the AirNotifier at this address instead of ours",
+    )
+    for who in ("app", "site"):
+        variable = f"AIRBED_GATEWAY_{who.upper()}_KEY"
+        run.add_argument(
+            f"--gateway-{who}-key",
+            default=os.environ.get(variable),
+            metavar="KEY",
+            help=f"the access key it gave to the {who} (default: {variable} of the environment, or"
+            " the key that follows from the seed)",
+        )
+    add_port_base(run)
+    run.add_argument(
+        "--longest-wait",
+        type=_duration,
+        metavar="DURATION",
+        help="live: cut steps that only wait (wait, receive_nothing) to this: 5s",
+    )
+
+
+def add_serve(serve: argparse.ArgumentParser) -> None:
+    """The arguments of `airbed serve`."""
+    serve.add_argument("part", choices=PARTS, help="what to start")
+    add_port_base(serve)
+    serve.add_argument(
+        "--info",
+        type=Path,
+        metavar="FILE",
+        help="write addresses, keys and certificates to this file, for its owner only",
+    )
+    serve.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="keys and certificates follow from it"
+    )
+
+
+def add_fidelity(fidelity: argparse.ArgumentParser) -> None:
+    """The arguments of `airbed fidelity`."""
+    fidelity.add_argument(
+        "files", nargs="*", metavar="FILE|DIR", help="scenarios (default: all that are shipped)"
+    )
+    fidelity.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="the seed of all runs (default: 1)"
+    )
+    fidelity.add_argument(
+        "--longest-wait",
+        type=_duration,
+        default=3.0,
+        metavar="DURATION",
+        help="in both worlds, cut steps that only wait to this (default: 3s)",
+    )
+    fidelity.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs") / "fidelity",
+        metavar="DIR",
+        help="where records and report go (default: runs/fidelity)",
+    )
+
+
+def add_port_base(parser: argparse.ArgumentParser) -> None:
+    """`--port-base`."""
+    parser.add_argument(
+        "--port-base",
+        type=_port_base,
+        metavar="N",
+        help="listen on ports N, N+1, ... in a fixed order (default: free ports)",
+    )
+
+
+def _url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme != "http" or not separator or not rest.strip("/") or "/" in rest.rstrip("/"):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not the address of a gateway: write http://host:port"
+        )
+    return text.rstrip("/")
+
+
+def _port_base(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1024 <= int(text) <= _LAST_PORT - _PORTS):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no first port: write a number from 1024 to {_LAST_PORT - _PORTS}"
+        )
+    return int(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except UnitError as error:
+        text = f"{error}; {error.help}" if error.help else str(error)
+        raise argparse.ArgumentTypeError(text) from None

@@ -1,0 +1,71 @@
+"""What a live world, or a gateway that is not ours, cannot do: found before a run, in the file."""
+
+from collections.abc import Iterator
+
+from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source
+from scenarios.engine.format.fault_catalog import FAULTS, works_live
+from scenarios.engine.format.loader import ScenarioFile
+from scenarios.engine.format.models import Scenario
+from scenarios.engine.format.nodes import Location, MappingNode, Node, find, find_key, plain
+from scenarios.engine.format.yaml_reader import YamlReader
+
+_UNSEEN = "gateway.pruned"
+"""The one figure that only the gateway's own log has."""
+
+
+def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | None:
+    """Everything in a file that a live run of it could not do; None if there is nothing."""
+    root = YamlReader(file.text).read()
+    assert root is not None, "a scenario that was loaded has a document"
+    found: dict[tuple[Location, str], Diagnostic] = {}
+    for cell in file.cells:
+        for location, diagnostic in _faults(root, cell.scenario):
+            found.setdefault((location, diagnostic.message), diagnostic)
+        if foreign_gateway:
+            for location, diagnostic in _foreign(root, cell.scenario):
+                found.setdefault((location, diagnostic.message), diagnostic)
+    return InvalidScenario(Source(str(file.path), file.text), found.values()) if found else None
+
+
+def _faults(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+    for index, fault in enumerate(scenario.faults):
+        if fault.inject == "partition" and fault.direction != "both":
+            message = (
+                "a live world cannot cut one direction only: acknowledgements are the kernel's"
+            )
+            hint = "write 'direction: both', or run it without --live"
+            yield _at(root, ("faults", index, "inject"), "not-live", message, hint)
+        if not works_live(fault.inject, fault.target):
+            possible = [name for name in FAULTS if works_live(name, fault.target)]
+            message = f"a live world cannot inject {fault.inject} into {fault.target}"
+            hint = "run it without --live"
+            if possible:
+                hint += f"; live, this target can have: {', '.join(possible)}"
+            yield _at(root, ("faults", index, "inject"), "not-live", message, hint)
+
+
+def _foreign(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+    assert isinstance(root, MappingNode)
+    document = plain(root)
+    if "apns" in document["world"]["gateway"]:
+        message = "how a gateway that is not ours talks to APNs is not for a scenario to say"
+        location: Location = ("world", "gateway", "apns")
+        hint = "take it out, and set that gateway up so"
+        yield location, Diagnostic("not-ours", message, find_key(root, location), hint)
+    for index, fault in enumerate(scenario.faults):
+        names = fault.target.partition(".")[2].split("-")
+        if fault.target.split(".")[0] in ("host", "link") and "gateway" in names:
+            message = f"{fault.target} is not ours: its process and its connections are elsewhere"
+            hint = "faults of phones, of the push services and of the site are possible"
+            yield _at(root, ("faults", index, "target"), "not-ours", message, hint)
+    for index, condition in enumerate(scenario.expect.checks):
+        if any(".".join(name.path) == _UNSEEN for name in condition.that.names()):
+            message = "which tokens a gateway removes only its own log says"
+            where = ("expect", "checks", index, "that")
+            yield _at(root, where, "not-observed", message, f"take {_UNSEEN} out")
+
+
+def _at(
+    root: Node, location: Location, code: str, message: str, hint: str
+) -> tuple[Location, Diagnostic]:
+    return location, Diagnostic(code, message, find(root, location).span, hint)

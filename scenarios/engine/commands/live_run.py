@@ -1,0 +1,94 @@
+"""What `airbed run --live` and `--gateway` ask for, checked before the first run.
+
+Whatever is wrong before or between runs (a fault that a live world cannot do, a gateway that does
+not answer, a port in use) is bad usage: a message, and exit code 4.
+"""
+
+import argparse
+import errno
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+
+from scenarios.engine.commands.live_limits import refusals
+from scenarios.engine.format.loader import Cell, ScenarioFile
+from scenarios.engine.format.waits import shortened
+from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
+from scenarios.engine.world.live_stage import LiveOptions, live
+from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
+from sim.live.process import ServerFailed
+
+_ONLY_LIVE: Final = {
+    "port_base": "--port-base",
+    "longest_wait": "--longest-wait",
+}
+
+
+class NotPossible(Exception):
+    """It cannot be run like this; the text says why, or is empty when that has been printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """In which worlds the runs of a command take place, and what is changed for them."""
+
+    stages: StageMaker = simulated
+    arguments: str = ""
+    """How to ask for it on a command line; ends with a blank."""
+    longest_wait: float | None = None
+
+    def cell(self, cell: Cell) -> Cell:
+        """The cell as it is run."""
+        return cell if self.longest_wait is None else shortened(cell, self.longest_wait)
+
+
+def worlds(args: argparse.Namespace) -> Worlds:
+    """What the arguments of `airbed run` ask for. Raises NotPossible."""
+    if not (args.live or args.gateway):
+        for name, option in _ONLY_LIVE.items():
+            if getattr(args, name) is not None:
+                raise NotPossible(f"{option} is for live runs: add --live")
+        return Worlds()
+    if args.pcap:
+        raise NotPossible("--pcap is for simulated runs: a live network is tcpdump's to capture")
+    _refuse(args.scenarios, foreign_gateway=args.gateway is not None)
+    gateway = None
+    if args.gateway is not None:
+        gateway = ForeignGateway(args.gateway, args.gateway_app_key, args.gateway_site_key)
+        try:
+            make_sure_it_answers(gateway)
+        except GatewayUnreachable as error:
+            raise NotPossible(str(error)) from error
+    options = LiveOptions(gateway, args.port_base)
+    return Worlds(live(options), _arguments(args), args.longest_wait)
+
+
+def _refuse(files: Sequence[ScenarioFile], *, foreign_gateway: bool) -> None:
+    found = [refusals(file, foreign_gateway=foreign_gateway) for file in files]
+    errors = [error for error in found if error is not None]
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for error in errors:
+        console.print(error.render())
+    if errors:
+        raise NotPossible("nothing was run")
+
+
+def _arguments(args: argparse.Namespace) -> str:
+    words = ["--live"] if args.gateway is None else ["--gateway", shlex.quote(args.gateway)]
+    if args.port_base is not None:
+        words += ["--port-base", str(args.port_base)]
+    if args.longest_wait is not None:
+        words += ["--longest-wait", f"{args.longest_wait:g}s"]
+    return " ".join(words) + " "
+
+
+def why_it_ended(error: Exception) -> str | None:
+    """What to say of an error that ended a live run before its time; None if it is a bug."""
+    if isinstance(error, ServerFailed | GatewayUnreachable):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"a port is in use: {error.strerror or error}; choose others with --port-base"
+    return None

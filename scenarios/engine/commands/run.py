@@ -1,0 +1,97 @@
+"""`airbed run`: all cells of the given scenarios, each with all its seeds, one after the other."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from reports.junit import junit_xml
+from reports.reading import Record
+from scenarios.engine.commands.console import MANY, RunConsole, Terminal
+from scenarios.engine.commands.live_run import NotPossible, why_it_ended, worlds
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.loader import Cell, ScenarioFile
+from scenarios.engine.running.inspectors import Capturing, Listening
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import EXIT_CODES, Inspector, Runner
+from scenarios.engine.world.foreign_gateway import GatewayUnreachable
+from sim.live.process import ServerFailed
+
+JUNIT: Final = "junit.xml"
+MAX_CELLS: Final = 20
+"""Shown to whom asked for one that is not there."""
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run what `args.scenarios` (loaded and checked) asks for; returns the exit code.
+
+    0: all passed, 1: at least one failed, 2: interrupted. `args.seed` replaces the seeds of the
+    files, `args.cell` leaves only some cells, `args.live` and its like choose the world (see
+    `live_run`), records go below `args.runs`, and a JUnit file for all of them beside the records.
+    """
+    planned = list(_plan(args.scenarios, args.seed, args.cell))
+    if not planned:
+        print(_no_such_cell(args.cell, args.scenarios), file=sys.stderr)
+        return ExitCode.NOTHING_SELECTED
+    try:
+        where = worlds(args)
+    except NotPossible as error:
+        print(f"airbed: {error}", file=sys.stderr)
+        return ExitCode.INVALID
+    brief = args.quiet or (len(planned) > MANY and not args.verbose)
+    console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
+    inspectors: list[Inspector] = [Capturing()] if args.pcap else []
+    if args.verbose:
+        inspectors.append(Listening(console.show_event))
+    runner = Runner(
+        args.runs, console, inspectors, stages=where.stages, live_arguments=where.arguments
+    )
+    results: list[RunResult] = []
+    interrupted = False
+    for file, cell, seed in planned:
+        try:
+            results.append(runner.run(file, where.cell(cell), seed))
+        except KeyboardInterrupt:  # between two steps of the engine itself
+            interrupted = True
+        except (OSError, ServerFailed, GatewayUnreachable) as error:
+            reason = why_it_ended(error)
+            if reason is None:
+                raise
+            print(f"airbed: {reason}", file=sys.stderr)
+            return ExitCode.INVALID
+        if interrupted or results[-1].verdict == "interrupted":
+            interrupted = True
+            break
+    junit = _write_junit(args.runs, results)
+    console.summary(results, junit, interrupted=interrupted)
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
+
+
+def _plan(
+    files: Sequence[ScenarioFile], seed: int | None, values: str | None
+) -> Iterator[tuple[ScenarioFile, Cell, int]]:
+    wanted = set(values.split(",")) if values else set()
+    for file in files:
+        for cell in file.cells:
+            if not wanted <= set(cell.id.split(",")):
+                continue
+            for each in file.seeds if seed is None else (seed,):
+                yield file, cell, each
+
+
+def _no_such_cell(values: str, files: Sequence[ScenarioFile]) -> str:
+    known = dict.fromkeys(cell.id for file in files for cell in file.cells if cell.id)
+    shown = [*known][:MAX_CELLS] + ["..."] * (len(known) > MAX_CELLS)
+    there = "".join(f"\n  {each}" for each in shown) or " none"
+    return f"airbed: there is no cell {values}\n  cells there are:{there}"
+
+
+def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:
+    records = [Record.read(result.record) for result in results if result.record is not None]
+    runs.mkdir(parents=True, exist_ok=True)
+    path = runs / JUNIT
+    path.write_text(junit_xml(record.summary for record in records), encoding="utf-8")
+    return path

@@ -1,0 +1,77 @@
+"""Which scenario files a command is about: files, directories, shipped ones, by tags."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import scenarios
+from scenarios.engine.commands.tags import Condition
+from scenarios.engine.format.diagnostics import InvalidScenario
+from scenarios.engine.format.loader import ScenarioFile, load
+
+SHIPPED: Final = Path(scenarios.__file__).parent
+"""The directory of the scenarios that come with Airbed."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """What was found: valid scenarios, and invalid files with their mistakes."""
+
+    valid: list[ScenarioFile] = field(default_factory=list)
+    invalid: list[InvalidScenario] = field(default_factory=list)
+    left_out: list[ScenarioFile] = field(default_factory=list)
+    """Valid, but without the wanted tags."""
+
+
+def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
+    """Load what is named. A directory stands for all scenario files below it, in order of name.
+
+    A name that does not exist here is looked for among the shipped scenarios, with or without
+    `scenarios/` in front, so that the same command works in any directory.
+    """
+    selection = Selection()
+    seen = set()
+    for name in names:
+        for path in _files(name):
+            if (identity := os.path.abspath(path)) in seen:
+                continue
+            seen.add(identity)
+            try:
+                file = load(path)
+            except InvalidScenario as error:
+                selection.invalid.append(error)
+                continue
+            good = all(condition(file.tags) for condition in wanted)
+            (selection.valid if good else selection.left_out).append(file)
+    return selection
+
+
+def _files(name: str) -> list[Path]:
+    path = _locate(name)
+    if not _exists(path) or not path.is_dir():
+        return [path]
+    found = [each for pattern in ("*.yaml", "*.yml") for each in path.rglob(pattern)]
+    return sorted(each for each in found if each.is_file())
+
+
+def _locate(name: str) -> Path:
+    path = Path(name)
+    if _exists(path) or path.is_absolute():
+        return path
+    shipped = SHIPPED.joinpath(name.removeprefix("scenarios/") if name != "scenarios" else "")
+    return shown(shipped) if _exists(shipped) else path
+
+
+def shown(path: Path) -> Path:
+    """The path as a user here would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long for the file system, or with a NUL in it
+        return False

@@ -1,0 +1,127 @@
+"""`airbed serve`: gateway, site, push services or all, for hand testing and for clients not ours.
+
+The parts are the same as in a live run, on loopback, with an admin, a teacher and a student on the
+site. Addresses, keys and certificates are printed, and written to a file for whoever wants to read
+them by program. Keys and certificates follow from the seed, so they are the same the next time.
+"""
+
+import argparse
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import simpy
+
+from scenarios.engine.commands.serve_info import Parts, lines
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.models import Scenario
+from scenarios.engine.world.live_stage import LOOPBACK, LiveOptions, LiveStage
+from scenarios.engine.world.population import Population
+from scenarios.engine.world.services import Services
+from sim.live.process import ServerFailed
+
+_SCENARIO: Final = Scenario.model_validate(
+    {
+        "format": 1,
+        "name": "airbed serve",
+        "world": {
+            "gateway": {"kind": "airnotifier", "app": "moodle"},
+            "site": {"kind": "moodle", "users": {"ana": "teacher", "ben": "student"}},
+        },
+        "flow": [{"do": "settle"}],
+    }
+)
+
+
+def serve_command(args: argparse.Namespace) -> int:
+    """Serve `args.part` until SIGTERM or SIGINT; the exit code.
+
+    0: stopped as asked; 4: it cannot be started (a port is in use).
+    """
+    with tempfile.TemporaryDirectory(prefix="airbed-serve-") as directory:
+        state = Path(directory)
+        options = LiveOptions(port_base=args.port_base)
+        site_port = options.ports()["site"] or _free_port()
+        options = LiveOptions(port_base=args.port_base, site_port=site_port)
+        stage = LiveStage.make(options, "moodle", args.seed, state, wants_connections=True)
+        try:
+            with stage.world as world, _asked_to_stop(stage) as stopped:
+                world.run(_serve(stage, state, args, stopped))
+        except ServerFailed as error:
+            print(f"airbed: {error}", file=sys.stderr)
+            return ExitCode.INVALID
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            print(f"airbed: {_which_port(error, options)}", file=sys.stderr)
+            return ExitCode.INVALID
+    return ExitCode.OK
+
+
+def _serve(
+    stage: LiveStage, state: Path, args: argparse.Namespace, stopped: simpy.Event
+) -> Generator[simpy.Event, Any, None]:
+    services = Services(stage, _SCENARIO, state)
+    population = Population(stage.world, _SCENARIO, services)
+    wanted = ("gateway", "site", "vendors") if args.part == "all" else (args.part,)
+    if "vendors" in wanted:
+        yield from services.start_vendors()
+    yield from services.start_servers(population.staff(), only=wanted)
+    info = Parts(stage, services, population, wanted).info()
+    for line in lines(info):
+        print(line)
+    if args.info is not None:
+        write_for_owner(args.info, info)
+        print(f"all of this and the certificates stand in {args.info}")
+    print("stop with Ctrl-C or SIGTERM", flush=True)
+    yield stopped
+    yield from services.stop()
+
+
+def write_for_owner(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file that nobody else can read."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+
+
+@contextlib.contextmanager
+def _asked_to_stop(stage: LiveStage) -> Iterator[simpy.Event]:
+    """An event that happens at the first SIGTERM or SIGINT."""
+    world = stage.world
+    event = world.env.event()
+
+    def ask() -> None:
+        if not event.triggered:
+            event.succeed()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        world.loop.add_signal_handler(number, ask)
+    try:
+        yield event
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            world.loop.remove_signal_handler(number)
+
+
+def _free_port() -> int:
+    """A port on which nobody listens. Somebody else may take it first; then the site says so."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _which_port(error: OSError, options: LiveOptions) -> str:
+    used = ", ".join(f"{name} {port}" for name, port in options.ports().items())
+    return f"a port is in use ({error.strerror}); wanted were {used}; choose another --port-base"

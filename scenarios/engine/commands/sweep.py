@@ -1,0 +1,216 @@
+"""`airbed sweep FILE --seeds A..B`: many seeds in parallel; what came of them, by causes."""
+
+import argparse
+import csv
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import joblib
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from scenarios.engine.commands.console import Terminal
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.loader import ScenarioFile
+from scenarios.engine.running.sweep import (
+    BackendMissing,
+    Cause,
+    Causes,
+    Outcome,
+    jobs_of,
+    outcomes_of,
+)
+
+MAX_CAUSES: Final = 12
+"""Shown; sweep.json has them all."""
+
+MAX_COMMANDS: Final = 3
+"""Shown of each cause."""
+
+_STYLES: Final = {"passed": "green", "failed": "bold red", "error": "bold red"}
+
+
+def sweep_command(args: argparse.Namespace) -> int:
+    """Run all cells of `args.scenarios` with all of `args.seeds`; returns the exit code.
+
+    0: all passed, 1: at least one failed, 2: interrupted, 3: at least one was not run to its end
+    because of a mistake of Airbed, 4: the backend is not installed. Writes `sweep.json`, and
+    `sweep.csv` with a row for each run, into a directory of its own below `args.runs`.
+    """
+    files, seeds = args.scenarios, args.seeds
+    workers = args.jobs or joblib.cpu_count()
+    total = len(seeds) * sum(len(file.cells) for file in files)
+    directory = args.runs / _name(files, seeds)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    console = Terminal(highlight=False, soft_wrap=True)
+    sweep = _Sweep(directory, console, total, workers)
+    began = time.monotonic()
+    try:
+        with outcomes_of(
+            jobs_of(files, seeds),
+            directory,
+            workers=workers,
+            backend=args.backend,
+            keep_all=args.keep == "all",
+        ) as outcomes:
+            interrupted = sweep.collect(outcomes)
+    except BackendMissing as error:
+        directory.rmdir()
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"airbed: {error}"))
+        return ExitCode.INVALID
+    except KeyboardInterrupt:
+        interrupted = True
+    wall = time.monotonic() - began
+    for unfinished in directory.glob(".*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    sweep.finish(wall, interrupted=interrupted, arguments=args)
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    verdicts = sweep.causes.verdicts
+    if verdicts["error"]:
+        return ExitCode.INTERNAL_ERROR
+    return ExitCode.FAILED if verdicts["failed"] else ExitCode.OK
+
+
+def _name(files: Sequence[ScenarioFile], seeds: range) -> str:
+    stem = files[0].path.stem if len(files) == 1 else "scenarios"
+    return f"sweep-{stem}-{seeds[0]}-{seeds[-1]}"
+
+
+class _Sweep:
+    """Takes the outcomes in: into the table, the causes, and onto the screen."""
+
+    def __init__(self, directory: Path, console: Console, total: int, workers: int) -> None:
+        self._directory = directory
+        self._console = console
+        self._total = total
+        self._workers = workers
+        self.causes = Causes()
+
+    def collect(self, outcomes: Any) -> bool:
+        """Take all outcomes in. Returns whether a run was interrupted, which ends it."""
+        columns = [column.name for column in dataclasses.fields(Outcome)]
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        table = self._directory / "sweep.csv"
+        with table.open("w", encoding="utf-8", newline="") as file, bar:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(columns)
+            task = bar.add_task("runs", total=self._total)
+            for outcome in outcomes:
+                if outcome.verdict == "interrupted":
+                    return True
+                rows.writerow(dataclasses.astuple(outcome))
+                cause = self.causes.add(outcome)
+                if cause.count == 1 and outcome.verdict != "passed":
+                    bar.console.print(_told(outcome), soft_wrap=True, highlight=False)
+                bar.update(task, advance=1, description=self._verdicts().plain)
+        return False
+
+    def finish(self, wall: float, *, interrupted: bool, arguments: argparse.Namespace) -> None:
+        """Print the summary and write it down."""
+        causes, runs = self.causes.ranked(), self.causes.runs
+        per_core = runs / wall / self._workers
+        summary = {
+            "format": 1,
+            "files": [file.path.as_posix() for file in arguments.scenarios],
+            "seeds": [arguments.seeds[0], arguments.seeds[-1]],
+            "runs": runs,
+            "planned": self._total,
+            "interrupted": interrupted,
+            "verdicts": dict(self.causes.verdicts),
+            "backend": arguments.backend,
+            "jobs": self._workers,
+            "wall_seconds": round(wall, 3),
+            "cpu_seconds": round(self.causes.cpu_seconds, 3),
+            "runs_per_second_and_core": round(per_core, 3),
+            "causes": [_cause_as_json(cause) for cause in causes],
+        }
+        text = json.dumps(summary, indent=2, ensure_ascii=False)
+        (self._directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
+        for cause in causes[:MAX_CAUSES]:
+            self._show(cause)
+        if len(causes) > MAX_CAUSES:
+            self._print(Text(f"and {len(causes) - MAX_CAUSES} other outcomes", "dim"))
+        line = Text(f"\n{runs} runs: ").append_text(self._verdicts())
+        if interrupted:
+            line.append(f", interrupted; {self._total - runs} not run", "yellow")
+        self._print(line)
+        self._print(
+            Text(
+                f"{wall:.1f} s with {self._workers} jobs: {runs / wall:.1f} runs per second,"
+                f" {per_core:.1f} per second and core,"
+                f" {runs / max(self.causes.cpu_seconds, 1e-9):.1f} per second of CPU",
+                "dim",
+            )
+        )
+        self._print(Text(f"{self._directory}/sweep.json, sweep.csv", "dim"))
+
+    def _verdicts(self) -> Text:
+        counts = self.causes.verdicts
+        text = Text(f"{counts['passed']} passed", "green")
+        text.append(", ", "none").append(f"{counts['failed']} failed", "red")
+        if counts["error"]:
+            text.append(f", {counts['error']} not run to their end", "bold red")
+        return text
+
+    def _show(self, cause: Cause) -> None:
+        first = cause.first
+        self._print(
+            Text.assemble(
+                f"\n{cause.count:6} x ",
+                (first.verdict, _STYLES[first.verdict]),
+                (f"  {first.fates or 'no notification'}", "dim"),
+            )
+        )
+        if first.verdict == "passed":
+            return
+        self._print(Text("         ").append_text(_told(first)))
+        for example in cause.examples[:MAX_COMMANDS]:
+            self._print(Text(f"         {example.command}"))
+        if cause.count > MAX_COMMANDS:
+            self._print(Text(f"         and {cause.count - MAX_COMMANDS} more", "dim"))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text)
+
+
+def _told(outcome: Outcome) -> Text:
+    """The first failure of a run in a line."""
+    where = f"{outcome.file}:{outcome.place}" if outcome.place else outcome.file
+    return Text.assemble(
+        f"{where}: ",
+        (f"error[{outcome.code}]", "bold red"),
+        f": {outcome.message}",
+        (f"  ({', '.join(filter(None, (outcome.cell, f'seed {outcome.seed}')))})", "dim"),
+    )
+
+
+def _cause_as_json(cause: Cause) -> dict[str, Any]:
+    first = cause.first
+    return {
+        "verdict": first.verdict,
+        "file": first.file,
+        "code": first.code,
+        "place": first.place,
+        "message": first.message,
+        "fates": first.fates,
+        "count": cause.count,
+        "examples": [
+            {"cell": each.cell, "seed": each.seed, "command": each.command}
+            for each in cause.examples
+        ],
+    }

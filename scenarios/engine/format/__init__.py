@@ -1,0 +1,1 @@
+"""The format of scenario files: from a text to checked models, and what is wrong with it."""

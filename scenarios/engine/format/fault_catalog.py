@@ -1,0 +1,323 @@
+"""The faults that a scenario may inject: into what, with which parameters, in which worlds.
+
+This is the static contract, enough to check a file without running anything; how a fault is
+brought about is in `scenarios/engine/world/faults/`, one implementation for each name here (a test
+compares them). Names are Toxiproxy's where it has one.
+
+A lasting fault is in force during its window; one of a moment happens at the beginning of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+TargetKind = Literal["host", "server", "link", "device", "apns", "gcm"]
+"""What a target is: `host.gateway`, `host.site`, `host.apns` or `host.gcm`; of these the servers
+under test are the gateway and the site; `link.<a>-<b>`; `device.<phone>` or `device.fleet`;
+`vendor.apns`; `vendor.gcm`."""
+
+ParameterType = Literal[
+    "duration",  # 300ms; or a range 100ms..300ms, drawn from the seed
+    "offset",  # a duration with a sign
+    "rate",  # bytes per second: 16KiB/s
+    "size",  # 4KiB
+    "share",  # 5%
+    "drift",  # a share with a sign
+    "count",  # a whole number from 1
+    "choice",  # one of `choices`
+    "hosts",  # a list of the names gateway, site, apns, gcm
+]
+
+World = Literal["simulated", "live"]
+
+HOSTS: Final = ("gateway", "site", "apns", "gcm")
+SERVERS: Final = ("gateway", "site")
+DIRECTIONS: Final = ("both", "upstream", "downstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One key of a fault's `with`. `default` is as it would be written; None if there is none."""
+
+    type: ParameterType
+    help: str
+    required: bool = False
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FaultContract:
+    """The contract of one fault.
+
+    `share` says what `probability` is the probability of. `live` are the targets for which a live
+    world can do it, too.
+    """
+
+    help: str
+    targets: tuple[TargetKind, ...]
+    share: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    lasting: bool = True
+    directed: bool = False
+    live: tuple[TargetKind, ...] = ()
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """The worlds in which there is a target for it."""
+        return ("simulated", "live") if self.live else ("simulated",)
+
+
+_PATHS: Final[tuple[TargetKind, ...]] = ("host", "link", "device")
+_CONNECTION: Final = "that a connection is affected"
+_HAPPENS: Final = "that it happens at all"
+_PHONE: Final = "that it happens to a phone"
+_DELAY: Final = Parameter("duration", "how long", required=True)
+
+
+def _network(
+    help: str, *, live: bool, directed: bool = True, **parameters: Parameter
+) -> FaultContract:
+    return FaultContract(
+        help, _PATHS, _CONNECTION, parameters, directed=directed, live=_PATHS if live else ()
+    )
+
+
+FAULTS: Final[Mapping[str, FaultContract]] = {
+    # The network
+    "latency": _network(
+        "every segment takes longer",
+        live=True,
+        latency=Parameter("duration", "how much longer, one way", required=True),
+        jitter=Parameter("duration", "at most this much more or less", default="0s"),
+    ),
+    "jitter": _network(
+        "every segment takes longer, each by another time",
+        live=True,
+        jitter=Parameter("duration", "at most this much longer", required=True),
+    ),
+    "bandwidth": _network(
+        "the path carries no more than a rate; what is more waits",
+        live=True,
+        rate=Parameter("rate", "in each direction", required=True),
+    ),
+    "loss": _network(
+        "segments get lost; the connection sends them again, later and later",
+        live=True,
+        share=Parameter("share", "of the segments", required=True),
+    ),
+    "down": _network(
+        "the service is switched off: connections are reset, new ones refused",
+        live=True,
+        directed=False,
+    ),
+    "partition": _network("silence: whatever is sent vanishes, and nobody is told", live=True),
+    "reset_peer": _network(
+        "connections are reset at both ends",
+        live=True,
+        directed=False,
+        timeout=Parameter("duration", "how long after the beginning of each", default="0s"),
+    ),
+    "timeout": _network(
+        "no bytes get through",
+        live=True,
+        timeout=Parameter("duration", "then the connection is reset; 0: never", default="0s"),
+    ),
+    "slow_close": _network("the end of a connection arrives late", live=True, delay=_DELAY),
+    "slicer": _network(
+        "segments arrive in pieces",
+        live=True,
+        average_size=Parameter("size", "of a piece", required=True),
+        size_variation=Parameter("size", "at most this much more or less", default="0B"),
+        delay=Parameter("duration", "between two pieces", default="0s"),
+    ),
+    "limit_data": _network(
+        "a connection ends after so many bytes",
+        live=True,
+        bytes=Parameter("size", "that get through in a direction", required=True),
+    ),
+    "dns_failure": FaultContract(
+        "names cannot be resolved",
+        _PATHS,
+        "that a look-up fails",
+        {
+            "names": Parameter("hosts", "whose names; of a link: its other end", default="all"),
+            "kind": Parameter(
+                "choice",
+                "the answer: try again later, or there is no such name",
+                default="temporary",
+                choices=("temporary", "unknown"),
+            ),
+        },
+    ),
+    # Hosts
+    "crash": FaultContract(
+        "power cut: no further line of code runs, nobody is told; at the end of the window the"
+        " host starts again with what was durable",
+        ("server",),
+        _HAPPENS,
+        live=("server",),
+    ),
+    "restart": FaultContract(
+        "the server is stopped in good order; it starts again at the end of the window",
+        ("server",),
+        _HAPPENS,
+        live=("server",),
+    ),
+    "pause": FaultContract(
+        "the process stands still; its system still takes bytes and connections",
+        ("server",),
+        _HAPPENS,
+        live=("server",),
+    ),
+    "clock_offset": FaultContract(
+        "the host's calendar clock is wrong",
+        ("host",),
+        _HAPPENS,
+        {"offset": Parameter("offset", "fast, or slow if negative: -2h", required=True)},
+    ),
+    "clock_drift": FaultContract(
+        "the host's calendar clock runs at the wrong speed",
+        ("host",),
+        _HAPPENS,
+        {"drift": Parameter("drift", "fast, or slow if negative: -0.1%", required=True)},
+    ),
+    # Push services
+    "reject_delay": FaultContract(
+        "APNs takes this long from a bad notification to its error packet",
+        ("apns",),
+        _HAPPENS,
+        {"delay": _DELAY},
+        live=("apns",),
+    ),
+    "close_delay": FaultContract(
+        "APNs takes this long from an error packet to the end of the connection",
+        ("apns",),
+        _HAPPENS,
+        {"delay": _DELAY},
+        live=("apns",),
+    ),
+    "silent_close": FaultContract(
+        "APNs closes the gateway's connections without a word",
+        ("apns",),
+        _HAPPENS,
+        {
+            "after": Parameter(
+                "count", "not at once, but one connection, when it has taken so many notifications"
+            )
+        },
+        live=("apns",),
+    ),
+    "shutdown": FaultContract(
+        "APNs closes the gateway's connections for maintenance: error packet with code 10",
+        ("apns",),
+        _HAPPENS,
+        {
+            "after": Parameter(
+                "count", "not at once, but one connection, when it has taken so many notifications"
+            )
+        },
+        live=("apns",),
+    ),
+    "lost_error_packet": FaultContract(
+        "APNs closes after a bad notification without an error packet",
+        ("apns",),
+        "that an error packet is lost",
+        live=("apns",),
+    ),
+    "wrong_error_packet": FaultContract(
+        "APNs' error packet names a notification that nobody sent",
+        ("apns",),
+        "that an error packet is wrong",
+        live=("apns",),
+    ),
+    "unavailable": FaultContract(
+        "GCM answers that it cannot take messages now",
+        ("gcm",),
+        "that a request is answered so",
+        {
+            "status": Parameter(
+                "choice", "of the HTTP answer", default="503", choices=("500", "503")
+            ),
+            "retry_after": Parameter("duration", "Retry-After of the answer; whole seconds"),
+        },
+        live=("gcm",),
+    ),
+    "slow_answers": FaultContract(
+        "GCM takes the request, and this long to answer",
+        ("gcm",),
+        "that a request is answered so",
+        {"delay": _DELAY},
+        live=("gcm",),
+    ),
+    # Phones
+    "airplane_mode": FaultContract(
+        "the phone leaves the network; nobody is told",
+        ("device",),
+        _PHONE,
+        live=("device",),
+    ),
+    "dead_path": FaultContract(
+        "the phone's connections are dead, and neither end knows",
+        ("device",),
+        _PHONE,
+        lasting=False,
+        live=("device",),
+    ),
+    "handover": FaultContract(
+        "the phone changes to another network: a new address, and its connections are gone",
+        ("device",),
+        _PHONE,
+        {
+            "to": Parameter(
+                "choice", "the other network", required=True, choices=("wifi", "cellular")
+            )
+        },
+        lasting=False,
+        live=("device",),
+    ),
+    "uninstall": FaultContract(
+        "the user removes the app", ("device",), _PHONE, lasting=False, live=("device",)
+    ),
+    "token_rotation": FaultContract(
+        "the push service gives the app another token: APNs forgets the old one, for GCM it"
+        " becomes an alias",
+        ("device",),
+        _PHONE,
+        lasting=False,
+        live=("device",),
+    ),
+    "token_corrupt": FaultContract(
+        "what the gateway stores as this phone's token is one that the push service never issued",
+        ("device",),
+        _PHONE,
+        lasting=False,
+        live=("device",),
+    ),
+}
+
+
+def kind_of_target(target: str) -> TargetKind | None:
+    """What a target is, by its text alone; a gateway or site counts as a `server`."""
+    family, _, name = target.partition(".")
+    match family:
+        case "host":
+            return "server" if name in SERVERS else "host"
+        case "link":
+            return "link"
+        case "device":
+            return "device"
+        case "vendor" if name in ("apns", "gcm"):
+            return "apns" if name == "apns" else "gcm"
+    return None
+
+
+def takes(kinds: tuple[TargetKind, ...], target: str) -> bool:
+    """Whether a target is of one of the kinds."""
+    kind = kind_of_target(target)
+    return kind in kinds or (kind == "server" and "host" in kinds)
+
+
+def works_live(inject: str, target: str) -> bool:
+    """Whether a live world can inject this fault into this target."""
+    return takes(FAULTS[inject].live, target)

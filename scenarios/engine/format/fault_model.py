@@ -1,0 +1,175 @@
+"""One entry of `faults`, its parameters read as the contract of its name says.
+
+Not here: whether target, phones and steps exist (`check_faults.py`).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
+from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
+from scenarios.engine.format.quantities import Name, Percent
+from scenarios.engine.format.units import UnitError
+
+TARGET_PATTERN: Final = (
+    r"^(host|device|vendor)\.[a-z][a-z0-9_]*$|^link\.[a-z][a-z0-9_]*-[a-z][a-z0-9_]*$"
+)
+_DURATION: Final = r"[0-9]+(\.[0-9]+)?(us|ms|s|m|h|d)"
+SPAN_PATTERN: Final = rf"^{_DURATION}(\.\.{_DURATION})?$"
+MOMENT_PATTERN: Final = rf"{SPAN_PATTERN}|^step +[a-z0-9_]+$|^before_dispatch$"
+
+
+def _told(error: UnitError) -> PydanticCustomError:
+    return PydanticCustomError("quantity", "{message}", {"message": str(error), "help": error.help})
+
+
+def _written(parse: Callable[[object], object]) -> Callable[[Any], str]:
+    """A value that is kept as it is written, for the record, once it can be read."""
+
+    def read(value: Any) -> str:
+        try:
+            parse(value)
+        except UnitError as error:
+            raise _told(error) from None
+        return "0s" if value == 0 else str(value)
+
+    return read
+
+
+def _pattern(pattern: str, example: str) -> dict[str, Any]:
+    return {
+        "type": ["string", "integer"],
+        "pattern": pattern,
+        "minimum": 0,
+        "maximum": 0,
+        "examples": [example],
+    }
+
+
+def _above_zero(share: float) -> float:
+    if share == 0:
+        context = {"message": "with 0% the fault never happens", "help": "remove the fault"}
+        raise PydanticCustomError("quantity", "{message}", context)
+    return share
+
+
+MomentText = Annotated[
+    str, BeforeValidator(_written(parse_moment)), WithJsonSchema(_pattern(MOMENT_PATTERN, "10s"))
+]
+SpanText = Annotated[
+    str, BeforeValidator(_written(parse_span)), WithJsonSchema(_pattern(SPAN_PATTERN, "1s..5s"))
+]
+Probability = Annotated[Percent, AfterValidator(_above_zero)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Selection(_Section):
+    """Which phones of a fleet; exactly one of the three."""
+
+    index: int | None = Field(
+        default=None, ge=0, strict=True, description="The phone's place in the fleet, from 0."
+    )
+    count: int | None = Field(
+        default=None, ge=1, strict=True, description="So many phones, drawn from the seed."
+    )
+    share: Probability | None = Field(
+        default=None, description="This share of the phones, drawn from the seed; 100% are all."
+    )
+
+
+class Window(_Section):
+    """When a fault is in force. Left out, it is as long as the flow."""
+
+    start: MomentText = Field(
+        alias="from",
+        default="0s",
+        description="Time since the flow began (or a range, drawn from the seed), `step <name or"
+        " number>` when that step begins, or `before_dispatch`.",
+    )
+    end: MomentText | None = Field(
+        alias="to",
+        default=None,
+        description="Likewise; `step <name or number>` when that step is over. With neither `to`"
+        " nor `for` it is the end of the flow.",
+    )
+    length: SpanText | None = Field(alias="for", default=None, description="Or how long.")
+
+    @field_validator("length")
+    @classmethod
+    def _one_end(cls, length: str | None, info: ValidationInfo) -> str | None:
+        if length is not None and info.data.get("end") is not None:
+            context = {"message": "both 'to' and 'for' are given", "help": "keep one of the two"}
+            raise PydanticCustomError("conflict", "{message}", context)
+        return length
+
+
+class Fault(_Section):
+    """Something that goes wrong."""
+
+    id: Name = Field(description="Its name in the record and in messages.")
+    target: str = Field(
+        pattern=TARGET_PATTERN,
+        description="host.<gateway, site, apns, gcm>, link.<a>-<b>, device.<phone>, device.fleet,"
+        " vendor.apns or vendor.gcm.",
+    )
+    select: Selection | None = Field(default=None, description="Of device.fleet: which phones.")
+    inject: str = Field(description="What goes wrong.", json_schema_extra={"enum": list(FAULTS)})
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="The fault's parameters."
+    )
+    window: Window = Window()
+    direction: Literal["both", "upstream", "downstream"] = Field(
+        default="both",
+        description="Of the network: what the target (of a link: its first end) sends is upstream.",
+    )
+    probability: Probability = Field(
+        default=1.0, description="Of what, the fault's description says; decided by the seed."
+    )
+    may_not_fire: bool = Field(
+        default=False, description="A run in which it changes nothing is fine, too."
+    )
+
+    @property
+    def contract(self) -> FaultContract:
+        """What the fault's name stands for."""
+        return FAULTS[self.inject]
+
+    @field_validator("inject")
+    @classmethod
+    def _known(cls, inject: str) -> str:
+        if inject not in FAULTS:
+            context = {"given": inject, "known": list(FAULTS)}
+            raise PydanticCustomError("unknown_fault", "there is no fault '{given}'", context)
+        return inject
+
+    @field_validator("arguments")
+    @classmethod
+    def _readable(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "inject" not in info.data:  # an unknown fault, reported already
+            return given
+        known, errors = FAULTS[info.data["inject"]].parameters, []
+        for key, value in given.items():
+            try:
+                if key in known:
+                    read_parameter(known[key], value)
+            except UnitError as error:
+                errors.append(InitErrorDetails(type=_told(error), loc=(key,), input=value))
+        if errors:
+            raise ValidationError.from_exception_data("with", errors)
+        return given

@@ -1,0 +1,109 @@
+"""One step of a scenario's flow, its values read as the contract of its name says.
+
+A value that contains a reference (`$token`) is left as it is: only the run can know it.
+
+Not here: whether keys, actors, results and references exist (`checks.py`).
+"""
+
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationInfo as Info
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from scenarios.engine.format.expressions import Expression
+from scenarios.engine.format.quantities import Duration, Name
+from scenarios.engine.format.references import has_reference
+from scenarios.engine.format.steps_catalog import STEPS, Argument, StepContract
+from scenarios.engine.format.units import UnitError, kind_of, parse_duration
+
+_EXPECTED: Final = {
+    "text": "a text",
+    "token": "a push token",
+    "user": "the name of a user",
+    "recipients": "the name of a user, or all",
+    "phone": "the name of a phone",
+    "boolean": "true or false",
+}
+
+
+class Step(BaseModel):
+    """One line of the flow: who does what, with what, and what must come of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    do: str = Field(description="What is done.", json_schema_extra={"enum": list(STEPS)})
+    by: str | None = Field(
+        default=None, description="Who does it: a phone, a user of the site, fleet or gateway."
+    )
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="What the step is done with."
+    )
+    within: Duration | None = Field(
+        default=None, description="Virtual time the step may take; over it, the step fails."
+    )
+    expect: dict[str, Any] = Field(
+        default_factory=dict, description="Results of the step, and the value each must have."
+    )
+    save: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Names for results: after `msg: $result.id`, later steps may use `$msg`.",
+    )
+    when: Expression | None = Field(
+        default=None, description="A condition; the step is left out where it does not hold."
+    )
+
+    @property
+    def contract(self) -> StepContract:
+        """What the step's name stands for."""
+        return STEPS[self.do]
+
+    @field_validator("do")
+    @classmethod
+    def _known(cls, do: str) -> str:
+        if do not in STEPS:
+            context = {"given": do, "known": list(STEPS)}
+            raise PydanticCustomError("unknown_step", "there is no step '{given}'", context)
+        return do
+
+    @field_validator("arguments")
+    @classmethod
+    def _read(cls, given: dict[str, Any], info: Info) -> dict[str, Any]:
+        if "do" not in info.data:  # an unknown step, reported already
+            return given
+        known = STEPS[info.data["do"]].arguments
+        read, errors = dict(given), []
+        for key, value in given.items():
+            try:
+                read[key] = _read_argument(known[key], value) if key in known else value
+            except PydanticCustomError as error:
+                errors.append(InitErrorDetails(type=error, loc=(key,), input=value))
+        if errors:
+            raise ValidationError.from_exception_data("with", errors)
+        return read
+
+
+def _read_argument(argument: Argument, value: Any) -> Any:
+    if has_reference(value):
+        return value
+    if argument.type == "duration":
+        try:
+            return parse_duration(value)
+        except UnitError as error:
+            context = {"message": str(error), "help": error.help}
+            raise PydanticCustomError("quantity", "{message}", context) from None
+    if argument.type == "choice":
+        if value not in argument.choices:
+            choices = {"given": kind_of(value), "known": list(argument.choices)}
+            raise PydanticCustomError("choice", "{given} is not possible here", choices)
+        return value
+    wanted = bool if argument.type == "boolean" else str
+    if argument.type == "text" and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, wanted):
+        context = {
+            "message": f"expected {_EXPECTED[argument.type]}, found {kind_of(value)}",
+            "help": "",
+        }
+        raise PydanticCustomError("wrong_type", "{message}", context)
+    return value

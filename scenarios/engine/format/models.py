@@ -1,0 +1,349 @@
+"""What a scenario file says, as typed models: one resolved cell of its matrix.
+
+The models hold a scenario after `$matrix` references have been replaced (see `matrix.py`); what
+is only known during the run (`$token`) is still a text in `Step.arguments` and `Step.expect`.
+Durations are seconds of virtual time, sizes bytes. Unknown keys are refused everywhere. A field
+that is None was left out: the system concerned then uses its own default.
+
+Not here: whether names exist and references are saved before they are used (`checks.py`).
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic import StringConstraints as Text
+from pydantic_core import PydanticCustomError
+
+from scenarios.engine.format.expression_syntax import Value
+from scenarios.engine.format.expressions import Expression
+from scenarios.engine.format.fault_model import Fault
+from scenarios.engine.format.flow import Step
+from scenarios.engine.format.quantities import Duration, Name, Percent
+from scenarios.engine.format.units import kind_of
+from scenarios.engine.format.vendor_models import Apns, Gcm
+
+DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
+TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
+MAX_PHONES: Final = 1_000_000
+MAX_SEEDS: Final = 100_000
+
+
+def _error(code: str, message: str, help: str = "") -> PydanticCustomError:
+    return PydanticCustomError(code, "{message}", {"message": message, "help": help})
+
+
+def _axis_value(value: object) -> Value:
+    if not isinstance(value, bool | int | float | str):
+        raise _error("wrong_type", f"expected a single value, found {kind_of(value)}")
+    return value
+
+
+Tag = Annotated[str, Text(pattern=TAG_PATTERN)]
+Platform = Literal["ios", "android"]
+Environment = Literal["production", "sandbox"]
+Readiness = Literal["new", "registered", "enabled"]
+AxisValue = Annotated[
+    Value,
+    PlainValidator(_axis_value),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Generation = Annotated[
+    Literal["2013"],
+    BeforeValidator(str, json_schema_input_type=Literal[2013, "2013"]),  # YAML reads a number
+]
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Seeds(_Section):
+    """Consecutive seeds: `{ from: 1, count: 20 }` is 1 to 20."""
+
+    first: Count = Field(alias="from", description="The first seed.")
+    count: int = Field(ge=1, le=MAX_SEEDS, strict=True, description="How many seeds.")
+
+
+class ApnsSending(_Section):
+    """How the gateway talks to APNs."""
+
+    recovery: Literal["replay", "none"] = Field(
+        default="replay",
+        description="After a rejected notification: send again what followed it, or (the gateway"
+        " of 2013) lose it.",
+    )
+
+
+class Gateway(_Section):
+    """The AirNotifier gateway."""
+
+    kind: Literal["airnotifier"]
+    app: str = Field(
+        default="moodle", min_length=1, description="Name of the application it serves."
+    )
+    environment: Environment = Field(
+        default="production",
+        description="Which APNs it has a certificate for: Apple's sandbox is for apps that are"
+        " being developed.",
+    )
+    apns: ApnsSending = ApnsSending()
+
+
+class Site(_Section):
+    """The Moodle site. The user `admin` is always there."""
+
+    kind: Literal["moodle"]
+    generation: Generation = Field(
+        default="2013",
+        description="The generation of Moodle and its plugin that the site behaves as.",
+    )
+    users: dict[Name, Literal["teacher", "student", "admin"]] = Field(
+        default_factory=dict, description="Users by name, and the role of each."
+    )
+    gateway_key: Literal["site", "app"] = Field(
+        default="site",
+        description="The access key the site presents to the gateway: its own (may send), or by"
+        " mistake the app's (may only register).",
+    )
+
+
+class Vendors(_Section):
+    """The push services."""
+
+    apns: Apns = Apns()
+    gcm: Gcm = Gcm()
+
+
+class Network(_Section):
+    """Every link of the world's network."""
+
+    latency: Duration | None = Field(default=None, description="One way.")
+    jitter: Duration | None = Field(default=None, description="At most this much more, one way.")
+
+
+class World(_Section):
+    """The world the phones live in."""
+
+    epoch: AwareDatetime = Field(
+        default=DEFAULT_EPOCH, description="Calendar time at virtual time 0."
+    )
+    gateway: Gateway
+    site: Site
+    vendors: Vendors = Vendors()
+    network: Network = Network()
+
+
+class Phone(_Section):
+    """A phone with the Moodle Mobile app, and its owner."""
+
+    platform: Platform
+    owner: Name = Field(description="The user of the site who carries it.")
+    network: Literal["wifi", "cellular"] = "wifi"
+    registration: Literal["design", "app2013"] = Field(
+        default="design",
+        description="When the app registers at the gateway: at launch with its own key (the"
+        " design), or after login with the key from the site (the app of May 2013).",
+    )
+    environment: Environment = Field(
+        default="production",
+        description="From which APNs the app has its token: that of an app in development is from"
+        " the sandbox, and unknown in production.",
+    )
+    tls: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether its connections to its push service are encrypted, as in real life."
+        " The same for all phones of a platform.",
+    )
+    state: Readiness = Field(
+        default="new",
+        description="Where it starts: new; registered at gateway and site (steps 1 to 5 done); or"
+        " enabled (steps 1 to 6 done).",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_sandbox(self) -> "Phone":
+        if self.platform == "android" and self.environment == "sandbox":
+            raise _error("conflict", "GCM has no sandbox", "remove 'environment'")
+        return self
+
+
+class Mix(_Section):
+    """Shares of the platforms in a fleet; together 100%."""
+
+    ios: Percent
+    android: Percent
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Mix":
+        if abs(self.ios + self.android - 1) > 1e-9:
+            raise _error("conflict", "the shares of 'mix' are not 100% together", "correct one")
+        return self
+
+
+class Fleet(_Section):
+    """Many phones alike, each with an owner of its own."""
+
+    count: int = Field(ge=1, le=MAX_PHONES, strict=True)
+    platform: Platform | None = Field(default=None, description="One platform for all.")
+    mix: Mix | None = Field(default=None, validate_default=True, description="Or a share for each.")
+    state: Readiness = Field(default="new", description="Where all of them start, as for a phone.")
+
+    def has(self, platform: Platform) -> bool:
+        """Whether there are phones of a platform in it."""
+        if self.mix is None:
+            return self.platform == platform
+        return (self.mix.ios if platform == "ios" else self.mix.android) > 0
+
+    @field_validator("mix")
+    @classmethod
+    def _one_of_platform_and_mix(cls, mix: Mix | None, info: ValidationInfo) -> Mix | None:
+        if "platform" in info.data and (info.data["platform"] is None) is (mix is None):
+            raise _error(
+                "conflict", "a fleet needs either 'platform' or 'mix'", "write one of them"
+            )
+        return mix
+
+
+class Devices(_Section):
+    """Phones by name, and at most one fleet."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[Name, Phone] = Field(init=False)
+
+    fleet: Fleet | None = None
+
+    def use_tls(self, platform: Platform) -> bool:
+        """Whether the phones of a platform reach their push service through TLS."""
+        return any(each.tls for each in self.phones.values() if each.platform == platform)
+
+    @model_validator(mode="after")
+    def _alike(self) -> "Devices":
+        # A push service listens for phones with TLS or without; a fleet has none.
+        for platform in ("ios", "android"):
+            phones = [each.tls for each in self.phones.values() if each.platform == platform]
+            if self.fleet is not None and self.fleet.has(platform):
+                phones.append(False)
+            if len(set(phones)) > 1:
+                raise _error(
+                    "conflict",
+                    f"some {platform} phones have 'tls' and others do not",
+                    "write it for all of them, or for none; a fleet's phones never have it",
+                )
+        return self
+
+    @property
+    def phones(self) -> dict[str, Phone]:
+        """The named phones, in the order of the file."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Fates(_Section):
+    """How many notifications must have come to each fate; those left out may be any number."""
+
+    created: Count | None = None
+    suppressed: Count | None = None
+    refused: Count | None = None
+    rejected: Count | None = None
+    expired: Count | None = None
+    collapsed: Count | None = None
+    undeliverable: Count | None = None
+    delivered: Count | None = None
+    opened: Count | None = None
+    dismissed: Count | None = None
+    unread: Count | None = None
+    pending: Count | None = None
+    lost: Count | None = None
+    duplicate: Count | None = None
+    when: Expression | None = Field(default=None, description="Only where this holds.")
+
+    def counts(self) -> dict[str, int]:
+        """The fates that are asked for, and how many of each."""
+        return self.model_dump(exclude={"when"}, exclude_none=True)
+
+
+class Check(_Section):
+    """A condition on what the run measured."""
+
+    that: Expression
+    when: Expression | None = Field(default=None, description="Only where this holds.")
+
+
+class Expect(_Section):
+    """What must be true at the end of the run."""
+
+    fates: Fates | None = None
+    invariants: list[
+        Literal[
+            "conservation",
+            "causal_order",
+            "no_token_leak",
+            "no_needless_duplicate",
+            "bad_token_pruned",
+        ]
+    ] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+
+
+def _printable(name: str) -> str:
+    # It is printed on terminals and written into XML, where control characters do harm.
+    if not name.isprintable():
+        raise ValueError("it has characters that cannot be printed; write plain text")
+    return name
+
+
+class Scenario(_Section):
+    """A scenario file: the world, its phones, what is done, what must come of it."""
+
+    format: Literal[1]
+    name: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=200)
+    description: str = ""
+    tags: list[Tag] = Field(default_factory=list)
+    seed: Count | None = Field(default=None, description="The one seed; 1 when no seed is given.")
+    seeds: Seeds | None = Field(
+        default=None, description="Or several: the run is repeated with each."
+    )
+    matrix: dict[Name, Annotated[list[AxisValue], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Values to combine, each with each; `$matrix.<name>` is the cell's value.",
+    )
+    world: World
+    devices: Devices = Devices()
+    faults: list[Fault] = Field(default_factory=list)
+    flow: list[Step] = Field(min_length=1)
+    expect: Expect = Expect()
+
+    @field_validator("seeds")
+    @classmethod
+    def _one_of_seed_and_seeds(cls, seeds: Seeds | None, info: ValidationInfo) -> Seeds | None:
+        if info.data.get("seed") is not None:
+            raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
+        return seeds
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether anybody has to do with the sandbox of APNs."""
+        phones = (each.environment for each in self.devices.phones.values())
+        return "sandbox" in (self.world.gateway.environment, *phones)
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds to run, one after the other."""
+        if self.seeds is not None:
+            return range(self.seeds.first, self.seeds.first + self.seeds.count)
+        first = 1 if self.seed is None else self.seed
+        return range(first, first + 1)

@@ -1,0 +1,94 @@
+"""Field types for models: names, and quantities written with their unit.
+
+Duration       300ms                                       seconds of virtual time
+Distribution   60ms, or { dist: lognormal, median: 60ms, p99: 400ms }
+Size           256B                                        bytes
+Percent        45%                                         a share between 0 and 1
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, StringConstraints, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+import sim.distributions
+from scenarios.engine.format.units import UnitError, parse_duration, parse_percent, parse_size
+
+NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
+_PARAMETERS: Final = {
+    "constant": ("value",),
+    "uniform": ("low", "high"),
+    "normal": ("mean", "stddev"),
+    "exponential": ("mean",),
+    "lognormal": ("median", "p99"),
+}
+
+
+def _reader(parse: Callable[[object], float]) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        try:
+            return parse(value)
+        except UnitError as error:
+            context = {"message": str(error), "help": error.help}
+            raise PydanticCustomError("quantity", "{message}", context) from None
+
+    return read
+
+
+_duration = _reader(parse_duration)
+
+
+def _distribution(value: Any) -> Any:
+    """The same with durations in seconds, as the simulation's own settings have it."""
+    if not isinstance(value, dict):
+        return _duration(value)
+    read: dict[Any, Any] = {}
+    errors = []
+    for key, item in value.items():
+        try:
+            read[key] = item if key == "dist" else _duration(item)
+        except PydanticCustomError as error:
+            errors.append(InitErrorDetails(type=error, loc=(key,), input=item))
+    if errors:
+        raise ValidationError.from_exception_data("distribution", errors)
+    return read
+
+
+def _written(unit: str, example: str) -> dict[str, Any]:
+    """The JSON Schema of a quantity: with its unit, or the number 0."""
+    return {
+        "type": ["string", "integer"],
+        "pattern": rf"^[0-9]+(\.[0-9]+)?({unit})$",
+        "minimum": 0,
+        "maximum": 0,
+        "examples": [example],
+    }
+
+
+_DURATION: Final = _written("us|ms|s|m|h|d", "300ms")
+_DISTRIBUTION: Final = {
+    "type": "object",
+    "properties": {
+        "dist": {"enum": list(_PARAMETERS)},
+        **{name: _DURATION for names in _PARAMETERS.values() for name in names},
+    },
+    "required": ["dist"],
+    "additionalProperties": False,
+}
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION)]
+Distribution = Annotated[
+    sim.distributions.Distribution,
+    BeforeValidator(_distribution),
+    WithJsonSchema({"anyOf": [_DURATION, _DISTRIBUTION]}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(_reader(parse_size)),
+    WithJsonSchema(_written("B|kB|KiB|MB|MiB", "256B")),
+]
+Percent = Annotated[
+    float, BeforeValidator(_reader(parse_percent)), WithJsonSchema(_written("%", "45%"))
+]

@@ -1,0 +1,250 @@
+"""The steps that a scenario may name: who does them, with what, and what they answer.
+
+This is the static contract, enough to check a file without running anything; how a step is done
+is in `scenarios/engine/running/steps/`, one implementation for each name here (a test compares).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Actor = Literal["phone", "fleet", "person", "gateway"]
+"""Kinds of actors for `by:`. A phone and a person are named in the file; `fleet` and `gateway`
+are written as such."""
+
+ArgumentType = Literal[
+    "text",  # any text
+    "token",  # a push token, as a phone's accept_push answered it
+    "user",  # the name of a user of the site
+    "recipients",  # the name of a user, or `all`
+    "phone",  # the name of a phone
+    "boolean",
+    "duration",  # read into seconds
+    "choice",  # one of `choices`
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One key of a step's `with`."""
+
+    type: ArgumentType
+    help: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepContract:
+    """The contract of one step. `by` is empty for a step that nobody does (`wait`).
+
+    `results` names what `$result.<name>` and `expect` may use; a name that ends in `.*` stands for
+    every name below it. `within` says what the step's `within:` limits, None if it takes none.
+    """
+
+    help: str
+    by: tuple[Actor, ...] = ()
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+    within: str | None = None
+    within_required: bool = False
+
+    def has_result(self, name: str) -> bool:
+        """Whether `name` is one of the results: `status`, `custom.id`."""
+        return name in self.results or any(
+            known.endswith(".*") and name.startswith(known[:-1]) and len(name) > len(known) - 1
+            for known in self.results
+        )
+
+
+_TOKEN: Final = Argument("token", "the push token; the phone's own when left out")
+_PROCESSOR: Final = Argument("choice", "the message output", choices=("airnotifier",))
+_PHONE: Final = Argument(
+    "phone", "the phone whose device entry on the site is meant", required=True
+)
+_STATUS: Final = {"status": "HTTP status of the answer"}
+_PREFERENCES: Final = {"status": "HTTP status of the answer to the preferences form"}
+
+STEPS: Final[Mapping[str, StepContract]] = {
+    # The ten steps, in their order
+    "open_app": StepContract(
+        "1 · the user opens the app",
+        by=("phone",),
+        results={"state": "life cycle of the app afterwards: open"},
+    ),
+    "accept_push": StepContract(
+        "2 · the user accepts push notifications; the phone gets its push token",
+        by=("phone",),
+        results={"token": "push token: lowercase hex on iOS, registration id on Android"},
+        within="how long the push service may take to issue the token",
+    ),
+    "decline_push": StepContract("2 · the user declines push notifications", by=("phone",)),
+    "register_gateway": StepContract(
+        "3 · the app registers its token at the gateway",
+        by=("phone",),
+        arguments={
+            "token": _TOKEN,
+            "key": Argument(
+                "choice",
+                "the access key to present; left out: the one the app's registration order uses",
+                choices=("app", "site"),
+            ),
+            "channel": Argument("text", "channel to subscribe to; the site's own when left out"),
+        },
+        results=_STATUS,
+        within="how long the gateway may take to answer",
+    ),
+    "login": StepContract(
+        "4 · the user logs in on the site, in the app",
+        by=("phone",),
+        arguments={"user": Argument("user", "who logs in", required=True)},
+        results=_STATUS,
+        within="how long the site may take to answer",
+    ),
+    "register_site": StepContract(
+        "5 · the app registers the device on the site",
+        by=("phone",),
+        arguments={"token": _TOKEN},
+        results={**_STATUS, "device": "the site's id of the device"},
+        within="how long the site may take to answer",
+    ),
+    "enable": StepContract(
+        "6 · the user switches push on: the preference of the processor, and the device",
+        by=("person",),
+        arguments={"processor": _PROCESSOR, "device": _PHONE},
+        results=_PREFERENCES,
+    ),
+    "message": StepContract(
+        "7 · somebody sends a message on the site",
+        by=("person",),
+        arguments={
+            "to": Argument("recipients", "who gets it: a user, or `all` others", required=True),
+            "text": Argument("text", "the message", required=True),
+        },
+        results={
+            "id": "the site's id of the message (of the first one, if there are several)",
+            "sent": "how many messages the site created",
+        },
+    ),
+    "dispatch": StepContract(
+        "8 · the gateway hands what it accepted since the last message to the push services",
+        by=("gateway",),
+        results={
+            "accepted": "pushes that the gateway accepted",
+            "dispatched": "of these, written to a push service",
+            "refused": "pushes that the gateway refused",
+        },
+        within="how long until every accepted push has been written",
+    ),
+    "receive": StepContract(
+        "9 · the phone receives the push (a fleet: every phone that should)",
+        by=("phone", "fleet"),
+        results={
+            "alert": "the text shown",
+            "badge": "the number on the app's icon",
+            "sound": "the sound played",
+            "custom.*": "a custom field of the push: custom.id is the site's id of the message",
+            "count": "pushes received, repeated deliveries not counted",
+        },
+        within="how long until the push is there",
+    ),
+    "open_at_page": StepContract(
+        "10 · the app opens on the page of the push (by a tap, unless it is open already)",
+        by=("phone",),
+        results={
+            "page": "the page: message",
+            "msgid": "the message shown, the site's id",
+            "from_state": "the app's state before: closed, background or open",
+        },
+        within="how long until the page is there",
+    ),
+    # Variations of them
+    "disable": StepContract(
+        "the user switches push off: the preference of the processor",
+        by=("person",),
+        arguments={"processor": _PROCESSOR},
+        results=_PREFERENCES,
+    ),
+    "set_preference": StepContract(
+        "the user sets when the processor is used",
+        by=("person",),
+        arguments={
+            "processor": _PROCESSOR,
+            "loggedin": Argument("boolean", "while the user is logged in", required=True),
+            "loggedoff": Argument("boolean", "while the user is not", required=True),
+        },
+        results=_PREFERENCES,
+    ),
+    "enable_device": StepContract(
+        "the user switches push on for one device",
+        by=("person",),
+        arguments={"device": _PHONE},
+        results=_STATUS,
+    ),
+    "disable_device": StepContract(
+        "the user switches push off for one device",
+        by=("person",),
+        arguments={"device": _PHONE},
+        results=_STATUS,
+    ),
+    "broadcast": StepContract(
+        "an admin sends one push to everybody on the site's channel, md5(wwwroot)",
+        by=("person",),
+        arguments={"text": Argument("text", "the text to show", required=True)},
+        results={
+            "status": "HTTP status of the gateway's answer",
+            "channel": "the channel used",
+        },
+    ),
+    "receive_nothing": StepContract(
+        "the phone receives no push for as long as `within` says",
+        by=("phone", "fleet"),
+        within="how long to watch",
+        within_required=True,
+    ),
+    # The phone
+    "set_app_state": StepContract(
+        "the user closes the app, leaves it in the background or opens it",
+        by=("phone",),
+        arguments={
+            "state": Argument(
+                "choice",
+                "life cycle of the app",
+                required=True,
+                choices=("closed", "background", "open"),
+            )
+        },
+    ),
+    "go_offline": StepContract(
+        "the phone loses its network; nobody is told", by=("phone", "fleet")
+    ),
+    "go_online": StepContract("the phone has its network again", by=("phone", "fleet")),
+    "uninstall": StepContract("the user removes the app", by=("phone",)),
+    # Time
+    "settle": StepContract(
+        "wait until every notification has come to its fate and nothing is on its way",
+        within="how long that may take",
+    ),
+    "wait": StepContract(
+        "let virtual time pass",
+        arguments={"for": Argument("duration", "how long", required=True)},
+    ),
+}
+
+OBSERVATIONS: Final[Mapping[str, str]] = {
+    "fates.<fate>": "notifications with that fate, for the fates that `expect.fates` knows",
+    "gateway.accepted": "pushes the gateway accepted",
+    "gateway.refused": "pushes the gateway refused",
+    "gateway.resent": "pushes written to a push service again, after a rejected one",
+    "gateway.pruned": "tokens the gateway removed",
+    "apns.connections_opened": "connections from the gateway to APNs",
+    "apns.accepted": "notifications APNs accepted",
+    "apns.rejected": "notifications APNs rejected",
+    "apns.discarded": "notifications APNs threw away behind a rejected one",
+    "gcm.accepted": "notifications GCM accepted",
+    "gcm.rejected": "notifications GCM rejected",
+    "phones.strangers": "notifications that came to a phone where somebody else was logged in",
+    "site.requested": "pushes the site asked the gateway for",
+    "site.suppressed": "messages the site sent no push for",
+}
+"""What `that:` and `when:` of `expect` may name without a `$`, measured over the whole run."""

@@ -1,0 +1,1 @@
+"""What became of every notification, and whether it adds up: judged from the trace alone."""

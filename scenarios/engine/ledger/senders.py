@@ -1,0 +1,382 @@
+"""The sending half of the ledger: what the logs of the site and of the gateway say.
+
+Here notifications come into being. A push that the site asks for is first seen in the gateway's
+log (accepted or refused) and a moment later in the site's, with the number that the gateway
+answered; the two become one notification. What the site never claims was asked for by somebody
+else: a broadcast, or a direct request.
+
+What the site heard nothing of, because a server died or the network failed, is joined at the end
+of the run, by token: which push it was is written nowhere.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from scenarios.engine.ledger.findings import Event, Findings
+from scenarios.engine.ledger.notifications import AtGateway, Notification, OpenHops
+
+UNKNOWN: Final = -1
+"""Pushes announced of a broadcast that no log tells of: the gateway is not ours."""
+
+
+class Senders:
+    """The notifications of a run and how far the site and the gateway are with them."""
+
+    def __init__(self, findings: Findings, hops: OpenHops) -> None:
+        self.notifications: list[Notification] = []
+        self.handlers: dict[str, Callable[[int, Event], None]] = {
+            "message.created": self._message_created,
+            "push.suppressed": self._push_suppressed,
+            "push.requested": self._push_requested,
+            "push.refused": self._push_refused,
+            "request.refused": self._request_refused,
+            "push.accepted": self._push_accepted,
+            "broadcast.accepted": self._broadcast_accepted,
+            "push.dispatched": self._push_dispatched,
+            "push.retry": self._push_retry,
+            "provider.connected": self._provider_connected,
+            "host.crashed": self._server_ended,
+            "server.stopped": self._server_ended,
+            "device.registered": self._device_registered,
+            "push.completed": self._push_completed,
+            "push.abandoned": self._push_abandoned,
+            "push.rejected": self._push_rejected,
+            "push.expired": self._push_expired,
+            "push.lost": self._push_lost,
+        }
+        self._findings = findings
+        self._hops = hops
+        self._pushes: dict[str, Notification] = {}
+        self._messages: dict[str, tuple[int, str]] = {}
+        self._silent: dict[str, None] = {}
+        """Messages for which the site has neither sent nor suppressed anything yet."""
+        self._refused: dict[str | None, list[Notification]] = {}
+        self._unclaimed: dict[str, list[Notification]] = {}
+        self._unanswered: list[Notification] = []
+        """What the site asked for without an answer."""
+        self._broadcasts: dict[str, tuple[int, int]] = {}
+        self._users: dict[str, str] = {}
+        """Token reference -> user, where the site has registered the device."""
+        self.crashed: dict[str, None] = {}
+        """Hosts that lost their power."""
+        self._gateway: str | None = None
+        self._gateway_has_ended = False
+        self._told_before = False
+
+    @property
+    def messages(self) -> int:
+        """How many messages the site told of."""
+        return len(self._messages)
+
+    def sent_before(self, token_ref: str, t: int) -> Notification | None:
+        """The notification for that token which the gateway had sent at that time; of several the
+        last one, but rather one that it sent again for want of an answer than any other.
+        """
+        sent = [
+            notification
+            for notification in reversed(self.notifications)
+            if notification.token_ref == token_ref
+            and notification.dispatched is not None
+            and notification.dispatched <= t
+        ]
+        repeated = (
+            each
+            for each in sent
+            if each.forced >= max(1, len(each.copies))
+            and (each.completed is None or each.completed > t)
+        )
+        return next(repeated, sent[0] if sent else None)
+
+    def close(self) -> None:
+        """The end: a message without any notification is one that the site lost."""
+        self._claim_late()
+        for message in self._silent:
+            t, user = self._messages[message]
+            notification = self._create(t, origin="message", message=message, user=user)
+            notification.reason = "the site made no notification of the message"
+        self._silent.clear()
+        for broadcast, (announced, made) in self._broadcasts.items():
+            if announced not in (made, UNKNOWN):
+                text = f"broadcast {broadcast} announced {announced} pushes and made {made}"
+                self._findings.add("count", 0, text)
+
+    def _create(self, t: int, **fields: Any) -> Notification:
+        notification = Notification(number=len(self.notifications) + 1, created=t, **fields)
+        self.notifications.append(notification)
+        return notification
+
+    def _claim_late(self) -> None:
+        """Join what the site asked for, and heard nothing of, to pushes that nobody claimed."""
+        for asked in self._unanswered:
+            push = self._unclaimed_since(asked.created, token_ref=asked.token_ref)
+            if push is not None:
+                push.origin, push.created = "message", asked.created
+                push.message, push.device, push.user = asked.message, asked.device, asked.user
+                self.notifications.remove(asked)
+        self._unanswered.clear()
+        for message in list(self._silent):
+            t, user = self._messages[message]
+            push = self._unclaimed_since(t, user=user)
+            if push is not None:
+                push.origin, push.created = "message", t
+                push.message, push.user = message, user
+                del self._silent[message]
+        for number, notification in enumerate(self.notifications, 1):
+            notification.number = number
+
+    def _unclaimed_since(
+        self, t: int, *, token_ref: str | None = None, user: str | None = None
+    ) -> Notification | None:
+        """The first push that nobody claimed, for that token, or for a phone of that user."""
+        for notification in self.notifications:
+            seen = notification.accepted or notification.dispatched
+            if notification.origin != "direct" or seen is None or seen < t:
+                continue
+            known = notification.token_ref
+            if known is None and notification.copies:
+                known = notification.copies[0].token_ref
+            if known is None:
+                continue
+            if known == token_ref or (user is not None and self._users.get(known) == user):
+                return notification
+        return None
+
+    # The site
+
+    def _device_registered(self, t: int, event: Event) -> None:
+        self._users[str(event["token_ref"])] = str(event["user"])
+
+    def _message_created(self, t: int, event: Event) -> None:
+        message = str(event["message"])
+        self._messages[message] = (t, str(event["user_to"]))
+        self._silent[message] = None
+
+    def _push_suppressed(self, t: int, event: Event) -> None:
+        message = str(event["message"])
+        self._silent.pop(message, None)
+        started, _ = self._messages.get(message, (t, ""))
+        device = event.get("device")
+        notification = self._create(
+            started,
+            origin="message",
+            message=message,
+            user=str(event["user_to"]),
+            device=None if device is None else str(device),
+            suppressed=True,
+            reason=str(event["reason"]),
+        )
+        notification.hop(t, f"the site suppressed it ({event['reason']})")
+
+    def _push_requested(self, t: int, event: Event) -> None:
+        message = str(event["message"])
+        if message not in self._messages:
+            self._cause(t, f"a push was requested for message {message}, which nobody wrote")
+        self._silent.pop(message, None)
+        started, user = self._messages.get(message, (t, None))
+        status = int(event["status"])
+        token_ref = str(event["token_ref"])
+        notification = self._claim(t, token_ref, status, event.get("gateway_push"))
+        if notification is None:
+            notification = self._create(started, origin="message", token_ref=token_ref)
+            if status:
+                notification.refused = True
+                notification.reason = f"status {status}"
+            else:
+                notification.reason = str(event.get("error") or "no answer from the gateway")
+                self._unanswered.append(notification)
+        notification.origin = "message"
+        notification.created = min(notification.created, started)
+        notification.message = message
+        notification.device = str(event["device"])
+        notification.user = user
+        if not notification.last_hop:
+            notification.hop(t, f"the site asked the gateway ({status or 'no answer'})")
+
+    def _claim(
+        self, t: int, token_ref: str, status: int, push: str | int | None
+    ) -> Notification | None:
+        """The notification that the gateway's events already made of this request, if any."""
+        if push is not None:
+            known = self._pushes.get(str(push))
+            if known is None:
+                self._cause(t, f"the site was told of push {push}, which is unknown")
+                return None
+            waiting = self._unclaimed.get(token_ref, [])
+            if known in waiting:
+                _take(self._unclaimed, token_ref, known)
+            return known
+        if status == 0:
+            waiting = self._unclaimed.get(token_ref, [])
+            known = waiting[0] if waiting else None
+            if known is not None:
+                _take(self._unclaimed, token_ref, known)
+            return known
+        for key in (token_ref, None):
+            refused = self._refused.get(key)
+            if refused:
+                known = refused[0]
+                _take(self._refused, key, known)
+                known.token_ref = token_ref
+                return known
+        return None
+
+    # The gateway
+
+    def _push_refused(self, t: int, event: Event) -> None:
+        self._refuse(t, event, event.get("token_ref"))
+        self._told_before = True
+
+    def _request_refused(self, t: int, event: Event) -> None:
+        # A refused push is told twice in a row: as a push, and as a request like any other.
+        told, self._told_before = self._told_before, False
+        if str(event.get("path", "")).strip("/") == "notification" and not told:
+            self._refuse(t, event, None)
+
+    def _refuse(self, t: int, event: Event, token_ref: str | None) -> None:
+        reason = f"{event['reason']} ({event['status']})"
+        notification = self._create(
+            t, origin="direct", token_ref=token_ref, refused=True, reason=reason
+        )
+        self._refused.setdefault(token_ref, []).append(notification)
+        notification.hop(t, f"the gateway refused it: {reason}")
+
+    def _server_ended(self, t: int, event: Event) -> None:
+        """Whatever the gateway has sent and not ticked off for good, it may send again."""
+        if event["kind"] == "host.crashed":
+            self.crashed[str(event["host"])] = None
+        if event["host"] != self._gateway:
+            return
+        self._gateway_has_ended = True
+        for notification in self._pushes.values():
+            ended = notification.completed
+            unwritten = ended is not None and t - ended <= UNWRITTEN_FOR
+            if notification.dispatched is not None and (ended is None or unwritten):
+                notification.in_doubt = True
+
+    def _provider_connected(self, t: int, event: Event) -> None:
+        self._hops.open(str(event["connection"]))
+
+    def _push_accepted(self, t: int, event: Event) -> None:
+        self._gateway = str(event["host"])
+        push, token_ref = str(event["push"]), str(event["token_ref"])
+        broadcast = event.get("broadcast")
+        notification = self._create(
+            t,
+            origin="direct" if broadcast is None else "broadcast",
+            message=None if broadcast is None else f"broadcast {broadcast}",
+            push=push,
+            token_ref=token_ref,
+            gateway=AtGateway.HELD,
+            accepted=t,
+        )
+        if push in self._pushes:
+            self._cause(t, f"the gateway gave the number {push} to two pushes")
+        self._pushes[push] = notification
+        if broadcast is None:
+            self._unclaimed.setdefault(token_ref, []).append(notification)
+        else:
+            announced, made = self._broadcasts.get(str(broadcast), (UNKNOWN, 0))
+            self._broadcasts[str(broadcast)] = (announced, made + 1)
+        notification.hop(t, "the gateway accepted it")
+
+    def _broadcast_accepted(self, t: int, event: Event) -> None:
+        made = self._broadcasts.get(str(event["broadcast"]), (UNKNOWN, 0))[1]
+        self._broadcasts[str(event["broadcast"])] = (int(event["pushes"]), made)
+
+    def _push_of(self, t: int, event: Event) -> Notification | None:
+        notification = self._pushes.get(str(event["push"]))
+        if notification is None and self._gateway_has_ended:
+            # Committed in the very moment in which the gateway died, before it could say so.
+            push = str(event["push"])
+            notification = self._create(t, origin="direct", push=push, gateway=AtGateway.HELD)
+            self._pushes[push] = notification
+        if notification is None:
+            self._cause(t, f"{event['kind']} for push {event['push']}, never accepted")
+        return notification
+
+    def _push_dispatched(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is None:
+            return
+        notification.attempts += 1
+        if notification.in_doubt:
+            notification.forced += 1
+            notification.in_doubt = False
+        if notification.gateway is AtGateway.COMPLETED:
+            notification.gateway = AtGateway.HELD
+        notification.dispatched = t if notification.dispatched is None else notification.dispatched
+        notification.provider = str(event["provider"])
+        if event.get("identifier") is not None:
+            self._hops.send(str(event["connection"]), int(event["identifier"]), notification)
+        notification.hop(t, f"the gateway sent it to {notification.provider}")
+
+    def _push_retry(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.in_doubt |= not _says_it_was_not_taken(str(event["reason"]))
+            notification.hop(t, f"the gateway will send it again: {event['reason']}")
+
+    def _push_completed(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is None:
+            return
+        notification.gateway = AtGateway.COMPLETED
+        notification.completed = t
+        if event.get("message_id") is not None:
+            copy = self._hops.answers.pop(str(event["message_id"]), None)
+            if copy is None:
+                self._cause(t, f"push {event['push']} completed, but nobody accepted it")
+            else:
+                notification.join(copy)
+
+    def _ended_at_gateway(self, t: int, event: Event, state: AtGateway, text: str) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.gateway = state
+            notification.completed = t
+            notification.reason = str(event.get("reason") or notification.reason)
+            notification.hop(t, text)
+
+    def _push_abandoned(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.gateway = AtGateway.ABANDONED
+
+    def _push_rejected(self, t: int, event: Event) -> None:
+        text = f"the gateway gave it up: {event.get('reason')}"
+        self._ended_at_gateway(t, event, AtGateway.REJECTED, text)
+
+    def _push_expired(self, t: int, event: Event) -> None:
+        self._ended_at_gateway(t, event, AtGateway.EXPIRED, "it expired at the gateway")
+
+    def _push_lost(self, t: int, event: Event) -> None:
+        self._ended_at_gateway(t, event, AtGateway.LOST, "the gateway lost it")
+
+    def _cause(self, t: int, text: str) -> None:
+        self._findings.add("cause", t, text)
+
+
+_NOT_TAKEN: Final = frozenset({"Unavailable", "InternalServerError", "DeviceMessageRateExceeded"})
+"""GCM's results for a message that it did not take."""
+
+UNWRITTEN_FOR: Final = 1_000_000_000
+"""Nanoseconds after a push was ticked off in which a power cut may undo that: completions are
+written together, a moment later."""
+
+_SILENCE: Final = frozenset({"connection_closed", "malformed_answer"})
+
+
+def _says_it_was_not_taken(reason: str) -> bool:
+    """Whether the push service itself said that it had not taken what is sent again.
+
+    APNs' statuses and HTTP's are in lower case; an exception's name says that there was no answer.
+    """
+    return reason in _NOT_TAKEN or (reason.islower() and reason not in _SILENCE)
+
+
+def _take(table: dict[Any, list[Notification]], key: Any, notification: Notification) -> None:
+    left = [other for other in table[key] if other is not notification]
+    if left:
+        table[key] = left
+    else:
+        del table[key]

@@ -1,0 +1,1 @@
+"""One run: steps played, a verdict, a record; and runs repeated or taken many at a time."""

@@ -1,0 +1,180 @@
+"""Plays the flow of a scenario: one step after the other, each within its time.
+
+A step that fails, or whose results are not the expected ones, ends the flow: what comes after it
+would only fail for its sake.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import simpy
+from rich.text import Text
+
+from devices.errors import DeviceError
+from devices.tokens import token_ref
+from scenarios.engine.format.expressions import Scope
+from scenarios.engine.format.flow import Step
+from scenarios.engine.format.nodes import Location
+from scenarios.engine.format.places import Places
+from scenarios.engine.format.references import as_text, resolve
+from scenarios.engine.running.context import Context, Task
+from scenarios.engine.running.steps.implemented import REGISTRY, Implementation
+from scenarios.engine.step_failed import StepFailed
+
+DEFAULT_LIMIT: Final = 300.0
+"""Virtual seconds for a step without `within`: far more than any step needs, so that a run ends."""
+
+
+@dataclass(slots=True)
+class StepOutcome:
+    """How a step went. Times in ns of virtual time; `end` is None while it runs."""
+
+    n: int
+    do: str
+    by: str
+    title: str
+    start: int
+    arguments: dict[str, Any] = field(default_factory=dict)
+    end: int | None = None
+    status: str = "running"
+    results: dict[str, Any] = field(default_factory=dict)
+    failure: Text | None = None
+
+
+class RunScope(Scope):
+    """What expressions and references may name while a cell runs."""
+
+    def __init__(self, context: Context, values: Mapping[str, Any]) -> None:
+        self._context = context
+        self._values = values
+
+    def reference(self, path: tuple[str, ...]) -> Any:
+        known = {"matrix": self._values} | self._context.saved
+        return _look_up(known, path, "$")
+
+    def observation(self, path: tuple[str, ...]) -> Any:
+        name = ".".join(path)
+        try:
+            return self._context.observations.all()[name]
+        except KeyError:
+            raise LookupError(f"nothing is measured under the name {name}") from None
+
+
+def play(
+    context: Context,
+    values: Mapping[str, Any],
+    places: Places,
+    started: Callable[[StepOutcome], None],
+    finished: Callable[[StepOutcome], None],
+) -> Generator[simpy.Event, Any, None]:
+    """A SimPy process that plays the flow up to its end or its first failure."""
+    scope = RunScope(context, values)
+    trace, faults = context.deployment.world.trace, context.deployment.faults
+    for index, step in enumerate(context.scenario.flow):
+        outcome = StepOutcome(
+            n=index + 1, do=step.do, by=step.by or "", title=step.contract.help,
+            start=_ns(context),
+        )  # fmt: skip
+        if step.when is not None and not step.when.holds(scope):
+            outcome.status, outcome.end = "skipped", outcome.start
+            finished(outcome)
+            continue
+        trace.emit("step.started", "engine", n=outcome.n, do=step.do, by=outcome.by)
+        started(outcome)
+        faults.step_started(outcome.n, step.do)
+        yield from _do(context, scope, step, outcome, places, ("flow", index))
+        outcome.end = _ns(context)
+        trace.emit(
+            "step.finished", "engine", n=outcome.n, do=step.do, by=outcome.by,
+            status=outcome.status,
+        )  # fmt: skip
+        faults.step_finished(outcome.n, step.do)
+        finished(outcome)
+        if outcome.failure is not None:
+            return
+
+
+def _do(
+    context: Context,
+    scope: RunScope,
+    step: Step,
+    outcome: StepOutcome,
+    places: Places,
+    here: Location,
+) -> Generator[simpy.Event, Any, None]:
+    outcome.status = "failed"
+    implementation = REGISTRY[step.do]
+    limit = DEFAULT_LIMIT if step.within is None else step.within
+    arguments = outcome.arguments = resolve(step.arguments, scope.reference)
+    task = Task(outcome.n, step.do, outcome.by, arguments, limit)
+    about = f"step {outcome.n} {step.do}"
+    try:
+        if implementation.takes_its_time:
+            results: Mapping[str, Any] = yield from implementation.run(context, task)
+        else:
+            results = yield from _limited(context, task, implementation)
+    except (StepFailed, DeviceError) as error:
+        outcome.failure = places.failure("step-failed", f"{about}: {error}", here)
+        return
+    outcome.results = dict(results)
+    for name, expected in step.expect.items():
+        wanted = resolve(expected, scope.reference)
+        try:
+            actual = _look_up(outcome.results, tuple(name.split(".")), "")
+        except LookupError:
+            actual = None
+        if not _equal(wanted, actual):
+            message = f"{about}: {name} is {_shown(name, actual)}"
+            message += f", expected {_shown(name, wanted)}"
+            where = (*here, "expect", name)
+            outcome.failure = places.failure("not-as-expected", message, where, at_key=True)
+            return
+    for name, expression in step.save.items():
+        context.saved[name] = resolve(
+            expression, lambda path: _look_up({"result": outcome.results}, path, "$")
+        )
+    outcome.status = "passed"
+
+
+def _limited(
+    context: Context, task: Task, implementation: Implementation
+) -> Generator[simpy.Event, Any, Mapping[str, Any]]:
+    env = context.env
+    process = env.process(implementation.run(context, task))
+    yield process | env.timeout(task.within)
+    if not process.triggered:
+        process.defused = True
+        process.interrupt()
+        overdue = implementation.overdue(context)
+        raise StepFailed(f"{overdue} within {task.within:g} s; {context.last_hop()}")
+    results: Any = process.value
+    return cast(Mapping[str, Any], results)
+
+
+def _look_up(known: Mapping[str, Any], path: tuple[str, ...], sign: str) -> Any:
+    value: Any = known
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            raise LookupError(f"there is no {sign}{'.'.join(path)}")
+        value = value[name]
+    return value
+
+
+def _equal(wanted: Any, actual: Any) -> bool:
+    # A message's id is a number on the site and a text in a push: as written is what counts.
+    return bool(wanted == actual) or (
+        wanted is not None and actual is not None and as_text(wanted) == as_text(actual)
+    )
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "missing"
+    if name == "token":
+        return f"the token with the reference {token_ref(as_text(value))}"
+    return repr(value) if isinstance(value, str) else as_text(value)
+
+
+def _ns(context: Context) -> int:
+    return round(context.env.now * 1e9)

@@ -1,0 +1,362 @@
+"""Runs one cell of a scenario with one seed: a world of its own, the flow, the verdict, the record.
+
+deploy -> play the steps -> stop the servers -> close the ledger -> compare -> write
+"""
+
+import gc
+import re
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Protocol
+
+import simpy
+from rich.text import Text
+
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.expression_syntax import ExpressionError
+from scenarios.engine.format.loader import Cell, ScenarioFile
+from scenarios.engine.format.models import Expect
+from scenarios.engine.format.places import Places
+from scenarios.engine.leaks import LeakScanner
+from scenarios.engine.ledger.books import Books, read_books
+from scenarios.engine.ledger.fates import Ledger
+from scenarios.engine.ledger.invariants import Evidence, Witness, check
+from scenarios.engine.ledger.observations import Observations
+from scenarios.engine.running.circumstances import LastEvents, circumstances
+from scenarios.engine.running.context import Context
+from scenarios.engine.running.play import RunScope, StepOutcome, play
+from scenarios.engine.running.record import RecordWriter, provenance, resolved, scenario_hash
+from scenarios.engine.running.results import CheckOutcome, Redactor, RunResult, summary_of
+from scenarios.engine.running.watch import Watch
+from scenarios.engine.world.deployment import Deployment
+from scenarios.engine.world.stage import StageMaker, simulated
+from sim.kernel.errors import StandstillError, UnhandledErrors
+from sim.surface import World
+from sim.trace.recorder import Event
+
+EXIT_CODES: Final = {
+    "passed": ExitCode.OK,
+    "failed": ExitCode.FAILED,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+MAX_VIOLATIONS: Final = 5
+"""Shown of one invariant; the record has them all."""
+
+
+class Progress(Protocol):
+    """Is told how a run goes, as it goes."""
+
+    def run_started(self, result: RunResult) -> None: ...
+    def step_started(self, step: StepOutcome) -> None: ...
+    def step_finished(self, step: StepOutcome) -> None: ...
+    def run_finished(self, result: RunResult) -> None: ...
+
+
+class Inspector(Protocol):
+    """Looks into a world while it runs, and changes nothing of it."""
+
+    def attach(self, context: Context, record: Path) -> None:
+        """A world is about to run; `record` is the directory in which its record is made."""
+
+    def detach(self) -> None:
+        """It is over."""
+
+
+@dataclass(slots=True)
+class _Measures:
+    """Everything that reads the trace while it is made."""
+
+    ledger: Ledger
+    observations: Observations
+    witness: Witness
+    server_errors: list[str]
+
+    def feed(self, event: Event) -> None:
+        self.ledger.feed(event)
+        self.observations.feed(event)
+        self.witness.feed(event)
+        if event["kind"] == "server.error":
+            self.server_errors.append(f"{event['host']}: {event['error']}")
+
+
+class Runner:
+    """Runs cells one after the other and writes their records below `runs`.
+
+    `inspectors` look into each world. `made_with` is what the manifests say of code and machine.
+    `stages` makes the place of each run; `live_arguments` is how to ask for it on a command line.
+    """
+
+    def __init__(
+        self,
+        runs: Path,
+        progress: Progress,
+        inspectors: Sequence[Inspector] = (),
+        made_with: Mapping[str, Any] | None = None,
+        stages: StageMaker = simulated,
+        live_arguments: str = "",
+    ) -> None:
+        self._runs = runs
+        self._progress = progress
+        self._inspectors = inspectors
+        self._provenance = provenance() if made_with is None else made_with
+        self._stages = stages
+        self._live_arguments = live_arguments
+
+    def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
+        """Run a cell with a seed. An interrupt (Ctrl-C) ends it with what there is so far.
+
+        Raises OSError when the record cannot be written.
+        """
+        record = RecordWriter(self._runs, _file_name(file, cell), seed)
+        try:
+            result = self._run(file, cell, seed, record)
+        except BaseException:
+            record.discard()
+            raise
+        if any(fault.leaves_remains for fault in result.faults):
+            collect_quietly()
+        return result
+
+    def _run(self, file: ScenarioFile, cell: Cell, seed: int, record: RecordWriter) -> RunResult:
+        result = RunResult(file, cell, seed)
+        places = Places(file.path, file.text)
+        began, started_at = time.monotonic(), datetime.now(UTC)
+        self._progress.run_started(result)
+        stage = self._stages(cell.scenario, seed, record.state, _is_small(cell))
+        world = stage.world
+        result.mode, result.not_observed = stage.mode, stage.not_observed
+        result.live_arguments = self._live_arguments
+        if stage.mode == "live":
+            result.epoch = datetime.fromtimestamp(world.epoch, UTC)
+        ledger = Ledger()
+        measures = _Measures(ledger, Observations(ledger), Witness(), [])
+        watch = Watch(world.env)
+        books: Books | None = None
+        deployment = Deployment(stage, cell.scenario, record.state)
+        context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
+        world.trace.listen(record.trace)
+        world.trace.listen(measures.feed)
+        for inspector in self._inspectors:
+            inspector.attach(context, record.path)
+        last = LastEvents()
+        world.trace.listen(last)
+        world.trace.listen(watch.feed)
+        try:
+            with world, stage.logs():
+                world.run(deployment.start())
+                self._play(context, result, places)
+                result.circumstances = circumstances(context, result, last)
+                result.virtual_seconds = world.env.now
+                result.wire_digest = world.digest()
+                world.run(deployment.stop())
+                books = read_books(deployment)
+        except UnhandledErrors as error:
+            result.fail(Text(f"error[unhandled]: {error}", "bold red"))
+        finally:
+            for inspector in self._inspectors:
+                inspector.detach()
+            record.end_trace()
+        ledger.close()
+        record.write_measures(ledger.notifications, measures.observations.metrics())
+        leaks = LeakScanner(deployment.secrets())
+        evidence = Evidence(
+            ledger,
+            measures.witness,
+            deployment.phones_of_tokens(),
+            [leak for path in record.searched_for_leaks for leak in leaks.scan(path)],
+            books,
+        )
+        result.faults = list(deployment.faults.outcomes())
+        result.fates = ledger.counts()
+        result.observations = measures.observations.all()
+        if result.verdict != "interrupted":
+            _compare(context, evidence, result, places)
+        for text in dict.fromkeys(measures.server_errors):
+            result.fail(Text(f"error[server-error]: {text}", "bold red"))
+        scenario = resolved(cell.scenario)
+        record.write_scenario(file.text)
+        result.record = record.finish(
+            summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),
+            {
+                "scenario": scenario,
+                "scenario_sha256": scenario_hash(scenario),
+                "seed": seed,
+                "mode": stage.mode,
+                "exit_code": EXIT_CODES[result.verdict],
+                "started": started_at.isoformat(),
+                "ended": datetime.now(UTC).isoformat(),
+                **self._provenance,
+            },
+        )
+        result.wall_seconds = time.monotonic() - began
+        self._progress.run_finished(result)
+        return result
+
+    def _play(self, context: Context, result: RunResult, places: Places) -> None:
+        def started(step: StepOutcome) -> None:
+            result.steps.append(step)
+            self._progress.step_started(step)
+
+        def finished(step: StepOutcome) -> None:
+            if result.verdict == "interrupted":
+                return  # the servers are being stopped under it
+            if step.failure is not None:
+                result.fail(step.failure)
+            if step.status == "skipped":
+                result.steps.append(step)
+            self._progress.step_finished(step)
+
+        world = context.deployment.world
+        flow = world.env.process(play(context, result.cell.values, places, started, finished))
+        try:
+            with _interrupt(world, context.stop):
+                world.run(flow | context.stop)
+            if context.stop.triggered:
+                result.verdict = "interrupted"
+        except StandstillError:
+            step = result.steps[-1]
+            message = f"step {step.n} {step.do}: nothing is left that could happen; "
+            location = ("flow", step.n - 1)
+            step.failure = places.failure("standstill", message + context.last_hop(), location)
+            step.status, step.end = "failed", round(context.env.now * 1e9)
+            finished(step)
+
+
+def collect_quietly() -> None:
+    """Let go of a world that is over, in which servers died.
+
+    What they left open complains when Python collects it, of which nobody needs to hear.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@contextmanager
+def _interrupt(world: World, stop: simpy.Event) -> Iterator[None]:
+    """Within it, Ctrl-C makes the event happen in the world instead of raising somewhere in it.
+
+    A second Ctrl-C raises KeyboardInterrupt as ever.
+    """
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        world.loop.call_soon_threadsafe(_happen, stop)  # a real loop sleeps
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _happen(event: simpy.Event) -> None:
+    if not event.triggered:
+        event.succeed()
+
+
+def _compare(context: Context, evidence: Evidence, result: RunResult, places: Places) -> None:
+    """Hold what was measured against `expect`."""
+    expect = context.scenario.expect
+    scope = RunScope(context, result.cell.values)
+    _compare_invariants(expect, evidence, result, places, context.deployment.stage.not_judged)
+    if result.verdict == "failed":
+        return  # after half a flow the rest would only fail for the step's sake
+    _compare_faults(result, places)
+    fates = expect.fates
+    if fates is not None and (fates.when is None or fates.when.holds(scope)):
+        for fate, wanted in fates.counts().items():
+            actual = result.fates[fate]
+            if actual != wanted:
+                message = f"{fate}: {actual} of {result.fates['created']}, expected {wanted}"
+                note = "; ".join(_examples(evidence.ledger, fate))
+                where = ("expect", "fates", fate)
+                result.fail(places.failure("fate", message, where, at_key=True, note=note))
+    for index, condition in enumerate(expect.checks):
+        held: bool | None = None
+        if condition.when is None or condition.when.holds(scope):
+            location = ("expect", "checks", index, "that")
+            try:
+                held = condition.that.holds(scope)
+            except ExpressionError as error:
+                result.fail(places.failure("check", str(error), location))
+            if held is False:
+                names = (name.path for name in condition.that.names())
+                message = f"it does not hold that {condition.that.text}"
+                note = ", ".join(_measured(scope, path) for path in names)
+                result.fail(places.failure("check", message, location, note=note))
+        result.checks.append(CheckOutcome(condition.that.text, held))
+
+
+def _compare_faults(result: RunResult, places: Places) -> None:
+    note = "with may_not_fire: true this is fine"
+    for index, fault in enumerate(result.faults):
+        if fault.is_missing:
+            where = ("faults", index, "inject")
+            result.fail(places.failure("fault-not-fired", str(fault), where, note=note))
+
+
+def _compare_invariants(
+    expect: Expect,
+    evidence: Evidence,
+    result: RunResult,
+    places: Places,
+    not_judged: Sequence[str],
+) -> None:
+    for index, name in enumerate(expect.invariants):
+        if name in not_judged:
+            continue
+        verdict = check(name, evidence)
+        result.invariants.append(verdict)
+        if not verdict.holds:
+            shown = "; ".join(verdict.violations[:MAX_VIOLATIONS])
+            more = len(verdict.violations) - MAX_VIOLATIONS
+            message = f"the invariant {name} does not hold: {shown}"
+            message += f"; and {more} more" if more > 0 else ""
+            place = ("expect", "invariants", index)
+            result.fail(places.failure("invariant", message, place))
+
+
+def _examples(ledger: Ledger, fate: str) -> Iterator[str]:
+    """A few notifications with that fate, by their last hop."""
+    found = [n for n in ledger.notifications if fate in (n.fate, n.reading)]
+    for notification in found[:3]:
+        at = notification.last_time / 1e9
+        yield f"notification {notification.number}: {notification.last_hop} at {at:.3f} s"
+
+
+def _measured(scope: RunScope, path: tuple[str, ...]) -> str:
+    name = ".".join(path)
+    try:
+        value = scope.reference(path) if path[0] == "matrix" else scope.observation(path)
+    except LookupError:
+        value = scope.reference(path)
+    return f"{name} is {value}"
+
+
+def _is_small(cell: Cell) -> bool:
+    """Whether every connection may be an event of the trace; a fleet would drown the rest."""
+    return cell.scenario.devices.fleet is None
+
+
+def _file_name(file: ScenarioFile, cell: Cell) -> str:
+    """Scenario and cell as part of a file name: `ten_steps-ios-closed`.
+
+    Cells whose names would be the same get their numbers: `a b` and `a_b`, `A` and `a`.
+    """
+    names = [_plain(file.path.stem, *each.values.values()) for each in file.cells]
+    place = [each.values for each in file.cells].index(cell.values)
+    name = names[place]
+    alike = [each.casefold() for each in names].count(name.casefold())
+    return name if alike == 1 else f"{name}-cell{place + 1}"
+
+
+def _plain(*words: Any) -> str:
+    return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", str(word)) for word in words)

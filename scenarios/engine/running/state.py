@@ -1,0 +1,105 @@
+"""The state of a world at one moment, in lines for people: for replays and for runs that failed.
+
+Reads and changes nothing; may be asked at any moment, also before everything is deployed.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from scenarios.engine.running.context import Context
+from scenarios.engine.running.results import Redactor, Section
+from scenarios.engine.world.deployment import Deployment
+from sim.hosts import Host as SimHost
+from sim.net.netstat import netstat
+from sim.surface import Host
+
+MAX_HOSTS: Final = 12
+"""Shown one by one; the phones of a fleet beyond are counted."""
+
+MAX_SOCKETS: Final = 30
+"""Shown of one host."""
+
+
+def state_of(context: Context) -> list[Section]:
+    """Hosts, connections, phones, what the gateway has in its outbox, and saved names."""
+    deployment = context.deployment
+    hosts = list(deployment.world.hosts.values())
+    sections = [Section("hosts", _some(map(_host, hosts), len(hosts), "hosts"))]
+    sections += connections(hosts[:MAX_HOSTS])
+    if deployment.deployed:
+        phones = [*deployment.population.phones.values(), *deployment.population.fleet]
+        sections.append(Section("phones", _some(map(_phone, phones), len(phones), "phones")))
+        sections.append(Section("gateway", [_outbox(deployment.services.outbox_counts())]))
+    sections.append(variables(context))
+    return hide_secrets(deployment, sections)
+
+
+def hide_secrets(deployment: Deployment, sections: Iterable[Section]) -> list[Section]:
+    """The sections that have lines, with a description in the place of every secret."""
+    secrets = Redactor(deployment.secrets()) if deployment.deployed else Redactor(())
+    return [
+        Section(section.title, [secrets.text(line) for line in section.lines])
+        for section in sections
+        if section.lines
+    ]
+
+
+def connections(hosts: Iterable[Host]) -> list[Section]:
+    """What `netstat` shows of each host that has a socket."""
+    sections = []
+    for host in hosts:
+        # A live host's sockets are the kernel's; what it knows of its connections is shown.
+        lines = (
+            netstat(host).splitlines()
+            if isinstance(host, SimHost)
+            else ["Connections", *map(repr, host.connections.values())]
+        )
+        if len(lines) > MAX_SOCKETS + 1:
+            more = len(lines) - MAX_SOCKETS - 1
+            lines = [*lines[: MAX_SOCKETS + 1], f"and {more} more"]
+        if len(lines) > 1:  # more than the head
+            sections.append(Section(f"netstat of {host.name}", lines))
+    return sections
+
+
+def variables(context: Context) -> Section:
+    """What steps have saved so far."""
+    saved = (f"${name} = {value!r}" for name, value in context.saved.items())
+    return Section("variables", list(saved))
+
+
+def event_line(event: Mapping[str, Any]) -> str:
+    """An event of the trace in one line."""
+    fields = " ".join(
+        f"{name}={value}" for name, value in event.items() if name not in ("t", "host", "kind")
+    )
+    return f"{event['t'] / 1e9:12.6f} s  {event['host']:13} {event['kind']:19} {fields}".rstrip()
+
+
+def _some(lines: Iterable[str], count: int, what: str) -> list[str]:
+    shown = [line for _, line in zip(range(MAX_HOSTS), lines, strict=False)]
+    return [*shown, f"and {count - MAX_HOSTS} more {what}"] if count > MAX_HOSTS else shown
+
+
+def _host(host: Host) -> str:
+    ports = ", ".join(map(str, sorted(host.listeners))) or "-"
+    state = host.state if isinstance(host, SimHost) else "running"
+    network = "online" if host.online else "offline"
+    return (
+        f"{host.name:14} {host.address:12} {state:8} {network:8}"
+        f" listens on {ports}; {len(host.connections)} connections"
+    )
+
+
+def _phone(phone: Any) -> str:
+    app = "no app" if phone.app is None else f"app {phone.app.state}"
+    session = "with" if phone.radio.connected else "without"
+    return (
+        f"{phone.name:14} {phone.platform:8} {app:16} {session} a session at its push service;"
+        f" tray: {', '.join(each.mid for each in phone.tray) or 'empty'}"
+    )
+
+
+def _outbox(counts: Mapping[str, int]) -> str:
+    parts = [f"{count} for {provider}" for provider, count in counts.items()]
+    return f"in the outbox: {', '.join(parts) or 'nothing'}"

@@ -1,0 +1,91 @@
+"""What a user does with the app on a phone: steps 1 to 5 and 10, and its life cycle."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import simpy
+
+from devices.moodle_app import GatewayAnswer, LoginResult, PushToken, SiteAnswer
+from devices.notifications import Notification
+from scenarios.engine.running.context import Context, Task
+from scenarios.engine.running.steps.registry import step
+from scenarios.engine.step_failed import StepFailed
+
+Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
+
+
+@step("open_app")
+def open_app(context: Context, task: Task) -> Steps:
+    app = context.population.apps[task.by]
+    yield app.open()
+    return {"state": app.state}
+
+
+@step("accept_push", overdue="the push service issued no token")
+def accept_push(context: Context, task: Task) -> Steps:
+    token: PushToken = yield context.population.apps[task.by].accept_push()
+    context.population.note_tokens()
+    return {"token": token.token}
+
+
+@step("decline_push")
+def decline_push(context: Context, task: Task) -> Steps:
+    context.population.apps[task.by].decline_push()
+    yield context.env.timeout(0)
+    return {}
+
+
+@step("register_gateway", overdue="the gateway did not answer")
+def register_gateway(context: Context, task: Task) -> Steps:
+    services = context.deployment.services
+    key = {"app": services.app_key, "site": services.site_key, None: None}[
+        task.arguments.get("key")
+    ]
+    answer: GatewayAnswer = yield context.population.apps[task.by].register_gateway(
+        task.arguments.get("token"), key, task.arguments.get("channel")
+    )
+    return {"status": answer.status}
+
+
+@step("login", overdue="the site did not answer")
+def login(context: Context, task: Task) -> Steps:
+    person = context.population.people[task.arguments["user"]]
+    answer: LoginResult = yield context.population.apps[task.by].login(
+        person.username, person.password
+    )
+    if answer.error is not None:
+        raise StepFailed(f"the site refused the login: {answer.error}")
+    return {"status": answer.status}
+
+
+@step("register_site", overdue="the site did not answer")
+def register_site(context: Context, task: Task) -> Steps:
+    answer: SiteAnswer = yield context.population.apps[task.by].register_site(
+        task.arguments.get("token")
+    )
+    return {"status": answer.status, "device": answer.device}
+
+
+@step("open_at_page", overdue="the app did not come to a page")
+def open_at_page(context: Context, task: Task) -> Steps:
+    app = context.population.apps[task.by]
+
+    def of_last_sending(notification: Notification) -> bool:
+        received = context.received.get(task.by)
+        return received is None or notification is received
+
+    opened = yield app.open_at_page(of_last_sending)
+    return {"page": opened.page, "msgid": opened.msgid, "from_state": opened.from_state}
+
+
+@step("set_app_state")
+def set_app_state(context: Context, task: Task) -> Steps:
+    app = context.population.apps[task.by]
+    yield app.set_state(task.arguments["state"])
+    return {}
+
+
+@step("uninstall")
+def uninstall(context: Context, task: Task) -> Steps:
+    yield context.population.apps[task.by].set_state("uninstalled")
+    return {}

@@ -1,0 +1,265 @@
+"""Runs a scenario with many seeds, in parallel, and sorts the outcomes by their causes.
+
+A run is one job: its own world in a worker process, where only one world runs at a time. What comes
+back is a line; records are written by the workers, those of passed runs thrown away again. So the
+memory of the sweep does not grow with the number of seeds.
+
+joblib spreads the work: over processes of this machine (loky), or over a cluster (Dask, Ray). On a
+cluster the directory of the records has to be one that all machines share; the cluster is one of
+this machine, unless Dask's or Ray's own configuration names another.
+"""
+
+import itertools
+import re
+import shlex
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import joblib
+from joblib.externals.loky import get_reusable_executor
+
+from reports.reading import Record
+from scenarios.engine.format.loader import ScenarioFile
+from scenarios.engine.running.play import StepOutcome
+from scenarios.engine.running.record import provenance
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.running.runner import Runner
+
+BACKENDS: Final = ("loky", "dask", "ray")
+JOBS_PER_BATCH: Final = 20
+"""For each worker of a cluster."""
+
+MAX_EXAMPLES: Final = 10
+"""Runs remembered of each cause; sweep.csv has them all."""
+
+_FAILURE: Final = re.compile(r"(?:(.+?):(\d+:\d+): )?error\[([^\]]+)\]: (.*)")
+
+Verdict = Literal["passed", "failed", "interrupted", "error"]
+
+
+class BackendMissing(Exception):
+    """The packages of a backend are not installed; the message says how to get them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: a cell (by its place) of a scenario with a seed."""
+
+    file: ScenarioFile
+    cell: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job. `error` is a mistake of Airbed: the run did not come to an end."""
+
+    file: str
+    cell: str
+    seed: int
+    verdict: Verdict
+    code: str
+    """Of the first failure: `fate`, `step-failed`; the type of the error."""
+    place: str
+    """Where in the file it is asked for: `12:21`."""
+    message: str
+    fates: str
+    """`created=1 delivered=1`: those that are not zero."""
+    wire_digest: str
+    virtual_seconds: float
+    cpu_seconds: float
+    command: str
+    """What runs it again."""
+
+    @property
+    def cause(self) -> tuple[str, str, str, str, str]:
+        """Runs with the same one went the same way, as far as one can tell from outside."""
+        return self.verdict, self.file, self.code, self.place, self.fates
+
+
+@dataclass(slots=True)
+class Cause:
+    """The runs that went the same way."""
+
+    first: Outcome
+    count: int = 0
+    examples: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(outcome)
+
+
+class Causes:
+    """All outcomes of a sweep, sorted."""
+
+    def __init__(self) -> None:
+        self._causes: dict[tuple[str, ...], Cause] = {}
+        self.verdicts: Counter[str] = Counter()
+        self.cpu_seconds = 0.0
+
+    def add(self, outcome: Outcome) -> Cause:
+        """Sort one more in. Returns its cause."""
+        self.verdicts[outcome.verdict] += 1
+        self.cpu_seconds += outcome.cpu_seconds
+        cause = self._causes.setdefault(outcome.cause, Cause(outcome))
+        cause.add(outcome)
+        return cause
+
+    @property
+    def runs(self) -> int:
+        """How many outcomes there are."""
+        return self.verdicts.total()
+
+    def ranked(self) -> list[Cause]:
+        """Failures before passed runs, each with the most frequent first."""
+        return sorted(
+            self._causes.values(), key=lambda cause: (cause.first.verdict == "passed", -cause.count)
+        )
+
+
+def jobs_of(files: Sequence[ScenarioFile], seeds: range) -> Iterator[Job]:
+    """All cells with all seeds; seeds change slowest, so that every cell is soon seen."""
+    for seed in seeds:
+        for file in files:
+            for cell in range(len(file.cells)):
+                yield Job(file, cell, seed)
+
+
+@contextmanager
+def outcomes_of(
+    jobs: Iterator[Job], runs: Path, *, workers: int, backend: str, keep_all: bool
+) -> Iterator[Iterator[Outcome]]:
+    """The outcomes in the order of the jobs, as they come. At its end what still runs is given up.
+
+    Raises BackendMissing.
+    """
+    made_with = provenance()
+    with ExitStack() as stack:
+        _prepare(backend, workers, stack)
+        stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=workers))
+        outcomes: Generator[Outcome, None, None]
+        if backend == "loky":
+            # With one worker joblib runs everything in this process.
+            run = run_job if workers == 1 else _run_job_in_worker
+            outcomes = joblib.Parallel(return_as="generator")(
+                joblib.delayed(run)(job, runs, keep_all, made_with) for job in jobs
+            )
+        else:
+            outcomes = _in_batches(jobs, runs, workers * JOBS_PER_BATCH, keep_all, made_with)
+        try:
+            yield outcomes
+        finally:
+            outcomes.close()
+
+
+def _in_batches(
+    jobs: Iterator[Job], runs: Path, size: int, keep_all: bool, made_with: Mapping[str, Any]
+) -> Generator[Outcome, None, None]:
+    """Batch after batch: not every backend of joblib gives results as they come."""
+    while batch := list(itertools.islice(jobs, size)):
+        yield from joblib.Parallel()(
+            joblib.delayed(_run_job_apart)(job, runs, keep_all, made_with) for job in batch
+        )
+
+
+def _prepare(backend: str, workers: int, stack: ExitStack) -> None:
+    """Make a backend known to joblib; on this machine, unless a cluster is configured."""
+    try:
+        if backend == "dask":
+            import dask
+            from distributed import Client
+
+            # A daemonic worker may not have children.
+            stack.enter_context(dask.config.set({"distributed.worker.daemon": False}))
+            stack.enter_context(
+                Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            )
+        elif backend == "ray":
+            import ray
+            from ray.util.joblib import register_ray
+
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+            stack.callback(ray.shutdown)
+            register_ray()
+    except ModuleNotFoundError as error:
+        raise BackendMissing(
+            f"the backend {backend} needs packages that are not installed ({error.name}):"
+            f" pip install 'airbed[{backend}]'"
+        ) from error
+
+
+def _run_job_apart(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) -> Outcome:
+    """Run a job in a child process: a cluster's worker talks to it in threads, over sockets, which
+    a world would get in the way of."""
+    executor = get_reusable_executor(max_workers=1)
+    outcome: Outcome = executor.submit(_run_job_in_worker, job, runs, keep_all, made_with).result()
+    return outcome
+
+
+def _run_job_in_worker(
+    job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]
+) -> Outcome:
+    """Run a job in a process that Ctrl-C reaches, too, but is told by its parent what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return run_job(job, runs, keep_all, made_with)
+
+
+def run_job(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) -> Outcome:
+    """Run a job in this process. Never raises but for KeyboardInterrupt."""
+    cell = job.file.cells[job.cell]
+    began = time.process_time()
+    result = RunResult(job.file, cell, job.seed)
+    try:
+        result = Runner(runs, _Silent(), made_with=made_with).run(job.file, cell, job.seed)
+        assert result.record is not None
+        failures = Record.read(result.record).summary["failures"]  # without secrets
+        code, place, message = _taken_apart(failures[0]) if failures else ("", "", "")
+        verdict: Verdict = result.verdict
+        command = result.command
+        if verdict == "interrupted" or (verdict == "passed" and not keep_all):
+            shutil.rmtree(result.record)
+        else:
+            command = f"airbed replay {shlex.quote(result.record.as_posix())}"
+    except Exception as error:
+        verdict, command = "error", result.command
+        code, place, message = type(error).__name__, "", " ".join(str(error).split())
+    return Outcome(
+        file=job.file.path.as_posix(),
+        cell=cell.id,
+        seed=job.seed,
+        verdict=verdict,
+        code=code,
+        place=place,
+        message=message,
+        fates=" ".join(f"{name}={count}" for name, count in result.fates.items() if count),
+        wire_digest=result.wire_digest,
+        virtual_seconds=result.virtual_seconds,
+        cpu_seconds=time.process_time() - began,
+        command=command,
+    )
+
+
+def _taken_apart(failure: str) -> tuple[str, str, str]:
+    """Code, place and message of a failure as it is printed."""
+    line = failure.split("\n", 1)[0]  # the place in the file is shown below it
+    match = _FAILURE.match(line)
+    return (match[3], match[2] or "", match[4]) if match else ("", "", line)
+
+
+class _Silent:
+    """Progress that nobody watches."""
+
+    def run_started(self, result: RunResult) -> None: ...
+    def step_started(self, step: StepOutcome) -> None: ...
+    def step_finished(self, step: StepOutcome) -> None: ...
+    def run_finished(self, result: RunResult) -> None: ...

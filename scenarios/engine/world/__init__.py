@@ -1,0 +1,1 @@
+"""The world of a scenario, put together from its parts: servers, push services, people, faults."""

@@ -1,0 +1,89 @@
+"""Faults of push services: other settings for a while, or closing of their own accord."""
+
+from typing import Any
+
+from scenarios.engine.world.faults.injection import Injection
+from scenarios.engine.world.faults.registry import fault
+from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.gcm.settings import GcmSettings, Outage, SlowAnswers
+from sim.vendors.overrides import Override
+
+
+@fault("reject_delay", "close_delay")
+def delay(injection: Injection) -> None:
+    """From a bad notification to the error packet, or from that to the end."""
+    if injection.happens():
+        _override_apns(injection, {injection.fault.inject: injection.parameters["delay"]})
+
+
+@fault("lost_error_packet")
+def lost_error_packet(injection: Injection) -> None:
+    _override_apns(injection, {"no_error_packet": injection.fault.probability})
+
+
+@fault("wrong_error_packet")
+def wrong_error_packet(injection: Injection) -> None:
+    _override_apns(injection, {"wrong_identifier": injection.fault.probability})
+
+
+@fault("shutdown")
+def shutdown(injection: Injection) -> None:
+    """Code 10 on every connection now, or on one when it has taken so many notifications."""
+    _close(injection, "shutdown_after", injection.deployment.services.apns.shut_down_connections)
+
+
+@fault("silent_close")
+def silent_close(injection: Injection) -> None:
+    """The end of every connection now, or of one when it has taken so many notifications."""
+    _close(injection, "close_after", injection.deployment.services.apns.close_silently)
+
+
+@fault("unavailable")
+def unavailable(injection: Injection) -> None:
+    """HTTP 503, with Retry-After if wanted."""
+    wanted = injection.parameters
+    retry_after = wanted.get("retry_after")
+    outage = Outage(
+        status=int(wanted["status"]),
+        retry_after=None if retry_after is None else round(retry_after),
+        share=injection.fault.probability,
+    )
+    _override_gcm(injection, {"outage": outage})
+
+
+@fault("slow_answers")
+def slow_answers(injection: Injection) -> None:
+    """The answers to requests that were processed come late."""
+    slow = SlowAnswers(delay=injection.parameters["delay"], share=injection.fault.probability)
+    _override_gcm(injection, {"slow_answers": slow})
+
+
+def _close(injection: Injection, setting: str, close_all: Any) -> None:
+    after = injection.parameters.get("after")
+    if not injection.happens():
+        return
+    if after is None:
+        for _ in range(close_all()):
+            injection.fire()
+        return
+
+    def used() -> None:
+        injection.fire()
+        override.end()
+
+    override: Override[ApnsSettings] = injection.deployment.services.apns.override(
+        {setting: after}, used
+    )
+    injection.at_end(override.end)
+
+
+def _override_apns(injection: Injection, changes: dict[str, Any]) -> None:
+    override = injection.deployment.services.apns.override(changes, injection.fire)
+    injection.at_end(override.end)
+
+
+def _override_gcm(injection: Injection, changes: dict[str, Any]) -> None:
+    override: Override[GcmSettings] = injection.deployment.services.gcm.override(
+        changes, injection.fire
+    )
+    injection.at_end(override.end)

@@ -1,0 +1,64 @@
+"""A gateway that somebody else runs: whether it answers, and registering tokens there."""
+
+import http.client
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from typing import Final
+
+from scenarios.engine.world.stage import ForeignGateway
+
+TIMEOUT: Final = 10.0
+"""Wall seconds for one request."""
+
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Without the proxies that the environment may name: gateways under test are near."""
+
+
+class GatewayUnreachable(Exception):
+    """The gateway does not answer, or not as one does; the text says what happened."""
+
+
+def make_sure_it_answers(gateway: ForeignGateway) -> None:
+    """Ask for its front page: any answer by HTTP will do. Raises GatewayUnreachable."""
+    try:
+        _OPENER.open(gateway.url + "/", timeout=TIMEOUT).close()
+    except urllib.error.HTTPError as answer:
+        answer.close()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise GatewayUnreachable(
+            f"the gateway at {gateway.url} does not answer: {reason}\n"
+            "  start it, or correct the address given with --gateway"
+        ) from error
+
+
+def register(
+    gateway: ForeignGateway,
+    key: str,
+    app: str,
+    registrations: Sequence[tuple[str, str, Sequence[str]]],
+) -> None:
+    """Register tokens as phones would: (token, device, channels). Raises GatewayUnreachable."""
+    for token, device, channels in registrations:
+        for channel in channels:
+            fields = {"token": token, "device": device, "channel": channel}
+            request = urllib.request.Request(
+                f"{gateway.url}/tokens/{urllib.parse.quote(token, safe='')}",
+                data=urllib.parse.urlencode(fields).encode(),
+                headers={"X-AN-APP-NAME": app, "X-AN-APP-KEY": key},
+                method="POST",
+            )
+            try:
+                _OPENER.open(request, timeout=TIMEOUT).close()
+            except urllib.error.HTTPError as answer:
+                answer.close()
+                raise GatewayUnreachable(
+                    f"the gateway at {gateway.url} does not register tokens: status {answer.code}\n"
+                    "  give the key that may create tokens with --gateway-app-key"
+                ) from answer
+            except (OSError, http.client.HTTPException) as error:
+                raise GatewayUnreachable(
+                    f"the gateway at {gateway.url} does not answer: {error}"
+                ) from error

@@ -1,0 +1,154 @@
+"""A run on real sockets: servers as processes, everything else in this one, all on loopback.
+
+What a live world cannot do is found before it begins (`live_limits.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import simpy
+
+from scenarios.engine.format.models import Scenario
+from scenarios.engine.world.inferred_gateway import InferredGateway
+from scenarios.engine.world.server_logs import events_of_line
+from scenarios.engine.world.server_processes import ServerProcesses
+from scenarios.engine.world.stage import ForeignGateway, Mode, Stage, StageMaker
+from sim.kernel.bridge import as_event
+from sim.live.hosts import LiveHost
+from sim.live.logs import ServerLogs
+from sim.live.world import LiveWorld
+from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT, ApnsService
+from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT, GcmService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOPBACK: Final = "127.0.0.1"
+PORTS: Final = ("gateway", "site", "apns", "courier", "gcm", "mtalk", "google")
+"""What listens, in the order of the ports from `--port-base` on."""
+
+UNSEEN: Final = (
+    "the gateway's log: what it accepted, wrote and concluded is inferred from what the site was"
+    " answered and what the push services received, by token and order",
+    "pushes that the gateway accepted and never wrote to a push service: they stay pending",
+    "tokens that the gateway removed: bad_token_pruned is not judged",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How a live run is wanted.
+
+    `port_base`: the first of the fixed ports; None for free ones. `site_port`: where the site
+    listens and says so in its pages, for browsers that are not ours.
+    """
+
+    gateway: ForeignGateway | None = None
+    port_base: int | None = None
+    site_port: int | None = None
+
+    def ports(self) -> Mapping[str, int]:
+        """The real port of everything that listens, 0 for a free one."""
+        base = self.port_base
+        ports = {name: 0 if base is None else base + n for n, name in enumerate(PORTS)}
+        return ports if self.site_port is None else {**ports, "site": self.site_port}
+
+
+@dataclass(slots=True)
+class LiveStage:
+    """See the module. A `Stage`."""
+
+    world: LiveWorld
+    servers: ServerProcesses
+    options: LiveOptions
+    not_observed: Sequence[str] = ()
+    not_judged: Sequence[str] = ()
+    mode: Mode = "live"
+
+    @classmethod
+    def make(
+        cls, options: LiveOptions, app: str, seed: int, state: Path, *, wants_connections: bool
+    ) -> "LiveStage":
+        """`app` is the name of the gateway's application, `state` for settings and databases."""
+        world = LiveWorld(seed, wants_connections=wants_connections)
+        logs = ServerLogs(world.trace, events_of_line)
+        servers = ServerProcesses(world, logs, state, options.ports())
+        if options.gateway is None:
+            return cls(world, servers, options)
+        world.trace.interpret = InferredGateway(app).interpret
+        return cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
+
+    @property
+    def foreign_gateway(self) -> ForeignGateway | None:
+        return self.options.gateway
+
+    def logs(self) -> AbstractContextManager[None]:
+        return _nothing()
+
+    def names_on_certificate(self, name: str) -> list[str]:
+        return [name, LOOPBACK, "localhost"]
+
+    def reach(self, source: LiveHost, name: str, port: int) -> tuple[str, int]:
+        return self.world.network.route(source, name, port)
+
+    def start_apns(self, host: LiveHost, service: ApnsService) -> simpy.Event:
+        ports = self.options.ports() if host.name == "apns" else dict.fromkeys(PORTS, 0)
+
+        async def start() -> None:
+            await service.start(
+                LOOPBACK, provider_port=ports["apns"], courier_port=ports["courier"]
+            )
+            for port, real in zip((PROVIDER_PORT, COURIER_PORT), service.ports, strict=True):
+                host.listens(port, LOOPBACK, real)
+
+        return as_event(self.world.env, host.start(start))
+
+    def start_gcm(self, host: LiveHost, service: GcmService) -> simpy.Event:
+        ports = self.options.ports()
+
+        async def start() -> None:
+            await service.start(
+                LOOPBACK,
+                https_port=ports["gcm"],
+                mtalk_port=ports["mtalk"],
+                http_port=ports["google"],
+            )
+            # With TLS, phones register on the HTTPS port and there is no other.
+            known = (HTTPS_PORT, MTALK_PORT, HTTP_PORT)
+            for port, real in zip(known, service.ports, strict=False):
+                host.listens(port, LOOPBACK, real)
+
+        return as_event(self.world.env, host.start(start))
+
+    @property
+    def site_url(self) -> str | None:
+        port = self.options.site_port
+        return None if port is None else f"http://{LOOPBACK}:{port}"
+
+    def stand_for_gateway(self, host: LiveHost) -> None:
+        assert self.options.gateway is not None
+        parts = urlsplit(self.options.gateway.url)
+        assert parts.hostname is not None
+        if parts.hostname != host.name:
+            self.world.network.alias(parts.hostname, host)
+        port = parts.port or 80
+        host.listens(port, parts.hostname, port)
+
+
+def live(options: LiveOptions) -> StageMaker:
+    """The maker of live stages with these options."""
+
+    def make(scenario: Scenario, seed: int, state: Path, wants_connections: bool) -> Stage:
+        app = scenario.world.gateway.app
+        return LiveStage.make(options, app, seed, state, wants_connections=wants_connections)
+
+    return make
+
+
+@contextmanager
+def _nothing() -> "Iterator[None]":
+    yield

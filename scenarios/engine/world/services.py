@@ -1,0 +1,435 @@
+"""The servers and push services of a world, set up and started as their operators would do it.
+
+Settings files' contents come from the scenario; keys and passwords from the world's seed;
+certificates from the world's authority; databases are SQLite files below the run's directory.
+Names are those of the real world where there were any (gateway.push.apple.com), and otherwise in
+the reserved domain `.example`.
+"""
+
+import ssl
+from collections.abc import Collection, Generator, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import simpy
+from pydantic import SecretStr
+
+from devices.people import Person
+from scenarios.engine.format.fault_catalog import SERVERS
+from scenarios.engine.format.models import Environment, Platform, Scenario
+from scenarios.engine.leaks import Secret
+from scenarios.engine.world.foreign_gateway import register
+from scenarios.engine.world.programs import Program
+from scenarios.engine.world.stage import Stage
+from server.airnotifier import admin as gateway_admin
+from server.airnotifier.app import create_app as create_gateway
+from server.airnotifier.permissions import Permission
+from server.airnotifier.settings import (
+    ApnsSettings as ApnsProviderSettings,
+)
+from server.airnotifier.settings import (
+    AppSettings,
+    GatewaySettings,
+    KeySettings,
+)
+from server.airnotifier.settings import (
+    GcmSettings as GcmProviderSettings,
+)
+from server.airnotifier.tables import metadata as gateway_tables
+from server.database import Database, Durability
+from server.moodle import admin as site_admin
+from server.moodle.app import create_app as create_site
+from server.moodle.passwords import make_hasher
+from server.moodle.settings import (
+    AirnotifierSettings,
+    PasswordHash,
+    Role,
+    SiteSettings,
+    UserSettings,
+)
+from server.moodle.site import install as install_site
+from sim.kernel.bridge import as_event
+from sim.net.links import LINKS, Link
+from sim.surface import Host
+from sim.vendors.apns.certificates import Environment as AppleEnvironment
+from sim.vendors.apns.service import PROVIDER_PORT, ApnsService
+from sim.vendors.gcm.service import HTTPS_PORT, GcmService
+from sim.vendors.gcm.settings import Project
+
+APP_ID: Final = "com.moodle.moodlemobile"
+SENDER_ID: Final = "694767596569"
+GATEWAY_NAME: Final = "push.example"
+GATEWAY_PORT: Final = 8801
+SITE_NAME: Final = "school.example"
+APNS_NAME: Final = "gateway.push.apple.com"
+COURIER_NAME: Final = "1-courier.push.apple.com"
+SANDBOX_NAME: Final = "gateway.sandbox.push.apple.com"
+SANDBOX_COURIER_NAME: Final = "1-courier.sandbox.push.apple.com"
+GCM_NAME: Final = "android.googleapis.com"
+GOOGLE_NAME: Final = "android.clients.google.com"
+MTALK_NAME: Final = "mtalk.google.com"
+
+NO_POWER_CUT: Final[Durability] = "normal"
+"""Survives the end of a process. Where no fault cuts the power, waiting for a real disk would be
+wall-clock time spent for nothing."""
+
+PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
+"""The cheapest there is: nobody attacks these accounts, and hashing takes no virtual time."""
+
+
+_CERTIFIED: Final[dict[Environment, AppleEnvironment]] = {
+    "production": "production",
+    "sandbox": "development",
+}
+"""What Apple's certificates call it."""
+
+
+class Services:
+    """See the module. `state` is the directory for databases."""
+
+    def __init__(self, stage: Stage, scenario: Scenario, state: Path) -> None:
+        world = self._world = stage.world
+        self._stage = stage
+        self._scenario = scenario
+        self._state = state
+        network = scenario.world.network
+        self.link: Link | None = None
+        if network.latency is not None or network.jitter is not None:
+            self.link = Link(network.latency or 0.0, network.jitter or 0.0)
+        keys = world.seeds.stream("deployment/keys")
+        self.app_key, self.site_key, self.api_key = (keys.randbytes(16).hex() for _ in range(3))
+        self._names: dict[str, tuple[str, ...]] = {}
+        self.gateway = self._host("gateway", GATEWAY_NAME)
+        foreign = self._foreign = stage.foreign_gateway
+        if foreign is not None:
+            self.app_key = foreign.app_key or self.app_key
+            self.site_key = foreign.site_key or self.site_key
+            stage.stand_for_gateway(self.gateway)
+        self.site = self._host("site", SITE_NAME)
+        self._apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
+        self._gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
+        self.apns = self._apns(self._apns_host, APNS_NAME, COURIER_NAME, "production")
+        self.sandbox: ApnsService | None = None
+        """APNs for apps in development, where a scenario has any."""
+        if scenario.uses_sandbox:
+            names = (SANDBOX_NAME, SANDBOX_COURIER_NAME)
+            self._sandbox_host = self._host("apns-sandbox", *names)
+            self.sandbox = self._apns(self._sandbox_host, *names, "development")
+        project = Project(sender_id=SENDER_ID, api_keys=(self.api_key,))
+        self.gcm = GcmService(
+            scenario.world.vendors.gcm.settings(project),
+            host_name=self._gcm_host.name,
+            trace=world.trace,
+            rng=world.seeds.stream("vendors/gcm"),
+            phone_tls=self._phone_tls("android", MTALK_NAME),
+            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=self._gcm_names())),
+        )
+        self._servers = stage.servers
+        self.certificate = world.ca.issue(
+            "airnotifier",
+            uid=APP_ID,
+            environments=[_CERTIFIED[self._scenario.world.gateway.environment]],
+        )
+        """By which APNs knows the gateway."""
+        self._gateway_settings = self._make_gateway_settings()
+        self._site_settings: SiteSettings
+
+    # -- running
+
+    def start_vendors(self) -> Generator[simpy.Event, Any, None]:
+        """Start the push services, so that phones can be made known to them."""
+        yield self._stage.start_apns(self._apns_host, self.apns)
+        if self.sandbox is not None:
+            yield self._stage.start_apns(self._sandbox_host, self.sandbox)
+        yield self._stage.start_gcm(self._gcm_host, self.gcm)
+
+    def start_servers(
+        self, staff: Sequence[tuple[Person, Role]], only: Collection[str] = SERVERS
+    ) -> Generator[simpy.Event, Any, None]:
+        """Start the gateway and the site, on which the staff have accounts; or one of them."""
+        self._site_settings = self._make_site_settings(staff)
+        if self._foreign is None and "gateway" in only:
+            gateway = Program("server.airnotifier", self._gateway_settings, create_gateway)
+            yield self._servers.add(self.gateway, gateway, GATEWAY_PORT)
+        if "site" in only:
+            site = Program("server.moodle", self._site_settings, create_site)
+            yield self._servers.add(self.site, site, 80)
+
+    def stop(self) -> Generator[simpy.Event, Any, None]:
+        """Stop everything in good order, the site first."""
+        yield from self._servers.stop_all()
+        for host, stop in ((self._apns_host, self.apns.stop), (self._gcm_host, self.gcm.stop)):
+            yield as_event(self._world.env, host.start(stop))
+        if self.sandbox is not None:
+            yield as_event(self._world.env, self._sandbox_host.start(self.sandbox.stop))
+
+    def crash(self, name: str) -> bool:
+        """Cut the power of `gateway` or `site`; see `Servers.crash`."""
+        return self._servers.crash(name)
+
+    def stop_server(self, name: str) -> bool:
+        """Stop `gateway` or `site` in good order; see `Servers.stop`."""
+        return self._servers.stop(name)
+
+    def pause(self, name: str) -> bool:
+        """Let `gateway` or `site` stand still; see `Servers.pause`."""
+        return self._servers.pause(name)
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+        self._servers.resume(name)
+
+    def start_again(self, name: str) -> None:
+        """The end of a crash or stop; see `Servers.start_again`."""
+        self._servers.start_again(name)
+
+    def apns_of(self, phone: str) -> ApnsService:
+        """The APNs from which a phone has its token; a fleet's have theirs from production."""
+        wanted = self._scenario.devices.phones.get(phone)
+        if self.sandbox is not None and wanted is not None and wanted.environment == "sandbox":
+            return self.sandbox
+        return self.apns
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names under which a host of this deployment is looked up."""
+        return self._names.get(name, (name,))
+
+    # -- in bulk, before the servers start
+
+    def import_tokens(self, registrations: Sequence[gateway_admin.Registration]) -> None:
+        """Register tokens at the gateway: (token, device, channels)."""
+        if self._foreign is not None:
+            register(self._foreign, self.app_key, self._scenario.world.gateway.app, registrations)
+            return
+        database = self._open(self._gateway_settings.database)
+        database.create(gateway_tables)
+        app = self._scenario.world.gateway.app
+        database.run_now(gateway_admin.import_tokens, app, registrations)
+        database.engine.dispose()
+
+    def import_accounts(
+        self,
+        users: Sequence[site_admin.NewUser],
+        devices: Sequence[site_admin.NewDevice],
+        *,
+        enabled: bool,
+    ) -> None:
+        """Make accounts and their registered phones known to the site.
+
+        `enabled`: their owners have ticked mobile notifications; if not, they have the site's
+        defaults.
+        """
+        settings = self._make_site_settings(())
+        database = self._open(settings.database)
+        hasher = make_hasher(settings.password_hash)
+        database.run_now(install_site, settings, hasher)
+        ids = database.run_now(site_admin.import_users, users, hasher)
+        database.run_now(site_admin.import_devices, devices)
+        if not enabled:
+            for state in ("loggedin", "loggedoff"):
+                outputs = getattr(settings.default_outputs, state)
+                database.run_now(site_admin.set_outputs, list(ids.values()), state, outputs)
+        database.engine.dispose()
+
+    def outbox_counts(self) -> dict[str, int]:
+        """How many pushes wait in the gateway's outbox for each provider."""
+        if not self._servers.started or self._foreign is not None:
+            return {}
+        database = self._open(self._gateway_settings.database)
+        counts = database.run_now(gateway_admin.outbox_counts)
+        database.engine.dispose()
+        return counts
+
+    def outbox_pushes(self) -> tuple[str, ...] | None:
+        """The numbers of the pushes in the gateway's outbox; None when the gateway is not ours."""
+        if self._stage.foreign_gateway is not None:
+            return None
+        database = self._open(self._gateway_settings.database)
+        numbers = database.run_now(gateway_admin.outbox_pushes)
+        database.engine.dispose()
+        return tuple(map(str, numbers))
+
+    def count_messages(self) -> int:
+        """How many messages the site has stored."""
+        database = self._open(self._site_settings.database)
+        count = database.run_now(site_admin.count_messages)
+        database.engine.dispose()
+        return count
+
+    def user_ids(self) -> dict[str, int]:
+        """The site's user ids by user name."""
+        database = self._open(self._site_settings.database)
+        ids = database.run_now(site_admin.user_ids)
+        database.engine.dispose()
+        return ids
+
+    def _open(self, url: str) -> Database:
+        return Database(url, durability=NO_POWER_CUT)
+
+    # -- names and secrets
+
+    @property
+    def gateway_url(self) -> str:
+        if self._foreign is not None:
+            return self._foreign.url
+        return f"http://{GATEWAY_NAME}:{GATEWAY_PORT}"
+
+    @property
+    def site_url(self) -> str:
+        return self._stage.site_url or f"http://{SITE_NAME}"
+
+    def secrets(self) -> list[Secret]:
+        """The keys of this deployment."""
+        return [
+            Secret("app's access key", self.app_key),
+            Secret("site's access key", self.site_key),
+            Secret("API key for GCM", self.api_key),
+        ]
+
+    def lanes(self) -> list[dict[str, Any]]:
+        """The hosts here as a drawing shows them."""
+        return [
+            {"name": "site", "role": "site", "title": "site", "names": ["site", SITE_NAME]},
+            {
+                "name": "gateway",
+                "role": "gateway",
+                "title": "gateway",
+                "names": ["gateway", urlsplit(self.gateway_url).hostname],
+            },
+            {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]},
+            *self._sandbox_lane(),
+            {"name": "gcm", "role": "gcm", "title": "GCM", "names": ["gcm", GOOGLE_NAME]},
+        ]
+
+    def _sandbox_lane(self) -> list[dict[str, Any]]:
+        lane = {"name": "apns-sandbox", "role": "apns", "title": "APNs sandbox"}
+        return [] if self.sandbox is None else [{**lane, "names": ["apns-sandbox"]}]
+
+    # -- settings
+
+    def _apns(
+        self, host: Host, name: str, courier: str, environment: AppleEnvironment
+    ) -> ApnsService:
+        world = self._world
+        return ApnsService(
+            self._scenario.world.vendors.apns.settings(),
+            host_name=host.name,
+            trace=world.trace,
+            rng=world.seeds.stream(f"vendors/{host.name}"),
+            phone_tls=self._phone_tls("ios", courier),
+            provider_tls=world.ca.server_context(
+                world.ca.issue(name, names=self._stage.names_on_certificate(name)),
+                client_certificates=True,
+            ),
+            environment=environment,
+        )
+
+    def _phone_tls(self, platform: Platform, name: str) -> ssl.SSLContext | None:
+        """What a push service listens with for its phones; None: in the clear."""
+        if not self._scenario.devices.use_tls(platform):
+            return None
+        names = self._stage.names_on_certificate(name)
+        return self._world.ca.server_context(self._world.ca.issue(name, names=names))
+
+    def _gcm_names(self) -> list[str]:
+        """Names of the HTTPS port, where phones with TLS register too."""
+        names = self._stage.names_on_certificate(GCM_NAME)
+        return [*names, GOOGLE_NAME] if self._scenario.devices.use_tls("android") else names
+
+    def _host(self, name: str, *names: str) -> Host:
+        host = self._world.host(name, link=self.link or LINKS["datacentre"])
+        for other in names:
+            self._world.network.alias(other, host)
+        self._names[name] = (name, *names)
+        return host
+
+    def _durability(self, name: str) -> Durability:
+        faults = self._scenario.faults
+        has_crash = any(f.inject == "crash" and f.target == f"host.{name}" for f in faults)
+        return "full" if has_crash else NO_POWER_CUT
+
+    def _make_gateway_settings(self) -> GatewaySettings:
+        world, wanted = self._world, self._scenario.world.gateway
+        certificate = self.certificate
+        in_sandbox = wanted.environment == "sandbox"
+        apns_name = SANDBOX_NAME if in_sandbox else APNS_NAME
+        apns_address, apns_port = self._stage.reach(self.gateway, apns_name, PROVIDER_PORT)
+        gcm_address, gcm_port = self._stage.reach(self.gateway, GCM_NAME, HTTPS_PORT)
+        gcm_place = gcm_address if gcm_port == HTTPS_PORT else f"{gcm_address}:{gcm_port}"
+        sending = Permission.SEND_NOTIFICATION | Permission.SEND_BROADCAST
+        return GatewaySettings(
+            database=f"sqlite:///{self._state / 'airnotifier.db'}",
+            durability=self._durability("gateway"),
+            host="0.0.0.0",
+            port=GATEWAY_PORT,
+            apps=(
+                AppSettings(
+                    name=wanted.app,
+                    sandbox=in_sandbox,
+                    keys=(
+                        KeySettings(
+                            key=SecretStr(self.app_key),
+                            permissions=int(Permission.CREATE_TOKEN),
+                            description="app",
+                        ),
+                        KeySettings(
+                            key=SecretStr(self.site_key),
+                            permissions=int(sending),
+                            description="site",
+                        ),
+                    ),
+                    apns=ApnsProviderSettings(
+                        host=apns_address,
+                        port=apns_port,
+                        ca_file=Path(world.ca.ca_file),
+                        cert_file=Path(certificate.cert_file),
+                        key_file=Path(certificate.key_file),
+                        recovery=wanted.apns.recovery,
+                    ),
+                    gcm=GcmProviderSettings(
+                        url=f"https://{gcm_place}/gcm/send",
+                        api_key=SecretStr(self.api_key),
+                        ca_file=Path(world.ca.ca_file),
+                    ),
+                ),
+            ),
+        )
+
+    def _make_site_settings(self, staff: Sequence[tuple[Person, Role]]) -> SiteSettings:
+        wanted = self._scenario.world.site
+        if self._foreign is None:
+            address, port = self._stage.reach(self.site, GATEWAY_NAME, GATEWAY_PORT)
+        else:
+            parts = urlsplit(self._foreign.url)
+            address, port = parts.hostname or "", parts.port or 80
+        return SiteSettings(
+            wwwroot=self.site_url,
+            sitename="Airbed School",
+            generation=wanted.generation,
+            host="0.0.0.0",
+            port=80,
+            database=f"sqlite:///{self._state / 'moodle.db'}",
+            durability=self._durability("site"),
+            password_hash=PASSWORD_HASH,
+            users=[
+                UserSettings(
+                    username=person.username,
+                    password=SecretStr(person.password),
+                    firstname=person.firstname,
+                    lastname=person.lastname,
+                    email=person.email,
+                    role=role,
+                )
+                for person, role in staff
+            ],
+            airnotifier=AirnotifierSettings(
+                url=f"http://{address}",
+                port=port,
+                app_name=self._scenario.world.gateway.app,
+                access_key=SecretStr(
+                    self.app_key if wanted.gateway_key == "app" else self.site_key
+                ),
+                device_access_key=SecretStr(self.app_key),
+            ),
+        )

@@ -1,0 +1,320 @@
+"""Scenarios on real sockets: the same verdicts, records of their own, and nothing left behind.
+
+Each test costs a few seconds, since real time passes. What is waited for are events; limits are
+generous, and no test asserts how long something took.
+"""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.engine.commands.cli import main
+from scenarios.engine.exit_codes import ExitCode
+from sim.kernel.seeds import Seeds
+from sim.net.tls import CertificateAuthority
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[4]
+CLI = "scenarios.engine.commands.cli"
+LIMIT = 120.0
+"""Seconds after which a child process is given up."""
+
+ONE_CELL = """\
+format: 1
+name: One message to {platform}
+world:
+  gateway: {{ kind: airnotifier, app: moodle }}
+  site:    {{ kind: moodle, users: {{ ana: teacher, ben: student }} }}
+devices:
+  phone: {{ platform: {platform}, owner: ben, state: enabled }}
+{fault}flow:
+  - {{ do: message,      by: ana,     with: {{ to: ben, text: Lab at nine }}, save: {{ msg: $result.id }} }}
+  - {{ do: dispatch,     by: gateway, within: 30s, expect: {{ accepted: 1 }} }}
+  - {{ do: receive,      by: phone,   within: 30s, expect: {{ custom.id: $msg, count: 1 }} }}
+  - {{ do: open_at_page, by: phone,   expect: {{ page: message, msgid: $msg }} }}
+expect:
+  fates: {{ delivered: 1, opened: 1, lost: 0, duplicate: 0 }}
+  invariants: [conservation, causal_order, no_token_leak, bad_token_pruned]
+"""  # noqa: E501
+CRASH = """\
+faults:
+  - { id: power, target: host.gateway, inject: crash, window: { from: step dispatch, for: 1s } }
+"""
+
+
+def write(directory: Path, platform: str, fault: str = "") -> Path:
+    file = directory / f"{platform}.yaml"
+    file.write_text(ONE_CELL.format(platform=platform, fault=fault))
+    return file
+
+
+def record(runs: Path) -> Path:
+    [path] = [path for path in runs.iterdir() if path.is_dir()]
+    return path
+
+
+def servers_of(word: str) -> list[str]:
+    """Command lines of server processes whose settings lie below a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().decode()
+        except OSError:
+            continue
+        if word in line and "server." in line:
+            found.append(line)
+    return found
+
+
+def test_a_scenario_passes_live_and_its_record_says_that_it_was_live(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, runs = write(tmp_path, "android"), tmp_path / "runs"
+    assert main(["run", "--live", str(file), "--runs", str(runs)]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "of wall time" in shown
+    assert "wire digest" not in shown
+    assert f"airbed run --live {file} --seed 1" in shown
+    made = record(runs)
+    assert made.name.startswith("android-1-live-")
+    manifest = json.loads((made / "manifest.json").read_text())
+    summary = json.loads((made / "summary.json").read_text())
+    assert (manifest["mode"], summary["mode"], summary["verdict"]) == ("live", "live", "passed")
+    assert not summary["epoch"].startswith("2013")
+    events = [json.loads(line) for line in (made / "trace.jsonl").read_text().splitlines()]
+    assert [e["t"] for e in events] == sorted(e["t"] for e in events)
+    assert {e["host"] for e in events if e["kind"] == "server.started"} == {"gateway", "site"}
+    assert not (made / "state").exists()
+    assert servers_of(str(tmp_path)) == []
+
+
+def test_a_gateway_that_loses_its_power_finishes_its_work_afterwards(tmp_path: Path) -> None:
+    file, runs = write(tmp_path, "ios", CRASH), tmp_path / "runs"
+    assert main(["run", "--live", str(file), "--runs", str(runs), "-q"]) == ExitCode.OK
+    events = [json.loads(line) for line in (record(runs) / "trace.jsonl").read_text().splitlines()]
+    kinds = [event["kind"] for event in events]
+    assert kinds.index("host.crashed") < kinds.index("host.booted")
+    assert kinds.count("server.started") == 3
+
+
+def test_an_interrupt_stops_the_servers_and_leaves_a_record(tmp_path: Path) -> None:
+    file, runs = write(tmp_path, "android"), tmp_path / "runs"
+    text = file.read_text().replace("flow:\n", "flow:\n  - { do: wait, with: { for: 10m } }\n", 1)
+    file.write_text(text)
+    command = [sys.executable, "-m", CLI, "run", "--live", str(file)]
+    command += ["--runs", str(runs), "-v"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "1 wait" in line:
+                break
+        assert len(servers_of(str(runs))) == 2
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert json.loads((record(runs) / "summary.json").read_text())["verdict"] == "interrupted"
+    assert servers_of(str(runs)) == []
+
+
+def test_what_a_live_world_cannot_do_is_said_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = "faults:\n  - { id: it, target: host.site, inject: clock_drift, with: { drift: 1% } }\n"
+    file, runs = write(tmp_path, "ios", fault), tmp_path / "runs"
+    assert main(["run", "--live", str(file), "--runs", str(runs)]) == ExitCode.INVALID
+    said = capsys.readouterr().err
+    assert f"{file}:9:42: error[not-live]" in said
+    assert said.endswith("airbed: nothing was run\n")
+    assert not any(path.is_dir() for path in runs.glob("*"))
+
+
+@pytest.mark.parametrize("option", [["--port-base", "20000"], ["--longest-wait", "1s"]])
+def test_options_for_live_runs_want_a_live_run(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(write(tmp_path, "ios")), *option]) == ExitCode.INVALID
+    assert f"airbed: {option[0]} is for live runs: add --live" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, runs = write(tmp_path, "ios"), tmp_path / "runs"
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        base = taken.getsockname()[1] - 2  # the third port is the first that is listened on
+        arguments = ["run", "--live", str(file), "--runs", str(runs), "--port-base", str(base)]
+        assert main(arguments) == ExitCode.INVALID
+    assert "a port is in use" in capsys.readouterr().err
+
+
+# -- a gateway that is not ours
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row on which nobody listens."""
+    for _ in range(100):
+        with closing(socket.create_server(("127.0.0.1", 0))) as first:
+            base: int = first.getsockname()[1]
+        try:
+            for port in range(base, base + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no free ports")
+
+
+@contextmanager
+def foreign_gateway(directory: Path, base: int) -> Iterator[str]:
+    """A gateway that somebody has set up for push services at `base`; its address.
+
+    It trusts the authority of seed 1, as one does who was given the certificates beforehand.
+    """
+    authority = CertificateAuthority(Seeds(1))
+    certificate = authority.issue(
+        "foreign", uid="com.moodle.moodlemobile", environments=["production"]
+    )
+    config = directory / "gateway.json"
+    apns = {"host": "127.0.0.1", "port": base + 2, "ca_file": authority.ca_file}
+    apns |= {"cert_file": certificate.cert_file, "key_file": certificate.key_file}
+    gcm = {"url": f"https://127.0.0.1:{base + 4}/gcm/send", "ca_file": authority.ca_file}
+    app = {
+        "name": "moodle",
+        "keys": [{"key": "k" * 32, "permissions": 1}, {"key": "s" * 32, "permissions": 12}],
+        "apns": apns,
+        "gcm": {**gcm, "api_key": api_key(1)},
+    }
+    config.write_text(
+        json.dumps({"database": f"sqlite:///{directory / 'gateway.db'}", "port": 0, "apps": [app]})
+    )
+    command = [sys.executable, "-m", "server.airnotifier", "--config", str(config)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            started = json.loads(process.stderr.readline())
+            yield f"http://127.0.0.1:{started['port']}"
+        finally:
+            process.terminate()
+            process.communicate(timeout=LIMIT)
+            authority.close()
+
+
+def api_key(seed: int) -> str:
+    """GCM's key in a deployment with this seed: the third of its keys."""
+    keys = Seeds(seed).stream("deployment/keys")
+    return [keys.randbytes(16).hex() for _ in range(3)][2]
+
+
+@pytest.mark.parametrize("platform", ["ios", "android"])
+def test_a_foreign_gateway_delivers_and_the_record_says_what_was_not_seen(
+    platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, runs, base = write(tmp_path, platform), tmp_path / "runs", free_ports(8)
+    monkeypatch.setenv("AIRBED_GATEWAY_SITE_KEY", "s" * 32)
+    with foreign_gateway(tmp_path, base) as url:
+        arguments = ["run", "--gateway", url, str(file), "--runs", str(runs), "-q"]
+        arguments += ["--gateway-app-key", "k" * 32, "--port-base", str(base)]
+        monkeypatch.setattr(sys, "argv", ["airbed", *arguments])
+        assert main(arguments) == ExitCode.OK
+    summary = json.loads((record(runs) / "summary.json").read_text())
+    assert summary["fates"]["opened"] == 1
+    assert any("inferred" in line for line in summary["not_observed"])
+    judged = [invariant["name"] for invariant in summary["invariants"]]
+    assert judged == ["conservation", "causal_order", "no_token_leak"]
+    manifest = (record(runs) / "manifest.json").read_text()
+    trace = (record(runs) / "trace.jsonl").read_text()
+    assert '"inferred":true' in trace
+    for text in (manifest, trace):
+        assert "k" * 32 not in text
+        assert "s" * 32 not in text
+
+
+def test_a_gateway_that_does_not_answer_is_said_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    file, runs = write(tmp_path, "ios"), tmp_path / "runs"
+    url = f"http://127.0.0.1:{port}"
+    assert main(["run", "--gateway", url, str(file), "--runs", str(runs)]) == ExitCode.INVALID
+    assert f"airbed: the gateway at {url} does not answer: " in capsys.readouterr().err
+    assert not any(path.is_dir() for path in runs.glob("*"))
+
+
+@pytest.mark.parametrize(
+    "url", ["push.example:8801", "ftp://push.example", "http://", "http://a/b"]
+)
+def test_an_address_that_is_none_is_bad_usage(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--gateway", url, str(write(tmp_path, "ios"))])
+    assert ended.value.code == ExitCode.INVALID
+    assert "is not the address of a gateway" in capsys.readouterr().err
+
+
+# -- serve
+
+
+def get(url: str) -> Any:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as got:
+        return json.loads(got.read())
+
+
+def test_all_parts_are_served_until_sigterm(tmp_path: Path) -> None:
+    info = tmp_path / "info.json"
+    command = [
+        sys.executable,
+        "-m",
+        "scenarios.engine.commands.cli",
+        "serve",
+        "all",
+        "--info",
+        str(info),
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            shown = []
+            for line in process.stdout:
+                shown.append(line)
+                if "SIGTERM" in line:
+                    break
+            parts = json.loads(info.read_text())
+            assert stat.S_IMODE(info.stat().st_mode) == 0o600
+            assert get(parts["gateway"]["health"]) == {"status": "ok"}
+            assert get(parts["site"]["health"]) == {"status": "ok"}
+            for port in (parts["apns"]["port"], parts["gcm"]["mtalk_port"]):
+                socket.create_connection(("127.0.0.1", port), timeout=30).close()
+            assert "-----BEGIN PRIVATE KEY" in parts["apns"]["key_pem"]
+            assert any("curl" in line and parts["gateway"]["site_key"] in line for line in shown)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=LIMIT)
+    assert process.returncode == ExitCode.OK
+    assert servers_of(str(tmp_path)) == []
+
+
+def test_serving_on_a_port_in_use_is_bad_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        base = taken.getsockname()[1]
+        assert main(["serve", "gateway", "--port-base", str(base)]) == ExitCode.INVALID
+    assert "in use" in capsys.readouterr().err

@@ -1,0 +1,230 @@
+"""A sweep runs every cell with every seed, and sorts the outcomes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.engine.commands.cli import main
+from scenarios.engine.commands.selection import SHIPPED
+from scenarios.engine.format.loader import load
+from scenarios.engine.running.sweep import Causes, Job, Outcome, jobs_of, run_job
+
+ROOT = SHIPPED.parent
+SCENARIO = """\
+format: 1
+name: Sometimes it fails
+matrix: { wish: [0, 1, 2] }
+world: { gateway: { kind: airnotifier }, site: { kind: moodle } }
+flow: [{ do: wait, with: { for: 1s } }]
+expect:
+  checks:
+    - { that: fates.created == $matrix.wish, when: $matrix.wish < 2 }
+"""
+GOOD = SCENARIO.replace("[0, 1, 2]", "[0, 2]")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current directory with two scenarios: one passes, the other fails in one cell of three."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.yaml").write_text(SCENARIO)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def table(directory: Path) -> list[dict[str, str]]:
+    with (directory / "sweep.csv").open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def summary(directory: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((directory / "sweep.json").read_text())
+    return content
+
+
+def test_every_cell_is_run_with_every_seed_and_only_failures_leave_a_record(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "some.yaml", "--seeds", "4..7", "--jobs", "1"]) == 1
+    directory = here / "runs/sweep-some-4-7"
+    rows = table(directory)
+    assert [(row["cell"], row["seed"]) for row in rows] == [
+        (f"wish={wish}", str(seed)) for seed in range(4, 8) for wish in range(3)
+    ]
+    assert [row["verdict"] for row in rows] == ["passed", "failed", "passed"] * 4
+    records = sorted(path.name[:8] for path in directory.iterdir() if path.is_dir())
+    assert records == [f"some-1-{seed}" for seed in range(4, 8)]
+    out = capsys.readouterr().out
+    assert "4 x failed" in out
+    assert "8 x passed" in out
+    assert (
+        "some.yaml:8:15: error[check]: it does not hold that fates.created == $matrix.wish" in out
+    )
+    assert "12 runs: 8 passed, 4 failed" in out
+    assert "per second and core" in out
+
+
+def test_the_command_of_a_failure_repeats_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "some.yaml", "--seeds", "1..1", "--jobs", "1"]) == 1
+    [cause] = [c for c in summary(here / "runs/sweep-some-1-1")["causes"] if c["code"]]
+    [example] = cause["examples"]
+    program, *arguments = example["command"].split()
+    assert (program, arguments[0]) == ("airbed", "replay")
+    assert main(arguments) == 0
+    assert "repeated: the events and the wire digest are the recorded ones" in (
+        capsys.readouterr().out
+    )
+
+
+def test_the_summary_is_written_down(here: Path) -> None:
+    assert main(["sweep", "some.yaml", "--seeds", "1..2", "--jobs", "1"]) == 1
+    content = summary(here / "runs/sweep-some-1-2")
+    assert content["runs"] == content["planned"] == 6
+    assert content["verdicts"] == {"passed": 4, "failed": 2}
+    assert not content["interrupted"]
+    causes = [(c["verdict"], c["code"], c["place"], c["count"]) for c in content["causes"]]
+    assert causes == [("failed", "check", "8:15", 2), ("passed", "", "", 4)]
+
+
+def test_all_records_can_be_kept(here: Path) -> None:
+    assert main(["sweep", "good.yaml", "--seeds", "1..2", "--jobs", "1", "--keep", "all"]) == 0
+    directory = here / "runs/sweep-good-1-2"
+    assert len([path for path in directory.iterdir() if path.is_dir()]) == 4
+    assert all(row["command"].startswith("airbed replay ") for row in table(directory))
+
+
+def test_processes_in_parallel_come_to_the_same_outcomes(here: Path) -> None:
+    def outcomes(jobs: str) -> list[tuple[str, ...]]:
+        assert main(["sweep", "good.yaml", "--seeds", "1..4", "--jobs", jobs]) == 0
+        rows = table(here / "runs/sweep-good-1-4")
+        return [(row["cell"], row["seed"], row["wire_digest"]) for row in rows]
+
+    assert outcomes("2") == outcomes("1")
+
+
+def test_several_files_are_swept_together(here: Path) -> None:
+    assert main(["sweep", "good.yaml", "some.yaml", "--seeds", "3..3", "--jobs", "1"]) == 1
+    rows = table(here / "runs/sweep-scenarios-3-3")
+    assert [row["file"] for row in rows] == ["good.yaml"] * 2 + ["some.yaml"] * 3
+
+
+def test_an_interrupt_gives_the_summary_so_far(here: Path) -> None:
+    command = [sys.executable, "-m", "scenarios.engine.commands.cli", "sweep", "some.yaml"]
+    with subprocess.Popen(
+        [*command, "--seeds", "1..100000", "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    ) as sweep:
+        assert sweep.stderr is not None
+        assert sweep.stdout is not None
+        assert "error[check]" in sweep.stderr.readline()  # told as soon as it is known
+        os.killpg(sweep.pid, signal.SIGINT)
+        out = sweep.stdout.read()
+        assert "Traceback" not in sweep.stderr.read()
+    assert sweep.returncode == 2
+    assert "interrupted; " in out
+    directory = here / "runs/sweep-some-1-100000"
+    content = summary(directory)
+    assert content["interrupted"]
+    assert 0 < content["runs"] == len(table(directory)) < content["planned"]
+    assert not list(directory.glob(".*")), "nothing unfinished is left"
+
+
+def test_a_mistake_of_airbed_in_a_run_is_an_outcome_of_its_own(here: Path) -> None:
+    (here / "runs").write_text("no directory")
+    file = load(here / "some.yaml")
+    outcome = run_job(Job(file, 0, 1), here / "runs", False, {})
+    assert (outcome.verdict, outcome.code) == ("error", "NotADirectoryError")
+    assert outcome.command.endswith("some.yaml --seed 1 --cell wish=0")
+
+
+def outcome_of(verdict: Any, **changes: Any) -> Outcome:
+    fields: dict[str, Any] = {
+        "file": "a.yaml", "cell": "", "seed": 1, "verdict": verdict, "code": "", "place": "",
+        "message": "", "fates": "created=1", "wire_digest": "", "virtual_seconds": 1.0,
+        "cpu_seconds": 0.5, "command": "",
+    }  # fmt: skip
+    return Outcome(**(fields | changes))
+
+
+def test_outcomes_are_sorted_by_verdict_failure_and_fates_and_not_by_wording() -> None:
+    causes = Causes()
+    for seed in range(30):
+        causes.add(outcome_of("passed", seed=seed))
+    causes.add(outcome_of("failed", code="fate", place="3:1", message="2 of 3"))
+    causes.add(outcome_of("failed", code="fate", place="3:1", message="1 of 3"))
+    causes.add(outcome_of("failed", code="fate", place="3:1", fates="created=1 lost=1"))
+    assert [(c.first.verdict, c.count) for c in causes.ranked()] == [
+        ("failed", 2), ("failed", 1), ("passed", 30),
+    ]  # fmt: skip
+    assert causes.runs == 33
+    assert len(causes.ranked()[-1].examples) == 10, "memory does not grow with the runs"
+
+
+def test_every_cell_is_seen_before_the_second_seed(here: Path) -> None:
+    file = load(here / "some.yaml")
+    order = [(job.seed, job.cell) for job in jobs_of([file], range(1, 3))]
+    assert order == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ("5", "'5' is no range of seeds: write 1..1000"),
+        ("1-5", "'1-5' is no range of seeds: write 1..1000"),
+        ("5..1", "'5..1' ends before it begins: write 1..5"),
+        ("a..b", "'a' is not a seed: write a whole number from 0"),
+        ("1..2..3", "'2..3' is not a seed: write a whole number from 0"),
+        ("..5", "'' is not a seed: write a whole number from 0"),
+        ("1..", "'' is not a seed: write a whole number from 0"),
+    ],
+)
+def test_a_malformed_range_of_seeds_is_code_4(
+    here: Path, capsys: pytest.CaptureFixture[str], seeds: str, said: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", "some.yaml", "--seeds", seeds])
+    assert caught.value.code == 4
+    assert capsys.readouterr().err.splitlines()[-1] == f"airbed: argument --seeds: {said}"
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "x", "1.5", "99999"])
+def test_a_number_of_jobs_is_one(here: Path, capsys: pytest.CaptureFixture[str], jobs: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", "some.yaml", "--seeds", "1..2", f"--jobs={jobs}"])
+    assert caught.value.code == 4
+    assert f"'{jobs}' is no number of jobs: write 1 to 1024" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_a_backend_that_is_not_installed_is_code_4_and_says_what_to_install(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    package: str,
+) -> None:
+    for name in ("dask", package):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["sweep", "some.yaml", "--seeds", "1..2", "--backend", backend]) == 4
+    assert f"pip install 'airbed[{backend}]'" in capsys.readouterr().err
+    assert not list((here / "runs").iterdir())
+
+
+def test_an_invalid_file_is_not_swept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "bad.yaml").write_text("format: 2\n")
+    assert main(["sweep", "bad.yaml", "--seeds", "1..2"]) == 4
+    assert capsys.readouterr().err.endswith("nothing was run\n")
+    assert not (here / "runs").exists()
