@@ -9,6 +9,7 @@ the world decides.
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from itertools import count
 from typing import Any
 
@@ -47,31 +48,23 @@ class NumberedTask(asyncio.Task[Any]):
     goes on. On 3.11 there are none, and the same seed must give the same order on both.
     """
 
-    __slots__ = ("_number", "life")
-
-    _number: int
+    __slots__ = ("life", "number")
 
     def __init__(
-        self, coro: Coroutine[Any, Any, Any], *, eager_start: bool = False, **options: Any
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        name: str | None = None,
+        context: Context | None = None,
+        eager_start: bool = False,
     ) -> None:
-        context = options.get("context")
         self.life = current_life.get(None) if context is None else context.get(current_life)
-        super().__init__(coro, **options)
-
-    @property
-    def number(self) -> int:
-        """The creation number. Given at first use, since asyncio hashes a task while making it."""
-        try:
-            return self._number
-        except AttributeError:
-            self._number = next(_numbers)
-            return self._number
+        self.number = next(_numbers)  # now: asyncio hashes a task while making it
+        super().__init__(coro, loop=loop, name=name, context=context)
 
     def __hash__(self) -> int:
-        try:
-            return (self._number * _MULTIPLIER) & _MASK
-        except AttributeError:
-            return (self.number * _MULTIPLIER) & _MASK
+        return (self.number * _MULTIPLIER) & _MASK
 
 
 def numbered_hash(instance: Any) -> int:
