@@ -8,18 +8,15 @@ nothing is heard; the attempt is repeated after 1, 3, 7, ... s, and fails with E
 import asyncio
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sim.live.ends import LocalEnd, SocketEnd
-from sim.live.wire import Wire
-from sim.net.rules import Close, Drop, Kind, Reset
+from sim.live.wire import SYN_RETRIES, Wire
+from sim.net.rules import Drop
 
 if TYPE_CHECKING:
     from sim.live.hosts import LiveHost
     from sim.live.network import LiveNetwork
-
-SYN_RETRIES: Final = 6
-"""Repetitions of an unanswered SYN (Linux, tcp_syn_retries)."""
 
 Connected = Callable[[LocalEnd | None, OSError | None], None]
 
@@ -52,16 +49,13 @@ class _Attempt:
         env, wire = self._network.environment, self._wire
         self._tries += 1
         wait = 2.0 ** (self._tries - 1)
-        for direction, kind in ((0, Kind.SYN), (1, Kind.SYN_ACK)):
-            judgement = wire.judge(direction, kind)
-            final = judgement.final if judgement is not None else None
-            if isinstance(final, Drop):
-                env.call_later(wait, self.send)
-                return
-            if isinstance(final, Reset | Close):
-                env.call_later(wire.delay(), self._refused)
-                return
-        env.call_later(wire.delay(), self._arrived)
+        answer = wire.answer()
+        if answer is None:
+            env.call_later(wire.delay(), self._arrived)
+        elif isinstance(answer, Drop):
+            env.call_later(wait, self.send)
+        else:
+            env.call_later(wire.delay(), self._refused)
 
     def _arrived(self) -> None:
         wire = self._wire

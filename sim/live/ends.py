@@ -35,6 +35,11 @@ class SocketEnd(asyncio.Protocol):
         for item in self._early:
             outgoing.push(item)
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether whoever holds the other end of the socket has closed it."""
+        return self.gone or self._eof
+
     def address(self, which: str) -> str:
         """`sockname` or `peername` as `address:port`."""
         name = self.transport.get_extra_info(which)

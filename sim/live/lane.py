@@ -5,8 +5,12 @@ handed to the other end: data, the end of the stream (FIN) or a reset (RST). Wha
 host is off the network, a rule says so) is tried again with TCP's back-off, in order; nobody is
 told. An RST is never sent again, and data for an end that is gone is answered with one.
 
-Simplification: when the back-off ends, a sender in another process is reset; its own kernel, which
-knows nothing of the silence, would say ETIMEDOUT.
+Data that arrive are acknowledged by the way back. If that one drops the acknowledgement, the sender
+sends the same again with back-off, though the receiver has it, and nothing behind it meanwhile.
+
+Simplifications: as in `sim.net.path`, nothing is sent behind what waits for its acknowledgement.
+When the back-off ends, a sender in another process is reset; its own kernel, which has had every
+byte acknowledged by this process (TCP_INFO says so, too), would say ETIMEDOUT.
 """
 
 from collections import deque
@@ -58,11 +62,13 @@ class Lane:
         "_backoff",
         "_blocked",
         "_held",
+        "_holding",
         "_last_due",
         "_paused",
         "_queue",
         "_size",
         "_timer",
+        "_unacknowledged",
         "direction",
         "ended",
         "source",
@@ -84,13 +90,18 @@ class Lane:
         self._size = 0
         self._last_due = 0.0
         self._timer: Call | None = None
+        self._holding = False
+        """Something was lost: what is sent waits for the next attempt."""
+        self._unacknowledged = False
+        """What was lost is the acknowledgement; what it is of has arrived."""
         self._backoff: Backoff | None = None
+        """Since the first loss, until something is acknowledged."""
         self._blocked = False
         self._paused = False
 
     def __repr__(self) -> str:
         wire = self.wire
-        state = "held" if self._backoff is not None else "ended" if self.ended else "open"
+        state = "held" if self._holding else "ended" if self.ended else "open"
         ends = f"{wire.client.name} -> {wire.server.name}:{wire.port}"
         return f"<Lane {wire.number} of {self.host.name} [{state}] {ends}, {self._size} bytes>"
 
@@ -100,12 +111,10 @@ class Lane:
             return
         self.ended = item is FIN or item is RST
         self._size += len(item)
-        if self._backoff is None:
-            self._send(item)
-        elif item is RST:
-            self.clear()
-        else:
+        if self._holding and item is not RST:
             self._held.append(item)
+        else:
+            self._send(item)
         if self._size > HIGH_WATER and not self._paused:
             self._paused = True
             self.source.pause()
@@ -116,7 +125,7 @@ class Lane:
 
     def unblock(self) -> None:
         self._blocked = False
-        if self._backoff is None:
+        if not self._holding:
             self._move()
 
     def clear(self) -> None:
@@ -125,6 +134,7 @@ class Lane:
         self._queue.clear()
         self._held.clear()
         self._size = 0
+        self._holding = self._unacknowledged = False
         self._backoff = None
         self._set_timer(None)
 
@@ -176,6 +186,9 @@ class Lane:
         elif isinstance(final, Close):
             wire.close_after(self, item[: final.keep], delay)
         else:
+            if item is RST:  # overtakes what waits, and ends it
+                self._held.clear()
+                self._holding = False
             for size, gap in judgement.pieces if judgement is not None else ():
                 if kind is Kind.DATA and size < len(item):
                     delay += gap
@@ -200,7 +213,7 @@ class Lane:
         """Hand over what is due; look again when the next is."""
         env = self.wire.env
         self._set_timer(None)
-        while self._queue and not self._blocked:
+        while self._queue and not (self._blocked or self._holding):
             due, item = self._queue[0]
             if due > env.now:
                 self._set_timer(env.call_at(due, self._move))
@@ -227,6 +240,18 @@ class Lane:
             self.target.finish()
         else:
             self.target.deliver(item)
+            self._be_acknowledged()
+
+    def _be_acknowledged(self) -> None:
+        """Data arrived: the sender learns it, or goes on to send them again."""
+        if self.source.gone:
+            return
+        judgement = self.wire.judge(1 - self.direction, Kind.ACK)
+        self._unacknowledged = judgement is not None and isinstance(judgement.final, Drop)
+        if self._unacknowledged:
+            self._back_off()
+        else:
+            self._backoff = None
 
     # -- sending again
 
@@ -239,12 +264,15 @@ class Lane:
 
     def _back_off(self) -> None:
         """Nothing gets through: what was on its way is held, and tried again later."""
-        if self._backoff is None:
+        now = self.wire.env.now
+        if not self._holding:
+            self._holding = True
             on_the_way = [item for _, item in self._queue if item is not RST]
             self._queue.clear()
             self._held.extendleft(reversed(on_the_way))
-            self._backoff = Backoff(self.wire.env.now)
-        wait = self._backoff.next_wait(self.wire.env.now)
+        if self._backoff is None:
+            self._backoff = Backoff(now)
+        wait = self._backoff.next_wait(now)
         if wait is None:
             self.clear()
             self.source.reset(TimeoutError(110, "Connection timed out"))
@@ -252,21 +280,32 @@ class Lane:
             self._set_timer(self.wire.env.call_later(wait, self._try_again))
 
     def _try_again(self) -> None:
-        head = self._held[0] if self._held else FIN
-        kind = Kind.FIN if head is FIN else Kind.DATA
-        judgement = self.wire.judge(self.direction, kind, len(head))
+        self._set_timer(None)
+        if not self._unacknowledged:
+            self._release()
+            return
+        judgement = self.wire.judge(self.direction, Kind.DATA)
         if judgement is not None and isinstance(judgement.final, Drop):
             self._back_off()
-            return
-        self._backoff = None
+        else:
+            self._set_timer(self.wire.env.call_later(self.wire.delay(), self._arrived_again))
+
+    def _arrived_again(self) -> None:
+        self._be_acknowledged()
+        if not self._unacknowledged:
+            self._release()
+
+    def _release(self) -> None:
+        """Send what waits, until something of it is lost again."""
+        self._holding = False
         held, self._held = self._held, deque()
-        while held and not self._is_backing_off:
+        while held and not self._is_holding:
             self._send(held.popleft())
         self._held.extend(held)
 
     @property
-    def _is_backing_off(self) -> bool:
-        return self._backoff is not None
+    def _is_holding(self) -> bool:
+        return self._holding
 
     def _set_timer(self, timer: "Call | None") -> None:
         if self._timer is not None:

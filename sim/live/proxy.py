@@ -6,7 +6,8 @@ through this process, where the path can delay, hold and cut them. TLS passes th
 While one of the two hosts is off the network nobody answers a SYN: the proxy then fills its own
 backlog, and the kernel drops what comes (Linux; net/ipv4/tcp_input.c, tcp_conn_request). Unlike
 a path, a proxy answers before it knows the other end: a dial into a partition connects and hears
-nothing, and one to a port where nobody listens connects and is reset.
+nothing until the partition heals, and one to a port where nobody listens connects and is reset. The
+other end hears of neither.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.live.ends import SocketEnd
-from sim.live.wire import Wire
-from sim.net.rules import Close, Judgement, Kind, Reset
+from sim.live.wire import SYN_RETRIES, Wire
+from sim.net.rules import Drop
 
 if TYPE_CHECKING:
     from sim.live.hosts import LiveHost
@@ -106,10 +107,10 @@ class Proxy:
         network, loop = self._network, self._network.loop
         wire = Wire(network, self._client, self._server, self._port)
         _, near = await loop.connect_accepted_socket(SocketEnd, sock)
-        address = self._server.listeners.get(self._port)
-        judgement = wire.judge(0, Kind.SYN)
         try:
-            if address is None or _refused(judgement):
+            await self._handshake(wire, near)
+            address = self._server.listeners.get(self._port)
+            if address is None:
                 raise ConnectionRefusedError
             _, far = await loop.create_connection(SocketEnd, *address)
         except OSError as error:
@@ -125,6 +126,15 @@ class Proxy:
         near.attach(up, down)
         far.attach(down, up)
 
-
-def _refused(judgement: Judgement | None) -> bool:
-    return judgement is not None and isinstance(judgement.final, Reset | Close)
+    async def _handshake(self, wire: Wire, near: SocketEnd) -> None:
+        """What the client's kernel has done with us, done with the path. OSError if it fails."""
+        for attempt in range(SYN_RETRIES + 1):
+            answer = wire.answer()
+            if answer is None:
+                return
+            if not isinstance(answer, Drop):
+                raise ConnectionRefusedError
+            await asyncio.sleep(2.0**attempt)
+            if near.abandoned:  # with what it sent; over a path it would still be dialling
+                break
+        raise TimeoutError

@@ -7,12 +7,15 @@ hosts are on the network, and the network's chain of rules, which faults are mad
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sim.live.lane import End, Lane
-from sim.net.rules import Drop, Judgement, Kind, Packet, Reset
+from sim.net.rules import Close, Drop, Judgement, Kind, Packet, Reset
 
 if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
     from sim.live.hosts import LiveHost
     from sim.live.network import LiveNetwork
+
+SYN_RETRIES: Final = 6
+"""Repetitions of an unanswered SYN (Linux, tcp_syn_retries), after 1, 2, 4, ... s."""
 
 _RESET: Final = ConnectionResetError(104, "Connection reset by peer")
 
@@ -74,6 +77,14 @@ class Wire:
         return rules.judge(
             Packet(kind, source, target, self.number, direction, self.port, size, now)
         )
+
+    def answer(self) -> Drop | Reset | Close | None:
+        """What becomes of an attempt to connect that is made now; None: the handshake succeeds."""
+        for direction, kind in ((0, Kind.SYN), (1, Kind.SYN_ACK)):
+            judgement = self.judge(direction, kind)
+            if judgement is not None and isinstance(judgement.final, Drop | Reset | Close):
+                return judgement.final
+        return None
 
     # -- being ended from the middle
 

@@ -12,7 +12,7 @@ import simpy
 from sim.kernel.bridge import as_event
 from sim.live.hosts import LiveHost
 from sim.live.world import LiveWorld
-from sim.net.faults import Down, Latency
+from sim.net.faults import Down, Latency, Partition
 
 Story = Generator[simpy.Event, Any, Any]
 
@@ -122,3 +122,39 @@ def test_nobody_answers_for_a_host_without_power_until_it_boots(
         world.loop.remove_writer(client)
         client.setblocking(True)
         client.close()
+
+
+def test_a_dial_into_a_partition_reaches_the_other_end_when_it_heals(
+    world: LiveWorld, gateway: LiveHost, service: Any
+) -> None:
+    between: tuple[str | None, str | None] = ("gateway", "service")
+
+    def main() -> Story:
+        with world.faults.during(Partition(between=between, direction="downstream")):
+            reader, writer = yield dial(world, world.network.route(gateway, "service", 80))
+            writer.write(b"hello")
+            yield world.env.timeout(0.3)
+            assert service.connections == []
+        heard = yield as_event(world.env, world.loop.create_task(reader.readexactly(5)))
+        writer.close()
+        return heard
+
+    assert world.run(main()) == b"HELLO"
+
+
+def test_of_a_dial_that_was_given_up_the_other_end_never_hears(
+    world: LiveWorld, gateway: LiveHost, service: Any
+) -> None:
+    between: tuple[str | None, str | None] = ("gateway", "service")
+
+    def main() -> Story:
+        with world.faults.during(Partition(between=between)):
+            _, writer = yield dial(world, world.network.route(gateway, "service", 80))
+            writer.write(b"hello")
+            yield world.env.timeout(0.1)
+            writer.close()
+            yield world.env.timeout(0.1)
+        yield world.env.timeout(1.2)  # the next SYN would have been sent
+
+    world.run(main())
+    assert service.connections == []

@@ -237,6 +237,76 @@ def test_a_partition_is_silence_until_it_heals(
     talk(story)
 
 
+def test_with_the_way_back_cut_bytes_arrive_once_and_their_sender_does_not_know(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        fault = Partition(between=BETWEEN, direction="downstream")
+        with world.faults.during(fault):
+            client.transport.write(b"one ")
+            yield world.env.timeout(0.1)
+            client.transport.write(b"two")
+            yield world.env.timeout(0.6)  # sent again twice
+            assert service.connections[0].heard == b"one "
+            assert client.heard == b""
+        yield from client.until(lambda: client.heard == b"ONE TWO")
+        assert service.connections[0].heard == b"one two"
+
+    talk(story)
+
+
+def test_with_the_way_there_cut_nothing_arrives_and_the_way_back_is_open(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        with world.faults.during(Partition(between=BETWEEN, direction="upstream")):
+            client.transport.write(b"x")
+            service.connections[0].transport.write(b"hello ")
+            yield from client.until(lambda: client.heard == b"hello ")
+            assert service.connections[0].heard == b""
+        yield from client.until(lambda: client.heard == b"hello X")
+
+    talk(story)
+
+
+@pytest.mark.parametrize("direction", ["upstream", "downstream", "both"])
+def test_a_sender_that_is_never_acknowledged_gives_up_at_the_retry_limit(
+    direction: Any,
+    talk: Callable[..., Any],
+    world: LiveWorld,
+    service: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # TCP's patience is a quarter of an hour; here as many attempts, in little time.
+    monkeypatch.setattr("sim.net.retransmission.FIRST_RETRANSMISSION", 0.001)
+    monkeypatch.setattr("sim.net.retransmission.MAX_RETRANSMISSION", 0.002)
+
+    def story(client: Any) -> Story:
+        world.faults.add(Partition(between=BETWEEN, direction=direction))
+        client.transport.write(b"x")
+        yield from client.until(lambda: bool(client.lost))
+        assert isinstance(client.lost[0], TimeoutError)
+        assert service.lost == []  # nobody told it
+        assert service.connections[0].heard == (b"x" if direction == "downstream" else b"")
+
+    talk(story)
+
+
+def test_an_abort_gets_through_though_what_went_before_is_not_acknowledged(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        world.faults.add(Partition(between=BETWEEN, direction="downstream"))
+        client.transport.write(b"x")
+        service.heard = lambda _data: client.look()
+        yield from client.until(lambda: service.connections[0].heard == b"x")
+        client.transport.abort()
+        yield from client.until(lambda: bool(service.lost))
+        assert isinstance(service.lost[0], ConnectionResetError)
+
+    talk(story)
+
+
 @pytest.mark.parametrize("family", [ResetPeer, Timeout])
 def test_a_reset_comes_in_the_middle_after_its_time(
     family: Any, talk: Callable[..., Any], world: LiveWorld, service: Any
