@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from sim.vendors.gcm.settings import Outage
 from tests.conformance.gcm_http import (
     FORM,
     JSON,
@@ -68,13 +69,13 @@ async def temporary_errors_are_results_in_json_and_statuses_in_plain_text(stage:
     wire = await sender(stage, door)
     bad, good = registered(door), registered(door)
     for error, status in [("Unavailable", 503), ("InternalServerError", 500)]:
-        door.service.set_error(bad, error)
+        errors = door.service.override({"per_id_error": {bad: error}}, lambda: None)
         answer = await post(wire, {"registration_ids": [bad, good]})
         assert answer.json["results"][0] == {"error": error}
         assert answer.json["success"] == 1
         plain = await post_form(wire, f"registration_id={bad}")
         assert plain.status == status
-    door.service.set_error(bad, None)
+        errors.end()
     assert (await post(wire, {"registration_ids": [bad]})).json["success"] == 1
 
 
@@ -133,18 +134,19 @@ async def unavailable_says_when_to_come_again(stage: Stage) -> None:
     door = await stage.gcm()
     wire = await sender(stage, door)
     fields = {"registration_ids": [registered(door)]}
-    door.service.fail_next(2, 503, retry_after=120)
-    door.service.fail_next(1, 500)
-    answers = [await post(wire, fields) for _ in range(4)]
-    assert [answer.status for answer in answers] == [503, 503, 500, 200]
-    assert [answer.headers.get("Retry-After") for answer in answers] == ["120", "120", None, None]
+    for outage, retry_after in [(Outage(retry_after=120), "120"), (Outage(status=500), None)]:
+        override = door.service.override({"outage": outage}, lambda: None)
+        answers = [await post(wire, fields) for _ in range(2)]
+        override.end()
+        assert [answer.status for answer in answers] == [outage.status] * 2
+        assert [answer.headers.get("Retry-After") for answer in answers] == [retry_after] * 2
+    assert (await post(wire, fields)).status == 200
     assert len(stage.notes.of("vendor.accepted")) == 1
 
 
 async def retry_after_may_be_a_date(stage: Stage) -> None:
-    door = await stage.gcm(retry_after="date")
+    door = await stage.gcm(retry_after="date", outage=Outage(retry_after=3600))
     wire = await sender(stage, door)
-    door.service.fail_next(1, 503, retry_after=3600)
     answer = await post(wire, {"registration_ids": [registered(door)]})
     date = parsedate_to_datetime(answer.headers["Retry-After"])
     now = parsedate_to_datetime(answer.headers["Date"])

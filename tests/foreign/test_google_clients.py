@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from sim.vendors.gcm.settings import Outage
 from tests.conformance.gcm_http import MALFORMED, UNKNOWN, registered
 from tests.conformance.stage import PACKAGE, Door, Stage, live
 
@@ -70,7 +71,7 @@ def test_pyfcm_takes_401_for_a_bad_key(foreign: Foreign, tmp_path: Path) -> None
 
 def test_pyfcm_waits_as_retry_after_says_and_tries_again(foreign: Foreign, tmp_path: Path) -> None:
     async def talk(door: Door, ask: Ask) -> None:
-        door.service.fail_next(1, 503, retry_after=1)
+        once = door.service.override({"outage": Outage(retry_after=1)}, lambda: once.end())
         answer = await ask(tokens=[registered(door)])
         assert answer["success"] == 1
         assert door.service.statistics().requests == 2
@@ -117,7 +118,7 @@ def test_python_gcm_reads_the_plain_form(foreign: Foreign, tmp_path: Path) -> No
 def test_python_gcm_sends_again_what_was_unavailable(foreign: Foreign, tmp_path: Path) -> None:
     async def talk(door: Door, ask: Ask) -> None:
         bad, good = registered(door), registered(door)
-        door.service.set_error(bad, "Unavailable")
+        door.service.override({"per_id_error": {bad: "Unavailable"}}, lambda: None)
         answer = await ask(
             form="json", arguments={"registration_ids": [bad, good], "data": {}, "retries": 2}
         )

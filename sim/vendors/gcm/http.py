@@ -1,13 +1,11 @@
 """The HTTP connection server: POST /gcm/send, and /fcm/send as it was called later.
 
-Checks in this order: path (404), key (401), faults that a scenario asked for, content type, then
-what `requests` and `sending` check.
+Checks in this order: path (404), key (401), an outage that the settings ask for, content type,
+then what `requests` and `sending` check.
 """
 
 import asyncio
 import time
-from collections import deque
-from dataclasses import dataclass
 from email.utils import formatdate
 from random import Random
 
@@ -22,14 +20,6 @@ from sim.vendors.seams import peer_name
 SEND_PATHS = ("/gcm/send", "/fcm/send")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An answer given instead of the real one. `retry_after` in seconds."""
-
-    status: int
-    retry_after: int | None
-
-
 class SendEndpoint:
     """Answers send requests."""
 
@@ -40,7 +30,6 @@ class SendEndpoint:
         self._projects = {
             f"key={key}": project for project in core.settings.projects for key in project.api_keys
         }
-        self.faults: deque[Fault] = deque()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """The response to a POST on one of SEND_PATHS."""
@@ -48,9 +37,6 @@ class SendEndpoint:
         project = self._projects.get(request.headers.get("Authorization", ""))
         if project is None:
             return _html(401, "Unauthorized")
-        if self.faults:
-            fault = self.faults.popleft()
-            return self._refuse(fault.status, fault.retry_after)
         outage = self._core.settings.outage
         if outage is not None and self._happens(outage.share):
             self._core.overrides.note("outage")

@@ -1,8 +1,8 @@
 """Answering a send request: each recipient's result, and the exact form of the response.
 
 Source: GCM, "HTTP connection server" and "Server reference". The order of the checks for a
-recipient is not documented: syntax, sender, package, registered, then whatever a scenario asked
-for.
+recipient is not documented: syntax, sender, package, registered, then the error that the settings
+have for it.
 """
 
 import json
@@ -49,8 +49,6 @@ class Sender:
         self._core = core
         self._registry = registry
         self._rng = rng
-        self.errors: dict[str, str] = {}
-        """By registration id: the error that a scenario wants for it."""
 
     def send(self, request: SendRequest, project: Project, peer: str) -> list[Result]:
         """One result per recipient, in the order of the request."""
@@ -89,8 +87,6 @@ class Sender:
             return Refused(request.error)
         if not id:
             return Refused("MissingRegistration")
-        if id in self.errors:
-            return Refused(self.errors[id])
         if ID_SYNTAX.fullmatch(id) is None:
             return Refused("InvalidRegistration")
         registration = self._registry.find(id)
@@ -102,6 +98,10 @@ class Sender:
             return Refused("InvalidPackageName")
         if registration.dead_from is not None and registration.dead_from <= time.time():
             return Refused("NotRegistered")
+        wanted = self._core.settings.per_id_error.get(id)
+        if wanted is not None:
+            self._core.overrides.note("per_id_error")
+            return Refused(wanted)
         return registration
 
     def json_answer(self, results: list[Result], *, dry_run: bool) -> bytes:

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from sim.vendors.gcm.core import GcmStatistics, PushCore
-from sim.vendors.gcm.http import SEND_PATHS, Fault, SendEndpoint, not_found
+from sim.vendors.gcm.http import SEND_PATHS, SendEndpoint, not_found
 from sim.vendors.gcm.mtalk import MtalkConnection
 from sim.vendors.gcm.phone_http import CHECKIN_PATH, REGISTER_PATH, PhoneEndpoints
 from sim.vendors.gcm.registry import Device, Registration, Registry
@@ -55,8 +55,7 @@ class GcmService:
     ) -> None:
         self._registry = Registry(rng, old_id_ttl=settings.canonical_old_id_ttl)
         self._core = PushCore(settings, host_name=host_name, trace=trace, rng=rng)
-        self._sender = Sender(self._core, self._registry, rng)
-        self._sending = SendEndpoint(self._core, self._sender, rng)
+        self._sending = SendEndpoint(self._core, Sender(self._core, self._registry, rng), rng)
         self._phones = PhoneEndpoints(self._core, self._registry)
         self._provider_tls = provider_tls
         self._phone_tls = phone_tls
@@ -176,20 +175,9 @@ class GcmService:
         """Make an id unknown: senders get NotRegistered for it. False if it was unknown."""
         return self._registry.forget(registration_id)
 
-    def fail_next(self, count: int, status: int, *, retry_after: int | None = None) -> None:
-        """Answer the next `count` send requests with an HTTP error. `retry_after` in seconds."""
-        self._sending.faults.extend([Fault(status, retry_after)] * count)
-
     def override(self, changes: dict[str, Any], used: Callable[[], None]) -> Override[GcmSettings]:
         """Let other settings hold for a while; see `Overrides.add`."""
         return self._core.overrides.add(changes, used)
-
-    def set_error(self, registration_id: str, error: str | None) -> None:
-        """Answer sends to this id with an error name (such as Unavailable); None ends it."""
-        if error is None:
-            self._sender.errors.pop(registration_id, None)
-        else:
-            self._sender.errors[registration_id] = error
 
     def _device(self, android_id: int) -> Device:
         device = self._registry.device(android_id)

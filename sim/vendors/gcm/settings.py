@@ -10,6 +10,10 @@ FOUR_WEEKS = 2_419_200
 """Longest and default time to live (GCM, "Set the lifespan of a message")."""
 
 
+RecipientError = Literal["Unavailable", "InternalServerError", "DeviceMessageRateExceeded"]
+"""Errors that are no fault of the request (GCM, "Server reference")."""
+
+
 class Project(BaseModel):
     """A project at Google: the sender id that apps register with, and the keys that may send."""
 
@@ -65,6 +69,8 @@ class GcmSettings(BaseModel):
     heartbeat: float | None = Field(default=None, gt=0)
     """Heartbeat interval told to phones at login; None leaves it to them."""
     outage: Outage | None = None
+    per_id_error: dict[str, RecipientError] = {}
+    """By registration id: what sends to it are answered with, although nothing is wrong with it."""
     slow_answers: SlowAnswers | None = None
     latency: Distribution = Constant(value=0.08)
     """From accepting a message to writing it to the phone's connection."""

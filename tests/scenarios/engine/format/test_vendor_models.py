@@ -73,7 +73,7 @@ def test_a_setting_of_gcm_arrives_there(name: str) -> None:
 def test_no_setting_is_left_out() -> None:
     renamed = {"payload_limit": "legacy_payload_limit"}
     assert {renamed.get(name, name) for name in APNS} == {*apns.ApnsSettings.model_fields}
-    assert {*GCM} == {*gcm.GcmSettings.model_fields} - {"projects"}
+    assert {*GCM} == {*gcm.GcmSettings.model_fields} - {"projects", "per_id_error"}
     assert {*ReconnectLimit.model_fields} == {*apns.ReconnectLimit.model_fields}
     assert {*Outage.model_fields} == {*gcm.Outage.model_fields}
     assert {*SlowAnswers.model_fields} == {*gcm.SlowAnswers.model_fields}

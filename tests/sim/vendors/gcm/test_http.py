@@ -339,18 +339,6 @@ def test_malformed_forms_and_other_types_are_bad_requests(stand: Any) -> None:
     stand.run(main)
 
 
-def test_failures_can_be_ordered_with_a_time_to_come_back(stand: Any) -> None:
-    service = stand.gcm()
-
-    async def main() -> None:
-        service.fail_next(2, 503, retry_after=30)
-        answers = [await post(stand, {"to": an_id(service)}) for _ in range(3)]
-        assert [answer.status for answer in answers] == [503, 503, 200]
-        assert [answer.headers.get("retry-after") for answer in answers] == ["30", "30", None]
-
-    stand.run(main)
-
-
 def test_it_can_be_unavailable_for_a_while(stand: Any) -> None:
     service = stand.gcm()
 
@@ -396,10 +384,9 @@ def test_a_slow_answer_is_to_a_message_that_was_taken_at_once(stand: Any) -> Non
 
 
 def test_the_time_to_come_back_may_be_a_date(stand: Any) -> None:
-    service = stand.gcm(retry_after="date")
+    stand.gcm(retry_after="date", outage=Outage(status=503, retry_after=3600))
 
     async def main() -> None:
-        service.fail_next(1, 503, retry_after=3600)
         answer = await post(stand, {"to": "a"})
         assert re.fullmatch(r"Wed, 01 May 2013 09:00:0\d GMT", answer.headers["retry-after"])
 
@@ -411,12 +398,16 @@ def test_one_recipient_can_be_made_unavailable(stand: Any) -> None:
 
     async def main() -> None:
         target, good = an_id(service), an_id(service)
-        service.set_error(target, "Unavailable")
+        uses: list[None] = []
+        errors = service.override(
+            {"per_id_error": {target: "Unavailable"}}, lambda: uses.append(None)
+        )
         answer = await post(stand, {"registration_ids": [target, good]})
         assert answer.results[0] == {"error": "Unavailable"}
         assert "message_id" in answer.results[1]
         assert (await form(stand, f"registration_id={target}")).status == 503
-        service.set_error(target, None)
+        assert len(uses) == 2
+        errors.end()
         assert (await post(stand, {"to": target})).json["success"] == 1
 
     stand.run(main)
