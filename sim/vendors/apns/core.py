@@ -9,7 +9,6 @@ Simplifications: priority is not used for timing (both priorities are delivered 
 connection counts as present until it ends or a newer one replaces it.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from random import Random
 from sim.vendors.apns.registry import AppToken, Device, Registry
 from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.apns.storage import Notification, surplus
-from sim.vendors.overrides import Overrides
-from sim.vendors.seams import FieldValue, Trace, token_ref
-from sim.vendors.store import DeliveryStatistics, Stage, Store
+from sim.vendors.delivery import DeliveryCore
+from sim.vendors.seams import Trace, token_ref
+from sim.vendors.store import DeliveryStatistics, Stage
 
 
 @dataclass(slots=True)
@@ -45,8 +44,10 @@ class Removal:
     at: float
 
 
-class PushCore:
+class PushCore(DeliveryCore[ApnsSettings, Notification]):
     """Delivers notifications of one environment."""
+
+    service = "apns"
 
     def __init__(
         self,
@@ -59,25 +60,13 @@ class PushCore:
         letter: str = "a",
     ) -> None:
         """`letter` begins the names of its notifications in the trace."""
-        self.settings = settings
-        self._letter = letter
-        self.overrides = Overrides(settings, self._set)
-        self.registry = registry
         self.statistics = ApnsStatistics()
-        self._store: Store[Notification] = Store(self.statistics, self.emit)
+        super().__init__(settings, self.statistics, host_name=host_name, trace=trace, rng=rng)
+        self._letter = letter
+        self.registry = registry
         self.removals: list[Removal] = []
-        self._trace = trace
-        self._host_name = host_name
-        self._rng = rng
         self._numbers = count(1)
         self._topic_lists: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
-
-    def _set(self, settings: ApnsSettings) -> None:
-        self.settings = settings
-
-    def emit(self, kind: str, **fields: FieldValue) -> None:
-        """Record an event of this service."""
-        self._trace.emit(kind, self._host_name, service="apns", **fields)
 
     # -- provider's side
 
@@ -97,14 +86,6 @@ class PushCore:
         self.statistics.accepted += 1
         return notification
 
-    def forward(self, notification: Notification) -> None:
-        """Start the way of an accepted notification to its device."""
-        delay = self.settings.latency.sample(self._rng)
-        if delay > 0:
-            asyncio.get_running_loop().call_later(delay, self._attempt, notification)
-        else:
-            self._attempt(notification)
-
     # -- phone's side
 
     def interned(self, topics: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -114,10 +95,14 @@ class PushCore:
 
     def ready(self, device: Device) -> None:
         """The device's session has told its topics: deliver what waits for it."""
-        waiting = self._store.take_waiting(device)
-        for notification in waiting:
-            last = notification is waiting[-1]
-            self._send_or_report(notification, from_storage=True, last=last)
+        wanted = []
+        for notification in self._store.take_waiting(device):
+            if self._is_wanted(notification):
+                wanted.append(notification)
+            else:
+                self._undeliverable(notification)
+        for notification in wanted:
+            self._send(notification, from_storage=True, last=notification is wanted[-1])
 
     def acknowledged(self, device: Device, message_id: int, *, received: bool) -> None:
         """The phone answered for a notification; not `received` means no app for it there."""
@@ -130,31 +115,31 @@ class PushCore:
                     self._undeliverable(notification)
                 return
 
-    def session_ended(self, device: Device) -> None:
-        """The device is offline. What was sent and not acknowledged waits for the next session."""
-        self._store.session_ended(device)
-
     # -- one notification
 
-    def _attempt(self, notification: Notification) -> None:
-        session = notification.app.device.session
-        if session is not None and session.topics is not None:
-            self._send_or_report(notification, from_storage=False, last=False)
-        elif notification.has_expired():
-            self._store.expire(notification)
-        else:
-            self._keep(notification)
+    def _is_taken(self, item: Notification) -> bool:
+        session = item.app.device.session
+        return session is not None and session.topics is not None
 
-    def _send_or_report(
-        self, notification: Notification, *, from_storage: bool, last: bool
-    ) -> None:
+    def _send_or_report(self, item: Notification) -> None:
+        if self._is_wanted(item):
+            self._send(item)
+        else:
+            self._undeliverable(item)
+
+    def _is_wanted(self, notification: Notification) -> bool:
         app = notification.app
         session = app.device.session
         assert session is not None
         assert session.topics is not None
-        if app.removed or app.topic not in session.topics:
-            self._undeliverable(notification)
-            return
+        return not app.removed and app.topic in session.topics
+
+    def _send(
+        self, notification: Notification, *, from_storage: bool = False, last: bool = False
+    ) -> None:
+        app = notification.app
+        session = app.device.session
+        assert session is not None
         redelivery = self._store.sent(notification)
         session.send_notification(notification, from_storage=from_storage, last=last)
         self.emit(
@@ -165,18 +150,18 @@ class PushCore:
             redelivery=redelivery,
         )
 
-    def _keep(self, notification: Notification) -> None:
-        stored = self._stored_beside(notification)
+    def _keep(self, item: Notification) -> None:
+        stored = self._stored_beside(item)
         victim = surplus(
             stored,
-            notification,
+            item,
             limit=self.settings.stored_per_app,
             pick=self.settings.coalesce_pick,
             rng=self._rng,
         )
-        self._store.keep(notification)
+        self._store.keep(item)
         if victim is not None:
-            by = stored[0] if victim is notification else notification
+            by = stored[0] if victim is item else item
             self._store.collapse(victim, by.nid)
 
     def _stored_beside(self, notification: Notification) -> list[Notification]:

@@ -27,13 +27,11 @@ closing to the phone, as in reality; Ack status 1 is this service's own, the rea
 published.
 """
 
-import asyncio
 import struct
 
 from sim.vendors.apns.core import PushCore
 from sim.vendors.apns.courier_messages import (
     Fields,
-    MalformedMessage,
     MessageType,
     first,
     read_message,
@@ -41,6 +39,8 @@ from sim.vendors.apns.courier_messages import (
 )
 from sim.vendors.apns.registry import Device
 from sim.vendors.apns.storage import Notification
+from sim.vendors.errors import MalformedInput
+from sim.vendors.session import PhoneSession
 
 MAX_MESSAGE_SIZE = 4096
 """Announced in ConnectAck."""
@@ -52,56 +52,34 @@ _TIMESTAMP = struct.Struct(">Q")
 _FROM_STORAGE, _LAST_FROM_STORAGE = 1, 2
 
 
-class CourierConnection(asyncio.Protocol):
-    """One phone's connection. Idle it holds no buffer and no timer."""
+class CourierConnection(PhoneSession[PushCore, Device]):
+    """One phone's connection."""
 
-    __slots__ = ("_buffer", "_core", "_device", "_transport", "topics")
+    __slots__ = ("topics",)
 
     def __init__(self, core: PushCore) -> None:
-        self._core = core
-        self._transport: asyncio.Transport | None = None
-        self._device: Device | None = None
-        self._buffer: bytearray | None = None
+        super().__init__(core)
         self.topics: tuple[bytes, ...] | None = None
         """The topics installed on the phone; None until it has told them."""
 
-    # -- called by the transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        source: bytes | bytearray = data
-        if self._buffer is not None:
-            self._buffer += data
-            source, self._buffer = self._buffer, None
-        position = 0
-        try:
-            while (message := read_message(source, position)) is not None:
-                kind, fields, position = message
-                self._handle(kind, fields)
-                if self._is_closing():
-                    return
-        except MalformedMessage:
-            self.close()
-            return
-        if position < len(source):
-            self._buffer = bytearray(source[position:])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        device, self._device = self._device, None
-        if device is not None and device.session is self:
-            device.session = None
-            self._core.session_ended(device)
+    def replace(self) -> None:
+        self.close()
 
     # -- messages of the phone
+
+    def _read(self, data: bytes | bytearray, start: int) -> int | None:
+        message = read_message(data, start)
+        if message is None:
+            return None
+        kind, fields, after = message
+        self._handle(kind, fields)
+        return after
 
     def _handle(self, kind: int, fields: Fields) -> None:
         if kind == MessageType.CONNECT:
             self._connect(fields)
         elif self._device is None:
-            raise MalformedMessage("message before Connect")
+            raise MalformedInput("message before Connect")
         elif kind == MessageType.ACK:
             self._acknowledge(self._device, fields)
         elif kind == MessageType.KEEP_ALIVE:
@@ -113,7 +91,7 @@ class CourierConnection(asyncio.Protocol):
 
     def _connect(self, fields: Fields) -> None:
         if self._device is not None:
-            raise MalformedMessage("second Connect")
+            raise MalformedInput("second Connect")
         token = first(fields, 1)
         size = (4, MAX_MESSAGE_SIZE.to_bytes(2, "big"))
         if not token:
@@ -126,12 +104,8 @@ class CourierConnection(asyncio.Protocol):
                 return
             device = known
             answer = [(1, b"\x00"), size]
-        older = device.session
-        if older is not None:
-            older.close()
+        if self._log_in(device):
             self._core.session_ended(device)
-        device.session = self
-        self._device = device
         self._write(write_message(MessageType.CONNECT_ACK, answer))
 
     def _set_topics(self, device: Device, fields: Fields) -> None:
@@ -179,20 +153,3 @@ class CourierConnection(asyncio.Protocol):
                 ),
             )
         )
-
-    def close(self) -> None:
-        """End the connection in order: malformed input, or a newer one took its place."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """End the connection at once: the service stops."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _write(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
-
-    def _is_closing(self) -> bool:
-        return self._transport is None or self._transport.is_closing()

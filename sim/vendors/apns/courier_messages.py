@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable
 from enum import IntEnum
 
+from sim.vendors.errors import MalformedInput
+
 MAX_BODY = 0xFFFF
 """Longest body that a phone may send; the largest real message is a few hundred bytes."""
 
@@ -33,20 +35,16 @@ class MessageType(IntEnum):
     APP_TOKEN_ACK = 0x12
 
 
-class MalformedMessage(Exception):
-    """The bytes are no courier message; the connection cannot go on."""
-
-
 def read_message(data: bytes | bytearray, start: int) -> tuple[int, Fields, int] | None:
     """The message at `start` as (type, fields, position after it); None if it is not complete.
 
-    Raises MalformedMessage for a body too long or a field that runs over its end.
+    Raises MalformedInput for a body too long or a field that runs over its end.
     """
     if len(data) - start < _MESSAGE_HEAD.size:
         return None
     kind, length = _MESSAGE_HEAD.unpack_from(data, start)
     if length > MAX_BODY:
-        raise MalformedMessage(f"body of {length} bytes")
+        raise MalformedInput(f"body of {length} bytes")
     position = start + _MESSAGE_HEAD.size
     end = position + length
     if len(data) < end:
@@ -54,11 +52,11 @@ def read_message(data: bytes | bytearray, start: int) -> tuple[int, Fields, int]
     fields: Fields = []
     while position < end:
         if end - position < _FIELD_HEAD.size:
-            raise MalformedMessage("field cut short")
+            raise MalformedInput("field cut short")
         field, size = _FIELD_HEAD.unpack_from(data, position)
         position += _FIELD_HEAD.size
         if position + size > end:
-            raise MalformedMessage(f"field {field} runs over the end of the message")
+            raise MalformedInput(f"field {field} runs over the end of the message")
         fields.append((field, bytes(data[position : position + size])))
         position += size
     return kind, fields, end

@@ -12,15 +12,12 @@ from sim.vendors.apns.courier import CourierConnection
 from sim.vendors.apns.gateway import ProviderGateway
 from sim.vendors.apns.registry import AppToken, Device, Registry, topic_hash
 from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.errors import UnknownDevice
 from sim.vendors.overrides import Override
 from sim.vendors.seams import Trace
 
 PROVIDER_PORT = 2195
 COURIER_PORT = 5223
-
-
-class UnknownDevice(LookupError):
-    """No device has this device token here."""
 
 
 class ApnsService:

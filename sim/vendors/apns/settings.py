@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.distributions import Constant, Distribution
+from sim.vendors.settings import PushSettings
 
 
 class ReconnectLimit(BaseModel):
@@ -21,10 +22,8 @@ class ReconnectLimit(BaseModel):
     penalty: float = Field(default=3600.0, gt=0)
 
 
-class ApnsSettings(BaseModel):
+class ApnsSettings(PushSettings):
     """How the binary gateway and the push core behind it behave."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     legacy_payload_limit: int = Field(default=256, ge=1, le=0xFFFF)
     """Bytes of payload: 256 until mid-2014, 2048 afterwards."""
@@ -53,6 +52,5 @@ class ApnsSettings(BaseModel):
     close_after: int | None = Field(default=None, ge=1)
     """Close a provider connection without a word after so many accepted notifications."""
     latency: Distribution = Constant(value=0.05)
-    """From accepting a notification to writing it to the phone's connection."""
     reinstall_keeps_token: bool = True
     """2009-2014 an app installed again on the same device usually got its old token."""

@@ -9,20 +9,19 @@ Simplifications: no throttling; priorities of later years do not exist; a phone'
 counts as present until it ends or a newer one replaces it.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 
+from sim.vendors.delivery import DeliveryCore
 from sim.vendors.gcm.mcs_messages import app_data_fields
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.gcm.settings import GcmSettings
 from sim.vendors.gcm.storage import Message, displaced_by_key
-from sim.vendors.overrides import Overrides
-from sim.vendors.seams import FieldValue, Trace, token_ref
-from sim.vendors.store import DeliveryStatistics, Stage, Store
+from sim.vendors.seams import Trace, token_ref
+from sim.vendors.store import DeliveryStatistics, Stage
 
 
 @dataclass(slots=True)
@@ -35,25 +34,15 @@ class GcmStatistics(DeliveryStatistics):
     rejected: int = 0
 
 
-class PushCore:
+class PushCore(DeliveryCore[GcmSettings, Message]):
     """Delivers messages."""
 
+    service = "gcm"
+
     def __init__(self, settings: GcmSettings, *, host_name: str, trace: Trace, rng: Random) -> None:
-        self.settings = settings
-        self.overrides = Overrides(settings, self._set)
         self.statistics = GcmStatistics()
-        self._store: Store[Message] = Store(self.statistics, self.emit)
-        self._trace = trace
-        self._host_name = host_name
-        self._rng = rng
+        super().__init__(settings, self.statistics, host_name=host_name, trace=trace, rng=rng)
         self._numbers = count(1)
-
-    def _set(self, settings: GcmSettings) -> None:
-        self.settings = settings
-
-    def emit(self, kind: str, **fields: FieldValue) -> None:
-        """Record an event of this service."""
-        self._trace.emit(kind, self._host_name, service="gcm", **fields)
 
     # -- sender's side
 
@@ -86,11 +75,7 @@ class PushCore:
             token_ref=token_ref(registration.id),
             message_id=message.id,
         )
-        delay = self.settings.latency.sample(self._rng)
-        if delay > 0:
-            asyncio.get_running_loop().call_later(delay, self._attempt, message)
-        else:
-            self._attempt(message)
+        self.forward(message)
         return message
 
     def _message_id(self) -> str:
@@ -130,10 +115,6 @@ class PushCore:
                 self._store.drop(message)
                 self._undeliverable(message)
 
-    def session_ended(self, device: Device) -> None:
-        """The device is offline: what was sent and not acknowledged waits for the next session."""
-        self._store.session_ended(device)
-
     def unregistered(self, registration: Registration) -> None:
         """The id answers NotRegistered from now on, or after the settings' delay."""
         if registration.dead_from is None:
@@ -141,30 +122,25 @@ class PushCore:
 
     # -- one message
 
-    def _attempt(self, message: Message) -> None:
-        session = message.registration.device.session
-        if session is not None and not (session.idle and message.waits_while_idle):
-            self._send_or_report(message)
-        elif message.has_expired():
-            self._store.expire(message)
-        else:
-            self._keep(message)
+    def _is_taken(self, item: Message) -> bool:
+        session = item.device.session
+        return session is not None and not (session.idle and item.waits_while_idle)
 
-    def _send_or_report(self, message: Message) -> None:
-        registration = message.registration
+    def _send_or_report(self, item: Message) -> None:
+        registration = item.registration
         device = registration.device
         session = device.session
         assert session is not None
         if registration.removed:
-            self._undeliverable(message)
+            self._undeliverable(item)
             return
-        redelivery = self._store.sent(message)
-        message.stream_id = session.send_message(message)
+        redelivery = self._store.sent(item)
+        item.stream_id = session.send_message(item)
         self.emit(
             "vendor.sent",
-            nid=message.nid,
+            nid=item.nid,
             device=device.name,
-            mid=message.id,
+            mid=item.id,
             redelivery=redelivery,
         )
 
@@ -193,12 +169,12 @@ class PushCore:
             session.send_message(notice)
             self.emit("vendor.notice", device=device.name, mid=notice.id, deleted=total)
 
-    def _keep(self, message: Message) -> None:
-        self._store.keep(message)
-        if message.collapse_key is None:
-            self._limit_pending(message)
+    def _keep(self, item: Message) -> None:
+        self._store.keep(item)
+        if item.collapse_key is None:
+            self._limit_pending(item)
         else:
-            self._limit_keys(message)
+            self._limit_keys(item)
 
     def _limit_keys(self, message: Message) -> None:
         others = [

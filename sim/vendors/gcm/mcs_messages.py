@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.protobuf import (
-    MalformedProtobuf,
     bytes_field,
     number_field,
     read_fields,
@@ -75,14 +75,14 @@ class PhoneMessage:
 def read_frame(data: bytes | bytearray, start: int) -> tuple[int, bytes, int] | None:
     """The frame at `start` as (tag, protobuf, position after it); None if it is not complete.
 
-    Raises MalformedProtobuf for a length that no phone's frame has.
+    Raises MalformedInput for a length that no phone's frame has.
     """
     head = read_varint(data, start + 1)
     if head is None:
         return None
     length, position = head
     if length > MAX_LENGTH:
-        raise MalformedProtobuf(f"frame of {length} bytes")
+        raise MalformedInput(f"frame of {length} bytes")
     end = position + length
     if end > len(data):
         return None
@@ -106,7 +106,7 @@ def last_stream_id_received(tag: int, body: bytes) -> int | None:
 
 
 def read_login_request(body: bytes) -> LoginRequest:
-    """Decode LoginRequest. Raises MalformedProtobuf."""
+    """Decode LoginRequest. Raises MalformedInput."""
     texts = {1: "", 3: "", 5: ""}
     received: list[str] = []
     for number, value in read_fields(body):
@@ -118,7 +118,7 @@ def read_login_request(body: bytes) -> LoginRequest:
 
 
 def read_phone_message(body: bytes) -> PhoneMessage:
-    """Decode a phone's DataMessageStanza. Raises MalformedProtobuf."""
+    """Decode a phone's DataMessageStanza. Raises MalformedInput."""
     category = persistent_id = ""
     status = 0
     app_data: dict[str, str] = {}
@@ -137,7 +137,7 @@ def read_phone_message(body: bytes) -> PhoneMessage:
 
 
 def read_selective_ack(body: bytes) -> list[str]:
-    """The persistent ids that an IqStanza acknowledges one by one. Raises MalformedProtobuf."""
+    """The persistent ids that an IqStanza acknowledges one by one. Raises MalformedInput."""
     extension = b""
     for number, value in read_fields(body):
         if number == 7 and isinstance(value, bytes):
@@ -217,5 +217,5 @@ def data_message(
 
 def _text(value: int | bytes) -> str:
     if not isinstance(value, bytes):
-        raise MalformedProtobuf("number where text belongs")
+        raise MalformedInput("number where text belongs")
     return value.decode("utf-8", "replace")

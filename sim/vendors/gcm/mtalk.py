@@ -29,9 +29,9 @@ Simplifications: status 1 for "no receiver" is this service's own, the real repo
 published; the server sends no heartbeats of its own.
 """
 
-import asyncio
 import time
 
+from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.core import PushCore
 from sim.vendors.gcm.mcs_messages import (
     OLDEST_VERSION,
@@ -48,87 +48,56 @@ from sim.vendors.gcm.mcs_messages import (
     read_selective_ack,
     stream_error,
 )
-from sim.vendors.gcm.protobuf import MalformedProtobuf
 from sim.vendors.gcm.registry import Device, Registry
 from sim.vendors.gcm.storage import Message
+from sim.vendors.session import PhoneSession
 
 SELF_CATEGORY = "com.google.android.gsf.gtalkservice"
 NO_RECEIVER = 1
 UNAUTHORIZED = 401
 
 
-class MtalkConnection(asyncio.Protocol):
-    """One phone's connection. Idle it holds no buffer and no timer."""
+class MtalkConnection(PhoneSession[PushCore, Device]):
+    """One phone's connection."""
 
-    __slots__ = (
-        "_buffer",
-        "_core",
-        "_device",
-        "_frames_in",
-        "_frames_out",
-        "_registry",
-        "_transport",
-        "_version_read",
-        "idle",
-    )
+    __slots__ = ("_frames_in", "_frames_out", "_registry", "_version_read", "idle")
 
     def __init__(self, core: PushCore, registry: Registry) -> None:
-        self._core = core
+        super().__init__(core)
         self._registry = registry
-        self._transport: asyncio.Transport | None = None
-        self._device: Device | None = None
-        self._buffer: bytearray | None = None
         self._version_read = False
         self._frames_in = 0
         self._frames_out = 0
         self.idle = False
         """The phone sleeps: messages with delay_while_idle wait."""
 
-    # -- called by the transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        source: bytes | bytearray = data
-        if self._buffer is not None:
-            self._buffer += data
-            source, self._buffer = self._buffer, None
-        position = 0
-        try:
-            if not self._version_read:
-                if not OLDEST_VERSION <= source[0] <= VERSION:
-                    raise MalformedProtobuf(f"version {source[0]}")
-                self._version_read = True
-                position = 1
-            while (frame := read_frame(source, position)) is not None:
-                tag, body, position = frame
-                self._handle(tag, body)
-                if self._is_closing():
-                    return
-        except MalformedProtobuf:
-            self.close()
-            return
-        if position < len(source):
-            self._buffer = bytearray(source[position:])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        device, self._device = self._device, None
-        if device is not None and device.session is self:
-            device.session = None
-            self._core.session_ended(device)
+    def replace(self) -> None:
+        self._write(stream_error("conflict", "replaced by a newer session"))
+        self.close()
 
     # -- frames of the phone
+
+    def _read(self, data: bytes | bytearray, start: int) -> int | None:
+        if not self._version_read:
+            if not OLDEST_VERSION <= data[start] <= VERSION:
+                raise MalformedInput(f"version {data[start]}")
+            self._version_read = True
+            return start + 1
+        frame = read_frame(data, start)
+        if frame is None:
+            return None
+        tag, body, after = frame
+        self._handle(tag, body)
+        return after
 
     def _handle(self, tag: int, body: bytes) -> None:
         self._frames_in += 1
         if tag == Tag.LOGIN_REQUEST:
-            self._log_in(body)
+            self._take_login(body)
             return
         device = self._device
         if device is None:
-            raise MalformedProtobuf("frame before LoginRequest")
+            raise MalformedInput("frame before LoginRequest")
         acknowledged = last_stream_id_received(tag, body)
         if acknowledged is not None:
             self._core.acknowledged_up_to(device, acknowledged)
@@ -141,9 +110,9 @@ class MtalkConnection(asyncio.Protocol):
         elif tag == Tag.CLOSE:
             self.close()
 
-    def _log_in(self, body: bytes) -> None:
+    def _take_login(self, body: bytes) -> None:
         if self._device is not None:
-            raise MalformedProtobuf("second LoginRequest")
+            raise MalformedInput("second LoginRequest")
         request = read_login_request(body)
         device = self._registry.authenticated(request.user, request.auth_token)
         version = bytes((VERSION,))
@@ -151,11 +120,7 @@ class MtalkConnection(asyncio.Protocol):
             self._write(version + login_refusal(request.id, UNAUTHORIZED, "bad credentials"))
             self.close()
             return
-        older = device.session
-        if older is not None:
-            older.replace()
-        device.session = self
-        self._device = device
+        self._log_in(device)
         heartbeat = self._core.settings.heartbeat
         self._write(
             version
@@ -199,25 +164,6 @@ class MtalkConnection(asyncio.Protocol):
         )
         return self._frames_out
 
-    def replace(self) -> None:
-        """A newer session of the device takes over."""
-        self._write(stream_error("conflict", "replaced by a newer session"))
-        self.close()
-
-    def close(self) -> None:
-        """End the connection in order."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """End the connection at once: the service stops."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _write(self, frame: bytes) -> None:
-        assert self._transport is not None
+    def _write(self, data: bytes) -> None:
         self._frames_out += 1
-        self._transport.write(frame)
-
-    def _is_closing(self) -> bool:
-        return self._transport is None or self._transport.is_closing()
+        super()._write(data)

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.core import PushCore
 from sim.vendors.gcm.protobuf import (
-    MalformedProtobuf,
     fixed64_field,
     number_field,
     read_fields,
@@ -44,7 +44,7 @@ class PhoneEndpoints:
         """POST /checkin: an identity for a phone, new or confirmed."""
         try:
             fields = dict(read_fields(await request.read()))
-        except MalformedProtobuf:
+        except MalformedInput:
             return web.Response(status=400, text="malformed check-in\n")
         device = self._registry.authenticated(str(fields.get(2)), str(fields.get(13)))
         if device is None:

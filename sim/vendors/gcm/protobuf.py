@@ -4,20 +4,18 @@ Source: Google, "Protocol Buffers: Encoding". There are no schemas here: a messa
 of (field number, value), and who reads it knows what the numbers mean.
 """
 
+from sim.vendors.errors import MalformedInput
+
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 MAX_VARINT_BYTES = 10
 
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
 
-class MalformedProtobuf(Exception):
-    """The bytes are no protobuf message."""
-
-
 def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
     """The varint at `start` and the position after it; None if it is not complete.
 
-    Raises MalformedProtobuf when it is longer than ten bytes.
+    Raises MalformedInput when it is longer than ten bytes.
     """
     value = 0
     for index in range(MAX_VARINT_BYTES):
@@ -28,13 +26,13 @@ def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, position + 1
-    raise MalformedProtobuf("varint too long")
+    raise MalformedInput("varint too long")
 
 
 def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
     """The fields of a message in order: numbers as unsigned int, the rest as bytes.
 
-    Raises MalformedProtobuf for anything that is no field.
+    Raises MalformedInput for anything that is no field.
     """
     fields: list[tuple[int, int | bytes]] = []
     position, size = 0, len(data)
@@ -46,7 +44,7 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
             key, position = _complete(read_varint(data, position))
         number, wire_type = key >> 3, key & 7
         if number == 0:
-            raise MalformedProtobuf("field number 0")
+            raise MalformedInput("field number 0")
         if wire_type in (VARINT, LENGTH_DELIMITED):
             if position < size and data[position] < 0x80:
                 value = data[position]
@@ -60,9 +58,9 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
         elif wire_type in (FIXED64, FIXED32):
             end = position + (8 if wire_type == FIXED64 else 4)
         else:
-            raise MalformedProtobuf(f"wire type {wire_type}")
+            raise MalformedInput(f"wire type {wire_type}")
         if end > size:
-            raise MalformedProtobuf("field runs over the end of the message")
+            raise MalformedInput("field runs over the end of the message")
         chunk = data[position:end]
         is_bytes = wire_type == LENGTH_DELIMITED
         fields.append((number, chunk if is_bytes else int.from_bytes(chunk, "little")))
@@ -72,7 +70,7 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
 
 def _complete(result: tuple[int, int] | None) -> tuple[int, int]:
     if result is None:
-        raise MalformedProtobuf("message cut short")
+        raise MalformedInput("message cut short")
     return result
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from sim.vendors.errors import UnknownDevice, UnknownRegistration
 from sim.vendors.gcm.core import GcmStatistics, PushCore
 from sim.vendors.gcm.http import SEND_PATHS, SendEndpoint, not_found
 from sim.vendors.gcm.mtalk import MtalkConnection
@@ -25,14 +26,6 @@ MTALK_PORT = 5228
 
 SHUTDOWN_TIMEOUT = 1.0
 """Seconds that requests in progress get when the service stops."""
-
-
-class UnknownDevice(LookupError):
-    """No device has this android id."""
-
-
-class UnknownRegistration(LookupError):
-    """The app has no registration on this device."""
 
 
 class GcmService:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.distributions import Constant, Distribution
+from sim.vendors.settings import PushSettings
 
 FOUR_WEEKS = 2_419_200
 """Longest and default time to live (GCM, "Set the lifespan of a message")."""
@@ -44,10 +45,8 @@ class SlowAnswers(BaseModel):
     """Probability that a request is answered so."""
 
 
-class GcmSettings(BaseModel):
+class GcmSettings(PushSettings):
     """How the HTTP connection server and the store behind it behave."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     projects: tuple[Project, ...] = ()
     payload_limit: int = Field(default=4096, ge=1)
@@ -69,8 +68,7 @@ class GcmSettings(BaseModel):
     heartbeat: float | None = Field(default=None, gt=0)
     """Heartbeat interval told to phones at login; None leaves it to them."""
     outage: Outage | None = None
-    per_id_error: dict[str, RecipientError] = {}
+    per_id_error: dict[str, RecipientError] = Field(default_factory=dict)
     """By registration id: what sends to it are answered with, although nothing is wrong with it."""
     slow_answers: SlowAnswers | None = None
     latency: Distribution = Constant(value=0.08)
-    """From accepting a message to writing it to the phone's connection."""

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.vendors.apns.courier_messages import (
-    MalformedMessage,
     MessageType,
     first,
     read_message,
     write_message,
 )
+from sim.vendors.errors import MalformedInput
 
 TOKEN = bytes(range(32))
 CONNECT = bytes.fromhex("07 00000027 01 0020" + TOKEN.hex() + "02 0001 01")
@@ -43,7 +43,7 @@ def test_a_repeated_field_keeps_all_its_values() -> None:
     ids=["too long", "field cut short", "field over the end"],
 )
 def test_what_is_no_message_is_malformed(data: str) -> None:
-    with pytest.raises(MalformedMessage):
+    with pytest.raises(MalformedInput):
         read_message(bytes.fromhex(data), 0)
 
 
@@ -57,7 +57,7 @@ def test_garbage_raises_nothing_but_malformed(data: bytes, start: int) -> None:
     for piece in (data, b"\7\0\0\0" + bytes([len(data) % 256]) + data):
         try:
             read_message(piece, start)
-        except MalformedMessage:
+        except MalformedInput:
             continue
 
 

@@ -38,6 +38,22 @@ def test_an_offline_phone_gets_the_last_notification_of_each_app(stand: Any) -> 
     stand.run(main)
 
 
+def test_the_last_from_storage_is_the_last_that_is_sent(stand: Any) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone = Phone(stand, service.add_device())
+        mine, theirs = await stand.provider(), await stand.provider("org.gone")
+        mine.transport.write(frame(1, service.issue(phone.token, APP), b"mine"))
+        await asyncio.sleep(1)
+        theirs.transport.write(frame(1, service.issue(phone.token, "org.gone")))
+        await asyncio.sleep(1)
+        heard = [fields for kind, fields in await phone.connect([TOPIC]) if kind == 10]
+        assert [(fields[3], fields[7]) for fields in heard] == [(b"mine", b"\3")]
+
+    stand.run(main)
+
+
 @pytest.mark.parametrize(("pick", "kept"), [("first", [b"0"]), ("last", [b"2"])])
 def test_which_notification_survives_is_a_setting(stand: Any, pick: str, kept: list[bytes]) -> None:
     service = stand.apns(coalesce_pick=pick)

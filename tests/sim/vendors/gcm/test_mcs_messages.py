@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.mcs_messages import (
     LoginRequest,
     PhoneMessage,
@@ -21,7 +22,6 @@ from sim.vendors.gcm.mcs_messages import (
     stream_error,
     write_frame,
 )
-from sim.vendors.gcm.protobuf import MalformedProtobuf
 
 # 1 "i", 3 "12", 5 "34", 10 "a", 10 "b", 14 true
 LOGIN = bytes.fromhex("0a0169 1a023132 2a023334 520161 520162 7001")
@@ -121,7 +121,7 @@ def test_a_frame_is_waited_for_until_it_is_complete() -> None:
 
 
 def test_a_frame_that_no_phone_sends_is_malformed() -> None:
-    with pytest.raises(MalformedProtobuf):
+    with pytest.raises(MalformedInput):
         read_frame(bytes.fromhex("02 808004"), 0)
 
 
@@ -130,10 +130,10 @@ def test_garbage_raises_nothing_but_malformed(tag: int, data: bytes) -> None:
     for read in (read_login_request, read_phone_message, read_selective_ack):
         try:
             read(data)
-        except MalformedProtobuf:
+        except MalformedInput:
             continue
     try:
         read_frame(bytes([tag]) + data, 0)
         last_stream_id_received(tag, data)
-    except MalformedProtobuf:
+    except MalformedInput:
         return

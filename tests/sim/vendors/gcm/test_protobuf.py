@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.protobuf import (
-    MalformedProtobuf,
     bytes_field,
     fixed64_field,
     number_field,
@@ -30,7 +30,7 @@ def test_the_golden_examples_of_the_documentation_are_read() -> None:
 
 @pytest.mark.parametrize("data", ["08", "0896", "1207", "39 01", "0b", "00 00", "08" + "ff" * 11])
 def test_what_is_no_message_is_malformed(data: str) -> None:
-    with pytest.raises(MalformedProtobuf):
+    with pytest.raises(MalformedInput):
         list(read_fields(bytes.fromhex(data)))
 
 
@@ -45,7 +45,7 @@ def test_a_varint_is_read_back(value: int) -> None:
 def test_garbage_raises_nothing_but_malformed(data: bytes) -> None:
     try:
         fields = list(read_fields(data))
-    except MalformedProtobuf:
+    except MalformedInput:
         return
     assert all(number > 0 for number, _ in fields)
 
