@@ -136,8 +136,8 @@ class Store(Generic[Item]):
         """The device is offline: what it was sent and has not acknowledged waits for its next
         session, if it may be stored."""
         for item in self.of(device):
-            if item.stage is not Stage.SENT:
-                continue
+            if item.stage is not Stage.SENT or item.timer is not None:
+                continue  # not sent, or waiting already since a session before this one
             if item.has_expired():
                 self.drop(item)
                 self.expire(item)

@@ -110,6 +110,16 @@ def test_what_was_sent_waits_for_the_next_session_if_it_may_be_stored(storage: f
     assert stand.statistics.redelivered == (storage == 100)
 
 
+def test_sessions_may_come_and_go_before_anything_is_sent_again() -> None:
+    async def test(stand: Stand) -> None:
+        stand.store.sent(stand.message("a", 20))
+        stand.store.session_ended(stand.device)
+        stand.store.session_ended(stand.device)
+        await asyncio.sleep(60)
+
+    assert run(test).told == ["expired a"]
+
+
 def test_a_session_that_is_there_outlives_the_expiry() -> None:
     async def test(stand: Stand) -> None:
         message = stand.message("a", 5)

@@ -420,7 +420,7 @@ def test_malformed_http_gets_400_and_the_server_goes_on(stand: Any) -> None:
         peer = await stand.connect(HOST, 443, stand.world.ca.client_context())
         peer.transport.write(b"\x00\x01 nonsense\r\n\r\n")
         await asyncio.sleep(1)
-        assert peer.take().startswith(b"HTTP/1.0 400")
+        assert peer.take().startswith(b"HTTP/1.1 400")
         assert (await post(stand, {"to": an_id(service)})).json["success"] == 1
 
     stand.run(main)
