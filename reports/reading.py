@@ -106,7 +106,8 @@ def seconds(ns: int | None) -> str:
         return f"{_three_digits(ns / NS_PER_SECOND)} s"
     minutes, rest = divmod(round(ns / NS_PER_SECOND), 60)
     hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
     return " ".join(f"{value} {unit}" for value, unit in parts if value)
 
 

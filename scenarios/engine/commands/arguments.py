@@ -13,7 +13,7 @@ from scenarios.engine.commands.selection import SHIPPED, shown
 from scenarios.engine.commands.tags import Condition, TagError, parse_tags
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import did_you_mean
-from scenarios.engine.format.units import UnitError, parse_duration
+from scenarios.engine.format.units import UnitError, parse_time
 from scenarios.engine.version import airbed_version
 
 COMMANDS: Final = {
@@ -203,7 +203,7 @@ def _jobs(text: str) -> int:
 
 def _moment(text: str) -> float:
     try:
-        return parse_duration(text)
+        return parse_time(text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(f"{error}; {error.help}") from None
 

@@ -10,6 +10,7 @@ from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.commands.console import MANY, RunConsole, Terminal
 from scenarios.engine.commands.live_run import NotPossible, why_it_ended, worlds
+from scenarios.engine.commands.running_line import RunningLine
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.running.inspectors import Capturing, Listening
@@ -40,8 +41,11 @@ def run_command(args: argparse.Namespace) -> int:
         print(f"airbed: {error}", file=sys.stderr)
         return ExitCode.INVALID
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
-    console = RunConsole(Terminal(), total=len(planned), brief=brief, verbose=args.verbose)
+    terminal = Terminal()
+    console = RunConsole(terminal, total=len(planned), brief=brief, verbose=args.verbose)
     inspectors: list[Inspector] = [Capturing()] if args.pcap else []
+    if terminal.is_terminal:
+        inspectors.append(RunningLine(terminal))
     if args.verbose:
         inspectors.append(Listening(console.show_event))
     runner = Runner(

@@ -9,7 +9,14 @@ from scenarios.engine.format.diagnostics import Diagnostic, Span, did_you_mean
 from scenarios.engine.format.matrix import ROOT
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.nodes import Location, MappingNode, ScalarNode, find, find_key, whole
-from scenarios.engine.format.references import RESULT, as_text, has_reference, whole_reference
+from scenarios.engine.format.references import (
+    RESULT,
+    StrayDollar,
+    as_text,
+    has_reference,
+    references,
+    whole_reference,
+)
 from scenarios.engine.format.steps_catalog import STEPS, Actor, StepContract
 from scenarios.engine.leaks import MIN_LENGTH
 
@@ -117,6 +124,10 @@ class _StepChecks:
                 self._report("unknown-key", message, find_key(self._root, location), hint)
             elif isinstance(value, str) and not has_reference(value):
                 self._check_name(known[key].type, value, location)
+            elif known[key].type == "duration" and _comes_from_results(value):
+                message = f"'{key}' cannot come from a result"
+                span = find(self._root, location).span
+                self._report("conflict", message, span, "write a value, or $matrix.<axis>")
         for key, argument in known.items():
             if argument.required and key not in given:
                 self._missing(f"with: {{ {key}: ... }}", argument.help)
@@ -195,3 +206,10 @@ class _StepChecks:
 
     def _report(self, code: str, message: str, span: Span, help: str = "") -> None:
         self._mistakes.add(Diagnostic(code, message, span, help))
+
+
+def _comes_from_results(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and any(each.path[0] != ROOT for each in references(value))
+    except StrayDollar:  # reported with the references
+        return False

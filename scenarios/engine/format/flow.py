@@ -58,6 +58,15 @@ class Step(BaseModel):
         """What the step's name stands for."""
         return STEPS[self.do]
 
+    @property
+    def passes(self) -> float:
+        """Virtual seconds that certainly pass in it: of a wait, and of watching that nothing
+        comes."""
+        seconds = self.arguments.get("for") if self.do == "wait" else None
+        if self.do == "receive_nothing":
+            seconds = self.within
+        return seconds if isinstance(seconds, float) else 0.0
+
     @field_validator("do")
     @classmethod
     def _known(cls, do: str) -> str:

@@ -19,13 +19,14 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic import StringConstraints as Text
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scenarios.engine.format.expression_syntax import Value
 from scenarios.engine.format.expressions import Expression
@@ -36,6 +37,9 @@ from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
 
 DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
+CALENDAR: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+"""When a run may take place. In APNs' frames a time is 32 bits of seconds since 1970, which ends in
+2106; what a push lives and a step may take at most stays clear of that."""
 TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
 MAX_PHONES: Final = 1_000_000
 MAX_SEEDS: Final = 100_000
@@ -49,6 +53,14 @@ def _axis_value(value: object) -> Value:
     if not isinstance(value, bool | int | float | str):
         raise _error("wrong_type", f"expected a single value, found {kind_of(value)}")
     return value
+
+
+def _in_calendar(epoch: datetime) -> datetime:
+    first, end = CALENDAR
+    if not first <= epoch < end:
+        message = f"a run takes place from {first.year} to {end.year - 1}"
+        raise _error("out_of_calendar", message, "APNs has no times beyond that")
+    return epoch
 
 
 Tag = Annotated[str, Text(pattern=TAG_PATTERN)]
@@ -138,7 +150,7 @@ class Network(_Section):
 class World(_Section):
     """The world the phones live in."""
 
-    epoch: AwareDatetime = Field(
+    epoch: Annotated[AwareDatetime, AfterValidator(_in_calendar)] = Field(
         default=DEFAULT_EPOCH, description="Calendar time at virtual time 0."
     )
     gateway: Gateway
@@ -333,6 +345,23 @@ class Scenario(_Section):
         if info.data.get("seed") is not None:
             raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
         return seeds
+
+    @field_validator("flow")
+    @classmethod
+    def _ends_in_the_calendar(cls, flow: list[Step], info: ValidationInfo) -> list[Step]:
+        if "world" not in info.data:  # with mistakes, reported already
+            return flow
+        left = (CALENDAR[1] - info.data["world"].epoch).total_seconds()
+        for place, step in enumerate(flow):
+            left -= step.passes
+            if left < 0:
+                message = f"with this step the run lasts until after {CALENDAR[1].year - 1}"
+                hint = "wait for a shorter time, or begin earlier with world.epoch"
+                error = _error("out_of_calendar", message, hint)
+                raise ValidationError.from_exception_data(
+                    "flow", [InitErrorDetails(type=error, loc=(place,), input=step.do)]
+                )
+        return flow
 
     @property
     def uses_sandbox(self) -> bool:

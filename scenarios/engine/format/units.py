@@ -34,6 +34,9 @@ _SIZE_HABITS: Final = {
     "m": "MB", "mb": "MB", "mib": "MiB",
 }  # fmt: skip
 
+MAX_DURATION: Final = 366 * 86400.0
+"""Seconds of the longest duration: a run of years would never end, and nobody asks for one."""
+
 # At most 15 digits a side keeps every value exact enough and far from infinity.
 _QUANTITY: Final = re.compile(r"(-?)([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([^\s0-9.]*)", re.ASCII)
 
@@ -48,6 +51,15 @@ class UnitError(ValueError):
 
 def parse_duration(value: object) -> float:
     """Seconds of a duration such as `300ms`, `2s`, `5m`, `1h`, `7d` or 0. Raises UnitError."""
+    seconds = parse_time(value)
+    if seconds > MAX_DURATION:
+        longest = f"{MAX_DURATION / 86400:g}d"
+        raise UnitError(f"the duration '{value}' is too long", f"write at most {longest}")
+    return seconds
+
+
+def parse_time(value: object) -> float:
+    """Seconds since a run began, written as a duration, of any length. Raises UnitError."""
     return float(
         _parse(value, "duration", SECONDS, _DURATION_HABITS, "s", "300ms, 2s, 5m, 1h or 7d")
     )

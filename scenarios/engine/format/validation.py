@@ -209,5 +209,6 @@ _DESCRIBED: Final = {
     "quantity": _told("bad-quantity"),
     "wrong_type": _told("wrong-type"),
     "conflict": _told("conflict"),
+    "out_of_calendar": _told("out-of-range"),
     "string_pattern_mismatch": _name,
 }

@@ -202,10 +202,11 @@ def test_what_only_the_run_knows_is_left_for_it(tmp_path: Path) -> None:
         "flow:\n"
         "  - { do: open_app, by: phone, save: { state: $result.state } }\n"
         "  - { do: set_app_state, by: phone, with: { state: $state } }\n"
-        "  - { do: wait, with: { for: $state } }\n",
+        "  - { do: accept_push, by: phone, expect: { token: $state } }\n",
     )
     flow = file.cells[0].scenario.flow
-    assert [step.arguments for step in flow] == [{}, {"state": "$state"}, {"for": "$state"}]
+    assert [step.arguments for step in flow] == [{}, {"state": "$state"}, {}]
+    assert flow[2].expect == {"token": "$state"}
 
 
 def test_every_missing_key_is_said(tmp_path: Path) -> None:

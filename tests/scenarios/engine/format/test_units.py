@@ -13,6 +13,7 @@ from scenarios.engine.format.units import (
     parse_duration,
     parse_percent,
     parse_size,
+    parse_time,
 )
 
 
@@ -27,6 +28,10 @@ def test_a_duration_is_read_as_the_nearest_float(text: object, seconds: float) -
     assert parse_duration(text) == seconds
 
 
+def test_a_moment_of_a_run_may_be_later_than_the_longest_duration() -> None:
+    assert parse_time("400d") == 400 * 86400.0
+
+
 @pytest.mark.parametrize(
     ("value", "message", "help"),
     [
@@ -37,6 +42,7 @@ def test_a_duration_is_read_as_the_nearest_float(text: object, seconds: float) -
         ("5 s", "the duration '5 s' has a blank in it", "write 5s"),
         ("-5s", "the duration '-5s' is negative", "write a value of 0 or more"),
         ("5y", "'y' is not a unit of a duration", "the units are us, ms, s, m, h, d"),
+        ("367d", "the duration '367d' is too long", "write at most 366d"),
         ("soon", "'soon' is not a duration", "write for example 300ms, 2s, 5m, 1h or 7d"),
         ("1h30m", "'1h30m' is not a duration", "write for example 300ms, 2s, 5m, 1h or 7d"),
         (True, "expected a duration, found `true`", "write for example 300ms, 2s, 5m, 1h or 7d"),
@@ -66,7 +72,7 @@ def test_percentages_are_shares_up_to_the_whole() -> None:
 
 @given(st.integers(0, 10**6), st.sampled_from(list(SECONDS)))
 def test_a_whole_number_of_a_unit_is_that_many_units(number: int, unit: str) -> None:
-    assert parse_duration(f"{number}{unit}") == float(number * SECONDS[unit])
+    assert parse_time(f"{number}{unit}") == float(number * SECONDS[unit])
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(BYTES)))
