@@ -180,6 +180,7 @@ class Host:
         """Take the host off the network: nothing arrives, nothing leaves, nobody is told."""
         self.online = False
         self.network.keepalives.consider_host(self)
+        self.network.windows.consider_all()
 
     def reconnect(self) -> None:
         """Put it back: connections that both ends still have go on with their retransmissions.
@@ -241,6 +242,7 @@ class Host:
         for end in ends:
             end.vanish()
             self.network.keepalives.consider(end.peer)
+        self.network.windows.consider_all()
         self.listeners = {}
         self._held.clear()
         self._context = self._life = None

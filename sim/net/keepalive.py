@@ -6,20 +6,19 @@ ETIMEDOUT and sends RST. While bytes wait for acknowledgement there are no probe
 finds out.
 
 As long as nothing can be wrong (no rules, both hosts on the network, the peer alive) every probe
-would be answered, so none is sent and no timer runs: ten thousand idle connections cost nothing.
-Probes are not part of the wire digest.
+would be answered (`sim.net.probes`), so no timer runs: ten thousand idle connections cost nothing.
 """
 
-from random import Random
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sim.net.rules import Kind, Reset
 from sim.net.socket_timeouts import timeouts_of
 
 if TYPE_CHECKING:
     from sim.hosts import Host
     from sim.kernel.environment import Call
     from sim.net.network import Network
+    from sim.net.probes import Probes
     from sim.net.stream import StreamEnd
 
 
@@ -36,9 +35,9 @@ class _Watch:
 class KeepAlives:
     """The keep-alive timers of a network: only of connections with which something may be wrong."""
 
-    def __init__(self, network: "Network", rng: Random) -> None:
+    def __init__(self, network: "Network", probes: "Probes") -> None:
         self._network = network
-        self._rng = rng
+        self._probes = probes
         self._watches: dict[tuple[int, int], _Watch] = {}
 
     def consider_all(self) -> None:
@@ -56,7 +55,7 @@ class KeepAlives:
         """Watch the end, if it asked for keep-alive and something may be wrong."""
         key = (end.number, end.direction)
         timeouts = timeouts_of(end.options)
-        if timeouts.keepalive and key not in self._watches and self._may_be_wrong(end):
+        if timeouts.keepalive and key not in self._watches and self._probes.may_fail(end):
             watch = self._watches[key] = _Watch(end, self._last_sound(end))
             self._wait(watch, watch.heard + timeouts.idle)
 
@@ -66,11 +65,6 @@ class KeepAlives:
         if watch is not None:
             watch.timer.cancel()
         self.consider(end)
-
-    def _may_be_wrong(self, end: "StreamEnd") -> bool:
-        if end.is_dead or end.host is end.peer.host:
-            return False
-        return bool(self._network.rules) or not end.hears() or end.peer.is_dead
 
     def _last_sound(self, end: "StreamEnd") -> float:
         """When bytes or an acknowledgement last came in, as far as is known; now at the latest."""
@@ -86,7 +80,7 @@ class KeepAlives:
         timeouts = timeouts_of(end.options)
         now = self._network.environment._now
         watch.heard = max(watch.heard, self._last_sound(end))
-        if not self._may_be_wrong(end) or not timeouts.keepalive:
+        if not self._probes.may_fail(end) or not timeouts.keepalive:
             del self._watches[end.number, end.direction]
         elif end.outage is not None:
             watch.probes = 0
@@ -98,39 +92,9 @@ class KeepAlives:
             end.give_up()
         else:
             watch.probes += 1
-            self._probe(watch)
+            self._probes.send(end, partial(self._answered, watch))
             self._wait(watch, now + timeouts.interval)
 
-    def _delay(self, source: "StreamEnd") -> float:
-        links = (source.host.link, source.peer.host.link)
-        return sum(link.delay(self._rng) for link in links)
-
-    def _probe(self, watch: _Watch) -> None:
-        end = watch.end
-        if self._gets_through(end, Kind.PROBE):
-            delay = self._delay(end)
-            self._network.environment.call_later(delay, self._arrived, watch)
-
-    def _gets_through(self, end: "StreamEnd", kind: Kind) -> bool:
-        path = self._network.path
-        verdict = path.verdict(end, kind)
-        path.tell(end, kind, lost=verdict is not None)
-        if isinstance(verdict, Reset):
-            path.reset(end, verdict)
-        return verdict is None and end.peer.hears()
-
-    def _arrived(self, watch: _Watch) -> None:
-        end, peer = watch.end, watch.end.peer
-        if end.is_dead or not peer.hears():
-            return
-        call_later = self._network.environment.call_later
-        if peer.is_dead:
-            if self._gets_through(peer, Kind.RST):
-                call_later(self._delay(peer), end.take_reset)
-        elif self._gets_through(peer, Kind.PROBE_ACK):
-            call_later(self._delay(peer), self._answered, watch)
-
     def _answered(self, watch: _Watch) -> None:
-        if watch.end.hears():
-            watch.heard = self._network.environment._now
-            watch.probes = 0
+        watch.heard = self._network.environment._now
+        watch.probes = 0

@@ -26,8 +26,10 @@ from sim.net.keepalive import KeepAlives
 from sim.net.listener import ANY_ADDRESS, SimServer
 from sim.net.nat import NatGates
 from sim.net.path import Path
+from sim.net.probes import Probes
 from sim.net.rules import Disowned, Drop, Final, RuleChain
 from sim.net.shaping import ShapedLinks
+from sim.net.shut_windows import ShutWindows
 from sim.net.sockets import SimSocket
 from sim.net.stream import SocketOptions
 from sim.net.taps import Taps
@@ -56,7 +58,9 @@ class Network:
         self.rules = RuleChain(self.reconsider)
         self.taps = Taps(self.reconsider)
         self.path = Path(self)
-        self.keepalives = KeepAlives(self, seeds.stream("net/probes"))
+        probes = Probes(self, seeds.stream("net/probes"))
+        self.keepalives = KeepAlives(self, probes)
+        self.windows = ShutWindows(self, probes)
         self._disowned = Disowned()
         self._nats: NatGates | None = None
         self._had_rules = False
@@ -166,6 +170,7 @@ class Network:
         if bool(self.rules) != self._had_rules:
             self._had_rules = bool(self.rules)
             self.keepalives.consider_all()
+            self.windows.consider_all()
 
     def count_workloads(self, change: int) -> None:
         """So many more hosts have a cost model."""

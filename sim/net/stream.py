@@ -87,6 +87,7 @@ class StreamEnd(asyncio.Transport):
         network = self.host.network
         self._options = network.shared_options(options)
         network.keepalives.reconsider(self)
+        network.windows.consider_all()
 
     @property
     def address(self) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from sim.net.rules import Kind
 from sim.net.stream import FIN, Segment, StreamEnd
 from sim.net.tls_protocol import SimTlsProtocol
 
@@ -154,6 +155,7 @@ class SimTransport(StreamEnd):
             if room > 0:
                 self.send(data[:room])
                 data = data[room:]
+            self._network.windows.shut(self)
         self._backlog.append(data)
         self._pause_writing_if_full()
 
@@ -166,8 +168,8 @@ class SimTransport(StreamEnd):
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
 
-    def _window_opened(self) -> None:
-        """The peer has read: send on from the send buffer."""
+    def window_told(self) -> None:
+        """The peer says how much it takes: send on from the send buffer."""
         backlog = self._backlog
         if backlog is None or self._dead:
             return
@@ -181,7 +183,7 @@ class SimTransport(StreamEnd):
                 data = data[:room]
             self.send(data)
         if not backlog:
-            self._backlog = None
+            self._drop_backlog()
         low = self._water[0] if self._water else LOW_WATER
         if self._protocol_paused and self.get_write_buffer_size() <= low:
             self._protocol_paused = False
@@ -194,6 +196,11 @@ class SimTransport(StreamEnd):
                 self._end(None)
             elif self._eof_sent:
                 self.send_fin()
+
+    def _drop_backlog(self) -> None:
+        if self._backlog is not None:
+            self._backlog = None
+            self._network.windows.opened(self)
 
     def get_write_buffer_size(self) -> int:
         """Bytes that wait for the peer's window."""
@@ -250,7 +257,8 @@ class SimTransport(StreamEnd):
         peer._under_way -= len(data)
         if peer._backlog is not None:
             network = self.host.network
-            network.environment.call_later(network.delay(self.host, peer.host), peer._window_opened)
+            delay = network.delay(self.host, peer.host)
+            network.environment.call_later(delay, self._tell_window)
         if self._closing:
             return
         protocol = self._protocol
@@ -263,6 +271,14 @@ class SimTransport(StreamEnd):
             raise
         except BaseException as error:
             self._fail(error, "protocol.data_received() failed")
+
+    def _tell_window(self) -> None:
+        """What this end has read opens the peer's window, if the peer hears of it; if not, a probe
+        finds out.
+        """
+        peer, network = self._peer, self._network
+        if peer.hears() and (network.plain or network.path.verdict(self, Kind.ACK) is None):
+            peer.window_told()
 
     def _receive_eof(self) -> None:
         if self._closing:
@@ -332,7 +348,7 @@ class SimTransport(StreamEnd):
         if self._dead:
             return
         self._closing = True
-        self._backlog = None
+        self._drop_backlog()
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
@@ -357,7 +373,8 @@ class SimTransport(StreamEnd):
     def vanish(self) -> None:
         """The power of the host fails: nothing is sent, and its code is told nothing."""
         self._dead = self._closing = True
-        self._backlog = self._inbox = None
+        self._drop_backlog()
+        self._inbox = None
         self._network.connection_ended(self, "power cut")
 
     def hold(self) -> bool:
@@ -368,7 +385,7 @@ class SimTransport(StreamEnd):
 
     def broken(self, error: OSError) -> None:
         self._closing = True
-        self._backlog = None
+        self._drop_backlog()
         self._inbox = None
         self._lose(error)
 

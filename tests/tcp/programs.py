@@ -372,19 +372,48 @@ async def window(net: Net, report: Report) -> None:
     report.say("then all the rest")
 
 
-@program(
-    "The window is shut and the path goes silent, for 20 s",
-    note="Linux probes a shut window with the back-off of retransmissions, and gives up as they do."
-    " Nothing probes a simulated one: the writer waits until something else happens.",
-)
-async def shut_window(net: Net, report: Report) -> None:
-    ours, _ = await connected(net, server=End(paused=True))
+async def shut_window(net: Net, *options: Option) -> tuple[End, End]:
+    """A client that has more to say than its peer, who does not read, takes."""
+    ours, theirs = await connected(net, *options, server=End(paused=True))
     await asyncio.sleep(0.1)
     ours.transport.write(bytes(MUCH))
-    await asyncio.sleep(1)
+    return ours, theirs
+
+
+@program("The window is shut and the path goes silent: probes, then giving up")
+async def shut_window_silence(net: Net, report: Report) -> None:
+    ours, _ = await shut_window(net)
+    await asyncio.sleep(0.1)
+    began = now()
     await net.silence()
-    await asyncio.sleep(20)
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+
+
+@program("The window is shut, the peer loses power and is back")
+async def shut_window_reboot(net: Net, report: Report) -> None:
+    ours, theirs = await shut_window(net)
+    await asyncio.sleep(0.5)
+    began = now()
+    await net.cut_power(theirs)
+    await net.boot()
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
+
+
+@program("The window is shut, the path is fine, for 10 s")
+async def shut_window_patience(net: Net, report: Report) -> None:
+    ours, _ = await shut_window(net)
+    await asyncio.sleep(10)
     report.say(f"the connection is {ours.ending}")
+
+
+@program("TCP_USER_TIMEOUT of 3 s, the window is shut, the path is fine")
+async def shut_window_user_timeout(net: Net, report: Report) -> None:
+    ours, _ = await shut_window(net, *user_timeout(3))
+    began = now()
+    await ours.until("lost")
+    report.say(f"the writer gets {ours.ending} after", now() - began)
 
 
 # -- NAT and addresses
