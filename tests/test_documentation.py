@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from scenarios.engine.commands.arguments import parse
 from scenarios.engine.exit_codes import ExitCode
-from scenarios.engine.format.fault_catalog import FAULTS, takes, works_live
+from scenarios.engine.format.fault_catalog import FAULTS, takes
 from scenarios.engine.format.loader import load
 from scenarios.engine.format.steps_catalog import OBSERVATIONS, STEPS
 from tests import architecture
@@ -88,7 +88,7 @@ def test_the_table_of_faults_is_complete_and_right() -> None:
     rows = {quoted(row[0])[0]: row for row in table_rows(FAULTS_PAGE, "fault")}
 
     assert list(rows) == list(FAULTS)
-    for name, (_, targets, parameters, live, told) in rows.items():
+    for name, (_, targets, parameters, told) in rows.items():
         contract = FAULTS[name]
         assert quoted(parameters) == list(contract.parameters), name
         for parameter, given in zip(
@@ -101,7 +101,6 @@ def test_the_table_of_faults_is_complete_and_right() -> None:
         for target in quoted(targets):
             example = {"host": "host.apns", "link": "link.a-b", "device": "device.fleet"}
             assert takes(contract.targets, example.get(target, target)), name
-            assert works_live(name, example.get(target, target)) is (live == "yes"), name
         assert told == contract.help
 
 

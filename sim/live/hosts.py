@@ -21,6 +21,7 @@ from sim.kernel.context import current_host
 from sim.live.dial import dial
 from sim.live.ends import LocalEnd
 from sim.live.proxy import LOOPBACK
+from sim.live.surroundings import Surroundings
 from sim.net.links import Link
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ RealAddress = tuple[str, int]
 class LiveHost:
     """See the module. Made by `LiveWorld.host()`."""
 
-    def __init__(self, name: str, network: "LiveNetwork", link: Link) -> None:
+    def __init__(
+        self, name: str, network: "LiveNetwork", link: Link, *, surrounded: bool = False
+    ) -> None:
         self.name = name
         self.address = LOOPBACK
         self.network = network
@@ -47,6 +50,8 @@ class LiveHost:
         self.connections: dict[int, Lane] = {}
         """This host's ends of open connections, by number."""
         self.state: Literal["running", "paused", "off"] = "running"
+        self.surroundings = Surroundings(self) if surrounded else None
+        """Its process asks us for names and for the time."""
         self._process: int | None = None
         self._context: contextvars.Context | None = None
 
@@ -112,6 +117,17 @@ class LiveHost:
         os.kill(self._process, signal.SIGCONT)
         self.state = "running"
         self.trace.emit("host.resumed", self.name)
+
+    # -- the time
+
+    def set_clock(self, *, offset: float = 0.0, drift: float = 0.0) -> None:
+        """As `sim.hosts.Host.set_clock`. A host with a process has to be surrounded."""
+        if self.surroundings is not None:
+            self.surroundings.set_clock(offset, drift)
+        else:
+            assert self._process is None
+            self.network.calendar.set_clock(self, offset, drift)
+        self.trace.emit("host.clock", self.name, offset=offset, drift=drift)
 
     # -- the network
 

@@ -6,6 +6,7 @@ pipe may have its cause in another that was read before. Then the lines are reco
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from typing import Any, Final
 
 from sim.live.process import ServerProcess
@@ -40,7 +41,10 @@ class ServerLogs:
         if events is None:
             process.remember(line)
         else:
-            self._waiting += [(when, process.name, kind, fields) for when, kind, fields in events]
+            right = process.right_time or float
+            self._waiting += [
+                (right(when), process.name, kind, fields) for when, kind, fields in events
+            ]
 
     def _take_in(self) -> None:
         for _ in range(_MAX_ROUNDS):
@@ -48,6 +52,7 @@ class ServerLogs:
                 break
         lines, self._waiting = self._waiting, []
         lines.sort(key=lambda line: line[0])
-        unix = time.time()
+        # In no host's name: the clock of the one whose code runs now may be wrong.
+        unix = Context().run(time.time)
         for when, host, kind, fields in lines:
             self._trace.record_late(unix - when, kind, host, dict(fields))

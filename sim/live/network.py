@@ -9,6 +9,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
+from sim.live.calendar import Calendar
 from sim.live.proxy import Proxy
 from sim.net.rules import Reset, RuleChain
 
@@ -44,6 +45,7 @@ class LiveNetwork:
         """Asked before a name is looked up."""
         self.wires: dict[int, Wire] = {}
         """Open connections by number."""
+        self.calendar = Calendar(environment)
         self.rules = RuleChain(lambda: None)
         """What the paths do on purpose; asked about every packet, as in the simulated world."""
         self._names: dict[str, LiveHost] = {}
@@ -74,12 +76,15 @@ class LiveNetwork:
         return host
 
     def route(self, source: "LiveHost", name: str, port: int) -> tuple[str, int]:
-        """Where a process of `source` has to connect in order to reach that port of `name`."""
+        """Where a process of `source` has to connect in order to reach that port of `name`: an
+        address, or the name if it looks names up here.
+        """
         target = self.find(name)
         key = (source, target, port)
         if key not in self._proxies:
             self._proxies[key] = Proxy(self, source, target, port)
-        return self._proxies[key].address
+        address, real_port = self._proxies[key].address
+        return (address if source.surroundings is None else name), real_port
 
     def close(self) -> None:
         """Let go of all sockets."""
@@ -87,6 +92,10 @@ class LiveNetwork:
             proxy.close()
         for wire in list(self.wires.values()):
             wire.reset_both()
+        self.calendar.close()
+        for host in self.hosts():
+            if host.surroundings is not None:
+                host.surroundings.close()
 
     def hosts_changed(self) -> None:
         """A host went off the network, or came back."""

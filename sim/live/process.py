@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 PATIENCE: Final = 20.0
@@ -42,9 +42,17 @@ class ServerProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         loop: asyncio.AbstractEventLoop,
+        *,
+        inherits: Collection[int] = (),
+        right_time: Callable[[float], float] | None = None,
     ) -> None:
-        """Start the process. Raises OSError if that is not possible."""
+        """Start the process, with file descriptors that it `inherits`. Raises OSError if that is
+        not possible.
+
+        `right_time`: for a process whose clock is wrong, the Unix time at which it showed another.
+        """
         self.name = name
+        self.right_time = right_time
         self.ended: asyncio.Future[int] = loop.create_future()
         """The exit code."""
         self.tail: deque[str] = deque(maxlen=_TAIL)
@@ -62,6 +70,7 @@ class ServerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=write_end,
                 start_new_session=True,
+                pass_fds=tuple(inherits),
                 preexec_fn=_die_with_parent if _libc is not None else None,
             )
         except BaseException:

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import resource
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from types import TracebackType
 from typing import Any, cast
 
@@ -35,7 +35,14 @@ from sim.net.tls import CertificateAuthority
 class LiveWorld:
     """See the module; use it as a context manager, once."""
 
-    def __init__(self, seed: int, *, wants_connections: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        wants_connections: bool = True,
+        surrounded: Collection[str] = (),
+    ) -> None:
+        """`surrounded`: hosts whose processes ask us for names and for the time."""
         _allow_many_sockets()
         self.seeds = Seeds(seed)
         self.loop = asyncio.new_event_loop()
@@ -46,6 +53,7 @@ class LiveWorld:
         self.faults = Faults(cast(Any, self.network))
         self.ca = CertificateAuthority(self.seeds)
         self.hosts: dict[str, LiveHost] = {}
+        self._surrounded = surrounded
         self._errors: list[dict[str, Any]] = []
         self._failure: asyncio.Future[None] = self.loop.create_future()
         self._on_exit: list[Callable[[], None]] = []
@@ -81,7 +89,9 @@ class LiveWorld:
         """A new host. Its name is also its DNS name. `ValueError` if the name is taken."""
         if name in self.hosts:
             raise ValueError(f"there is a host named {name!r} already")
-        host = self.hosts[name] = LiveHost(name, self.network, link)
+        host = self.hosts[name] = LiveHost(
+            name, self.network, link, surrounded=name in self._surrounded
+        )
         self.network.alias(name, host)
         return host
 

@@ -1,9 +1,13 @@
-"""What a live world, or a gateway that is not ours, cannot do: found before a run, in the file."""
+"""What a live world, or a gateway that is not ours, cannot do: found before a run, in the file.
 
+A live world can do every fault; what it has not is a machine without limits.
+"""
+
+import resource
 from collections.abc import Iterator
+from typing import Final
 
 from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source
-from scenarios.engine.format.fault_catalog import FAULTS, works_live
 from scenarios.engine.format.loader import ScenarioFile
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.nodes import Location, MappingNode, Node, find, find_key, plain
@@ -12,6 +16,11 @@ from scenarios.engine.format.yaml_reader import YamlReader
 _UNSEEN = "gateway.pruned"
 """The one figure that only the gateway's own log has."""
 
+_OTHER_FILES: Final = 500
+"""Descriptors for everything that is not a phone's connection, amply."""
+_LOCAL_PORTS: Final = 28_000
+"""Connections that Linux makes to one port (net.ipv4.ip_local_port_range)."""
+
 
 def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | None:
     """Everything in a file that a live run of it could not do; None if there is nothing."""
@@ -19,7 +28,7 @@ def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | 
     assert root is not None, "a scenario that was loaded has a document"
     found: dict[tuple[Location, str], Diagnostic] = {}
     for cell in file.cells:
-        for location, diagnostic in _faults(root, cell.scenario):
+        for location, diagnostic in _size(root, cell.scenario):
             found.setdefault((location, diagnostic.message), diagnostic)
         if foreign_gateway:
             for location, diagnostic in _foreign(root, cell.scenario):
@@ -27,21 +36,22 @@ def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | 
     return InvalidScenario(Source(str(file.path), file.text), found.values()) if found else None
 
 
-def _faults(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
-    for index, fault in enumerate(scenario.faults):
-        if fault.inject == "partition" and fault.direction != "both":
-            message = (
-                "a live world cannot cut one direction only: acknowledgements are the kernel's"
-            )
-            hint = "write 'direction: both', or run it without --live"
-            yield _at(root, ("faults", index, "inject"), "not-live", message, hint)
-        if not works_live(fault.inject, fault.target):
-            possible = [name for name in FAULTS if works_live(name, fault.target)]
-            message = f"a live world cannot inject {fault.inject} into {fault.target}"
-            hint = "run it without --live"
-            if possible:
-                hint += f"; live, this target can have: {', '.join(possible)}"
-            yield _at(root, ("faults", index, "inject"), "not-live", message, hint)
+def _size(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+    fleet, most = scenario.devices.fleet, most_phones()
+    if fleet is not None and fleet.count > most:
+        message = (
+            f"{fleet.count} phones have more connections than this machine lets a process have:"
+            f" {most} are possible live"
+        )
+        hint = "take fewer, raise the hard limit of open files (ulimit -Hn), or run without --live"
+        yield _at(root, ("devices", "fleet", "count"), "not-live", message, hint)
+
+
+def most_phones() -> int:
+    """How many phones a live world can have here: each connection has two ends in one process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = _LOCAL_PORTS if hard == resource.RLIM_INFINITY else (hard - _OTHER_FILES) // 2
+    return max(0, min(files, _LOCAL_PORTS))
 
 
 def _foreign(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:

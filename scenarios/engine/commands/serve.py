@@ -51,7 +51,7 @@ def serve_command(args: argparse.Namespace) -> int:
         options = LiveOptions(port_base=args.port_base)
         site_port = options.ports()["site"] or _free_port()
         options = LiveOptions(port_base=args.port_base, site_port=site_port)
-        stage = LiveStage.make(options, "moodle", args.seed, state, wants_connections=True)
+        stage = LiveStage.make(options, _SCENARIO, args.seed, state, wants_connections=True)
         try:
             with stage.world as world, _asked_to_stop(stage) as stopped:
                 world.run(_serve(stage, state, args, stopped))

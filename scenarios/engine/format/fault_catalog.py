@@ -28,10 +28,10 @@ ParameterType = Literal[
     "hosts",  # a list of the names gateway, site, apns, gcm
 ]
 
-World = Literal["simulated", "live"]
-
 HOSTS: Final = ("gateway", "site", "apns", "gcm")
 SERVERS: Final = ("gateway", "site")
+MACHINE_FAULTS: Final = ("dns_failure", "clock_offset", "clock_drift")
+"""What a process is told by the machine that it runs on: names and the calendar."""
 DIRECTIONS: Final = ("both", "upstream", "downstream")
 
 
@@ -50,8 +50,7 @@ class Parameter:
 class FaultContract:
     """The contract of one fault.
 
-    `share` says what `probability` is the probability of. `live` are the targets for which a live
-    world can do it, too.
+    `share` says what `probability` is the probability of.
     """
 
     help: str
@@ -60,12 +59,6 @@ class FaultContract:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     lasting: bool = True
     directed: bool = False
-    live: tuple[TargetKind, ...] = ()
-
-    @property
-    def worlds(self) -> tuple[World, ...]:
-        """The worlds in which there is a target for it."""
-        return ("simulated", "live") if self.live else ("simulated",)
 
 
 _PATHS: Final[tuple[TargetKind, ...]] = ("host", "link", "device")
@@ -75,65 +68,52 @@ _PHONE: Final = "that it happens to a phone"
 _DELAY: Final = Parameter("duration", "how long", required=True)
 
 
-def _network(
-    help: str, *, live: bool, directed: bool = True, **parameters: Parameter
-) -> FaultContract:
-    return FaultContract(
-        help, _PATHS, _CONNECTION, parameters, directed=directed, live=_PATHS if live else ()
-    )
+def _network(help: str, *, directed: bool = True, **parameters: Parameter) -> FaultContract:
+    return FaultContract(help, _PATHS, _CONNECTION, parameters, directed=directed)
 
 
 FAULTS: Final[Mapping[str, FaultContract]] = {
     # The network
     "latency": _network(
         "every segment takes longer",
-        live=True,
         latency=Parameter("duration", "how much longer, one way", required=True),
         jitter=Parameter("duration", "at most this much more or less", default="0s"),
     ),
     "jitter": _network(
         "every segment takes longer, each by another time",
-        live=True,
         jitter=Parameter("duration", "at most this much longer", required=True),
     ),
     "bandwidth": _network(
         "the path carries no more than a rate; what is more waits",
-        live=True,
         rate=Parameter("rate", "in each direction", required=True),
     ),
     "loss": _network(
         "segments get lost; the connection sends them again, later and later",
-        live=True,
         share=Parameter("share", "of the segments", required=True),
     ),
     "down": _network(
         "the service is switched off: connections are reset, new ones refused",
-        live=True,
         directed=False,
     ),
-    "partition": _network("silence: whatever is sent vanishes, and nobody is told", live=True),
+    "partition": _network("silence: whatever is sent vanishes, and nobody is told"),
     "reset_peer": _network(
         "connections are reset at both ends",
-        live=True,
         directed=False,
         timeout=Parameter("duration", "how long after the beginning of each", default="0s"),
     ),
     "timeout": _network(
         "no bytes get through",
-        live=True,
         timeout=Parameter("duration", "then the connection is reset; 0: never", default="0s"),
     ),
-    "slow_close": _network("the end of a connection arrives late", live=True, delay=_DELAY),
+    "slow_close": _network("the end of a connection arrives late", delay=_DELAY),
     "slicer": _network(
         "segments arrive in pieces",
-        live=True,
         average_size=Parameter("size", "of a piece", required=True),
         size_variation=Parameter("size", "at most this much more or less", default="0B"),
         delay=Parameter("duration", "between two pieces", default="0s"),
     ),
     "limit_data": _network(
         "a connection ends after so many bytes",
-        live=True,
         bytes=Parameter("size", "that get through in a direction", required=True),
     ),
     "dns_failure": FaultContract(
@@ -156,19 +136,16 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         " host starts again with what was durable",
         ("server",),
         _HAPPENS,
-        live=("server",),
     ),
     "restart": FaultContract(
         "the server is stopped in good order; it starts again at the end of the window",
         ("server",),
         _HAPPENS,
-        live=("server",),
     ),
     "pause": FaultContract(
         "the process stands still; its system still takes bytes and connections",
         ("server",),
         _HAPPENS,
-        live=("server",),
     ),
     "clock_offset": FaultContract(
         "the host's calendar clock is wrong",
@@ -188,14 +165,12 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         ("apns",),
         _HAPPENS,
         {"delay": _DELAY},
-        live=("apns",),
     ),
     "close_delay": FaultContract(
         "APNs takes this long from an error packet to the end of the connection",
         ("apns",),
         _HAPPENS,
         {"delay": _DELAY},
-        live=("apns",),
     ),
     "silent_close": FaultContract(
         "APNs closes the gateway's connections without a word",
@@ -206,7 +181,6 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
                 "count", "not at once, but one connection, when it has taken so many notifications"
             )
         },
-        live=("apns",),
     ),
     "shutdown": FaultContract(
         "APNs closes the gateway's connections for maintenance: error packet with code 10",
@@ -217,19 +191,16 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
                 "count", "not at once, but one connection, when it has taken so many notifications"
             )
         },
-        live=("apns",),
     ),
     "lost_error_packet": FaultContract(
         "APNs closes after a bad notification without an error packet",
         ("apns",),
         "that an error packet is lost",
-        live=("apns",),
     ),
     "wrong_error_packet": FaultContract(
         "APNs' error packet names a notification that nobody sent",
         ("apns",),
         "that an error packet is wrong",
-        live=("apns",),
     ),
     "unavailable": FaultContract(
         "GCM answers that it cannot take messages now",
@@ -241,28 +212,24 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
             ),
             "retry_after": Parameter("duration", "Retry-After of the answer; whole seconds"),
         },
-        live=("gcm",),
     ),
     "slow_answers": FaultContract(
         "GCM takes the request, and this long to answer",
         ("gcm",),
         "that a request is answered so",
         {"delay": _DELAY},
-        live=("gcm",),
     ),
     # Phones
     "airplane_mode": FaultContract(
         "the phone leaves the network; nobody is told",
         ("device",),
         _PHONE,
-        live=("device",),
     ),
     "dead_path": FaultContract(
         "the phone's connections are dead, and neither end knows",
         ("device",),
         _PHONE,
         lasting=False,
-        live=("device",),
     ),
     "handover": FaultContract(
         "the phone changes to another network: a new address, and its connections are gone",
@@ -274,25 +241,20 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
             )
         },
         lasting=False,
-        live=("device",),
     ),
-    "uninstall": FaultContract(
-        "the user removes the app", ("device",), _PHONE, lasting=False, live=("device",)
-    ),
+    "uninstall": FaultContract("the user removes the app", ("device",), _PHONE, lasting=False),
     "token_rotation": FaultContract(
         "the push service gives the app another token: APNs forgets the old one, for GCM it"
         " becomes an alias",
         ("device",),
         _PHONE,
         lasting=False,
-        live=("device",),
     ),
     "token_corrupt": FaultContract(
         "what the gateway stores as this phone's token is one that the push service never issued",
         ("device",),
         _PHONE,
         lasting=False,
-        live=("device",),
     ),
 }
 
@@ -316,8 +278,3 @@ def takes(kinds: tuple[TargetKind, ...], target: str) -> bool:
     """Whether a target is of one of the kinds."""
     kind = kind_of_target(target)
     return kind in kinds or (kind == "server" and "host" in kinds)
-
-
-def works_live(inject: str, target: str) -> bool:
-    """Whether a live world can inject this fault into this target."""
-    return takes(FAULTS[inject].live, target)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import simpy
 
+from scenarios.engine.format.fault_catalog import MACHINE_FAULTS, SERVERS
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.world.inferred_gateway import InferredGateway
 from scenarios.engine.world.server_logs import events_of_line
@@ -71,15 +72,23 @@ class LiveStage:
 
     @classmethod
     def make(
-        cls, options: LiveOptions, app: str, seed: int, state: Path, *, wants_connections: bool
+        cls,
+        options: LiveOptions,
+        scenario: Scenario,
+        seed: int,
+        state: Path,
+        *,
+        wants_connections: bool,
     ) -> "LiveStage":
-        """`app` is the name of the gateway's application, `state` for settings and databases."""
-        world = LiveWorld(seed, wants_connections=wants_connections)
+        """`state` is for settings and databases."""
+        world = LiveWorld(
+            seed, wants_connections=wants_connections, surrounded=_surrounded(scenario)
+        )
         logs = ServerLogs(world.trace, events_of_line)
         servers = ServerProcesses(world, logs, state, options.ports())
         if options.gateway is None:
             return cls(world, servers, options)
-        world.trace.interpret = InferredGateway(app).interpret
+        world.trace.interpret = InferredGateway(scenario.world.gateway.app).interpret
         return cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
 
     @property
@@ -143,10 +152,16 @@ def live(options: LiveOptions) -> StageMaker:
     """The maker of live stages with these options."""
 
     def make(scenario: Scenario, seed: int, state: Path, wants_connections: bool) -> Stage:
-        app = scenario.world.gateway.app
-        return LiveStage.make(options, app, seed, state, wants_connections=wants_connections)
+        return LiveStage.make(options, scenario, seed, state, wants_connections=wants_connections)
 
     return make
+
+
+def _surrounded(scenario: Scenario) -> frozenset[str]:
+    """Servers with faults of what a process is told by its machine; all others start plainly."""
+    targets = [fault.target for fault in scenario.faults if fault.inject in MACHINE_FAULTS]
+    names = {name for target in targets for name in target.partition(".")[2].split("-")}
+    return frozenset(names & set(SERVERS))
 
 
 @contextmanager

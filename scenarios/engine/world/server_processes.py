@@ -132,18 +132,29 @@ class ServerProcesses:
         root = str(Path(server.__file__).parents[1])
         search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         started = self._started[host.name] = self._world.loop.create_future()
-        process = known.process = ServerProcess(
-            host.name,
-            [sys.executable, "-m", program.module, "--config", str(settings)],
-            {**os.environ, "PYTHONPATH": os.pathsep.join(search)},
-            self._world.loop,
-        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
+        process = known.process = self._process(host, program.module, settings, environment)
         host.runs(process.pid)
         self._logs.follow(process)
         yield as_event(self._world.env, self._ready(process, started))
         host.listens(known.port, LOOPBACK, started.result())
         # From now on the port stays: other processes have been told of it.
         known.real_port = started.result()
+
+    def _process(
+        self, host: LiveHost, module: str, settings: Path, environment: Mapping[str, str]
+    ) -> ServerProcess:
+        arguments, loop = ["--config", str(settings)], self._world.loop
+        around = host.surroundings
+        if around is None:
+            command = [sys.executable, "-m", module, *arguments]
+            return ServerProcess(host.name, command, environment, loop)
+        command, inherits, theirs = around.start(module, arguments)
+        with theirs:
+            right = around.right_time
+            return ServerProcess(
+                host.name, command, environment, loop, inherits=inherits, right_time=right
+            )
 
     async def _ready(self, process: ServerProcess, started: "asyncio.Future[int]") -> None:
         await asyncio.wait(

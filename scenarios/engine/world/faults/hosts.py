@@ -36,7 +36,7 @@ def pause(injection: Injection) -> None:
 @fault("clock_offset", "clock_drift")
 def clock(injection: Injection) -> None:
     """Another time on the host's calendar clock, and no other anywhere else."""
-    host = injection.machine(injection.host)
+    host = injection.deployment.world.hosts[injection.host]
     if injection.happens():
         host.set_clock(**injection.parameters)
         injection.fire()

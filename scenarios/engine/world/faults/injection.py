@@ -12,7 +12,6 @@ from devices.phone import Phone
 from scenarios.engine.format.fault_catalog import FAULTS
 from scenarios.engine.format.fault_model import Fault, Selection
 from scenarios.engine.format.fault_values import Span, defaults, read_parameter
-from sim.hosts import Host
 from sim.net.faults import FAMILIES
 
 if TYPE_CHECKING:
@@ -56,12 +55,6 @@ class Injection:
     def host(self) -> str:
         """The one host of a target `host.<name>`."""
         return self._names[0]
-
-    def machine(self, name: str) -> Host:
-        """A host with all that only a simulated one can do."""
-        host = self.deployment.world.hosts[name]
-        assert isinstance(host, Host), "the catalog says that this fault is not for a live world"
-        return host
 
     def happens(self) -> bool:
         """Draw whether it happens at all, where that is what `probability` is about."""

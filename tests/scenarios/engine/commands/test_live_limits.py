@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.commands.live_limits import refusals
+from scenarios.engine.commands.live_limits import most_phones, refusals
 from scenarios.engine.commands.selection import SHIPPED
-from scenarios.engine.format.fault_catalog import FAULTS, works_live
 from scenarios.engine.format.loader import ScenarioFile, load
 from scenarios.engine.format.waits import shortened
 
@@ -42,32 +41,23 @@ def refused(file: ScenarioFile, *, foreign_gateway: bool = False) -> str:
     return "" if found is None else found.render().plain
 
 
-def test_a_fault_that_no_live_world_can_do_is_refused_where_it_stands(tmp_path: Path) -> None:
-    faults = fault("clock_offset", "host.site", **{"with": "{ offset: 2h }"})
-    said = refused(scenario(tmp_path, faults=faults))
-    line = said.splitlines()[0]
-    assert line == (
-        f"{tmp_path}/scenario.yaml:9:42: error[not-live]: "
-        "a live world cannot inject clock_offset into host.site"
-    )
-    assert "help: run it without --live; live, this target can have: " in said
-    assert "crash" in said
-
-
-def test_one_direction_of_a_partition_is_refused_and_both_are_not(tmp_path: Path) -> None:
-    one = fault("partition", "link.gateway-apns", direction="upstream")
-    assert "error[not-live]" in refused(scenario(tmp_path, faults=one))
-    assert refused(scenario(tmp_path, faults=fault("partition", "link.gateway-apns"))) == ""
-
-
-@pytest.mark.parametrize("name", sorted(FAULTS))
-def test_the_catalog_says_of_every_fault_in_which_worlds_it_exists(name: str) -> None:
-    possible = any(
-        works_live(name, target)
-        for target in ("host.gateway", "host.apns", "link.site-gateway", "device.phone",
-                       "vendor.apns", "vendor.gcm")
-    )  # fmt: skip
-    assert possible == ("live" in FAULTS[name].worlds)
+def test_more_phones_than_a_live_world_can_have_are_refused_where_they_stand(
+    tmp_path: Path,
+) -> None:
+    most = most_phones()
+    assert most > 100
+    count = "devices:\n  fleet: {{ count: {}, platform: ios, state: enabled }}\n"
+    devices = BASE[BASE.index("devices:") : BASE.index("{faults}")]
+    file = tmp_path / "fleet.yaml"
+    for phones, wanted in ((most, 0), (most + 1, 1)):
+        text = BASE.replace(devices, count.format(phones).replace("{", "{{").replace("}", "}}"))
+        text = text.replace("  - {{ do: receive_nothing, by: phone, within: 1m }}\n", "")
+        file.write_text(text.format(gateway="", faults="", expect=""))
+        said = refused(load(file))
+        assert said.count("error[not-live]") == wanted
+    assert said.startswith(f"{file}:7:19: error[not-live]: {most + 1} phones have more connections")
+    assert f"{most} are possible live" in said
+    assert "help: take fewer, raise the hard limit of open files" in said
 
 
 def test_with_our_gateway_a_scenario_may_say_how_it_recovers(tmp_path: Path) -> None:
@@ -95,11 +85,9 @@ def test_a_figure_that_only_the_gateways_log_has_is_refused(tmp_path: Path) -> N
     assert refused(file) == ""
 
 
-def test_of_the_shipped_scenarios_those_without_faults_can_be_run_live() -> None:
+def test_all_shipped_scenarios_can_be_run_live() -> None:
     for path in sorted(SHIPPED.rglob("*.yaml")):
-        file = load(path)
-        if not any(cell.scenario.faults for cell in file.cells):
-            assert refused(file) == ""
+        assert refused(load(path)) == ""
 
 
 def test_waits_are_shortened_and_nothing_else(tmp_path: Path) -> None:
