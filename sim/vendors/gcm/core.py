@@ -10,7 +10,7 @@ counts as present until it ends or a newer one replaces it.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -19,7 +19,7 @@ from sim.vendors.delivery import DeliveryCore
 from sim.vendors.gcm.mcs_messages import app_data_fields
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.gcm.settings import GcmSettings
-from sim.vendors.gcm.storage import Message, displaced_by_key
+from sim.vendors.gcm.storage import Deletions, Message, displaced_by_key
 from sim.vendors.seams import Trace, token_ref
 from sim.vendors.store import DeliveryStatistics, Stage
 
@@ -102,6 +102,7 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
         for message in self._store.of(device):
             if message.stage is Stage.SENT and message.stream_id <= stream_id:
                 self._store.acknowledge(message)
+        self._forget_deletions(device, lambda notice: notice.stream_id <= stream_id)
 
     def acknowledged_ids(self, device: Device, persistent_ids: Iterable[str]) -> None:
         """The phone has these messages."""
@@ -114,6 +115,7 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
             if message.id == persistent_id:
                 self._store.drop(message)
                 self._undeliverable(message)
+        self._forget_deletions(device, lambda notice: notice.id == persistent_id)
 
     def unregistered(self, registration: Registration) -> None:
         """The id answers NotRegistered from now on, or after the settings' delay."""
@@ -145,29 +147,44 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
         )
 
     def _tell_deletions(self, device: Device) -> None:
-        """One special message per app whose pending messages were thrown away."""
-        deleted, device.deleted = device.deleted, None
+        """One special message per app whose pending messages were thrown away, the same at every
+        login until the phone has it."""
         session = device.session
         assert session is not None
-        for app, total in (deleted or {}).items():
+        for app, deletions in (device.deleted or {}).items():
             registration = device.registration(app)
             if registration is None or registration.removed:
                 continue
-            notice = Message(
-                f"g{next(self._numbers)}",
-                self._message_id(),
-                registration,
-                sender=registration.senders[0],
-                app_data=app_data_fields(
-                    [("message_type", "deleted_messages"), ("total_deleted", str(total))]
-                ),
-                collapse_key=None,
-                ttl=self.settings.default_ttl,
-                waits_while_idle=False,
-                accepted=time.time(),
-            )
-            session.send_message(notice)
-            self.emit("vendor.notice", device=device.name, mid=notice.id, deleted=total)
+            total = deletions.total
+            if deletions.notice is None:
+                deletions.notice = self._notice(registration, total)
+            deletions.notice.stream_id = session.send_message(deletions.notice)
+            self.emit("vendor.notice", device=device.name, mid=deletions.notice.id, deleted=total)
+
+    def _notice(self, registration: Registration, total: int) -> Message:
+        return Message(
+            f"g{next(self._numbers)}",
+            self._message_id(),
+            registration,
+            sender=registration.senders[0],
+            app_data=app_data_fields(
+                [("message_type", "deleted_messages"), ("total_deleted", str(total))]
+            ),
+            collapse_key=None,
+            ttl=self.settings.default_ttl,
+            waits_while_idle=False,
+            accepted=time.time(),
+        )
+
+    def _forget_deletions(self, device: Device, told: Callable[[Message], bool]) -> None:
+        """The phone has the notices that `told` names."""
+        if device.deleted is not None:
+            left = {
+                app: deletions
+                for app, deletions in device.deleted.items()
+                if deletions.notice is None or not told(deletions.notice)
+            }
+            device.deleted = left or None
 
     def _keep(self, item: Message) -> None:
         self._store.keep(item)
@@ -198,7 +215,9 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
             self._store.collapse(victim, "deleted_messages")
         if device.deleted is None:
             device.deleted = {}
-        device.deleted[registration.app] = device.deleted.get(registration.app, 0) + len(pending)
+        deletions = device.deleted.setdefault(registration.app, Deletions())
+        deletions.total += len(pending)
+        deletions.notice = None
 
     def _stored_beside(self, message: Message) -> list[Message]:
         app = message.registration.app
@@ -217,3 +236,4 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
             if message.id == persistent_id:
                 self._store.acknowledge(message)
                 return
+        self._forget_deletions(device, lambda notice: notice.id == persistent_id)

@@ -13,10 +13,9 @@ nothing about the device but its identity.
 import time
 from urllib.parse import parse_qsl
 
-from aiohttp import web
-
 from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.core import PushCore
+from sim.vendors.gcm.http_messages import Request, Response
 from sim.vendors.gcm.protobuf import (
     fixed64_field,
     number_field,
@@ -26,6 +25,7 @@ from sim.vendors.gcm.registry import Device, Registry
 
 CHECKIN_PATH = "/checkin"
 REGISTER_PATH = "/c2dm/register3"
+PLAIN = "text/plain; charset=UTF-8"
 MAX_SENDERS = 100
 """Senders that one app can register with (GCM, "Advanced topics")."""
 
@@ -40,35 +40,33 @@ class PhoneEndpoints:
         self._registry = registry
         self._senders = {project.sender_id for project in core.settings.projects}
 
-    async def check_in(self, request: web.BaseRequest) -> web.Response:
+    def check_in(self, request: Request) -> Response:
         """POST /checkin: an identity for a phone, new or confirmed."""
         try:
-            fields = dict(read_fields(await request.read()))
+            fields = dict(read_fields(request.body))
         except MalformedInput:
-            return web.Response(status=400, text="malformed check-in\n")
+            return Response(400, PLAIN, b"malformed check-in\n")
         device = self._registry.authenticated(str(fields.get(2)), str(fields.get(13)))
         if device is None:
             device = self._registry.add_device()
-        return web.Response(
-            body=b"".join(
-                (
-                    number_field(1, 1),
-                    number_field(3, int(time.time() * 1000)),
-                    fixed64_field(7, device.android_id),
-                    fixed64_field(8, device.security_token),
-                )
-            ),
-            headers={"Content-Type": "application/x-protobuffer"},
+        body = b"".join(
+            (
+                number_field(1, 1),
+                number_field(3, int(time.time() * 1000)),
+                fixed64_field(7, device.android_id),
+                fixed64_field(8, device.security_token),
+            )
         )
+        return Response(200, "application/x-protobuffer", body)
 
-    async def register(self, request: web.BaseRequest) -> web.Response:
+    def register(self, request: Request) -> Response:
         """POST /c2dm/register3: a registration id for an app, or its end."""
         try:
-            text = (await request.read()).decode("utf-8")
+            text = request.body.decode("utf-8")
             form = dict(parse_qsl(text, errors="strict", max_num_fields=_MAX_PARAMETERS))
         except ValueError:
             return _lines("Error=INVALID_PARAMETERS")
-        device = self._authenticated(request.headers.get("Authorization", ""))
+        device = self._authenticated(request.header("authorization"))
         if device is None:
             return _lines("Error=AUTHENTICATION_FAILED")
         app = form.get("app", "")
@@ -81,7 +79,7 @@ class PhoneEndpoints:
             return _lines("Error=INVALID_SENDER")
         return _lines(f"token={self._registry.register(device, app, senders).id}")
 
-    def _unregister(self, device: Device, app: str) -> web.Response:
+    def _unregister(self, device: Device, app: str) -> Response:
         registration = device.registration(app)
         if registration is not None:
             self._core.unregistered(registration)
@@ -95,5 +93,5 @@ class PhoneEndpoints:
         return self._registry.authenticated(android_id, security_token)
 
 
-def _lines(text: str) -> web.Response:
-    return web.Response(text=text, content_type="text/plain", charset="UTF-8")
+def _lines(text: str) -> Response:
+    return Response(200, PLAIN, text.encode())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.vendors.gcm.mtalk import MtalkConnection
-    from sim.vendors.gcm.storage import Message
+    from sim.vendors.gcm.storage import Deletions, Message
 
 ID_SYNTAX = re.compile(r"[0-9A-Za-z_:-]{100,4096}")
 """What can be a registration id at all; real ones have 140 to 200 characters."""
@@ -60,8 +60,8 @@ class Device:
         self.session: MtalkConnection | None = None
         self.held: list[Message] | None = None
         """Stored, or sent and not acknowledged; None when there is nothing."""
-        self.deleted: dict[str, int] | None = None
-        """By app: messages thrown away because too many were pending."""
+        self.deleted: dict[str, Deletions] | None = None
+        """By app: messages thrown away of which it has not heard yet; None when there are none."""
 
     @property
     def name(self) -> str:

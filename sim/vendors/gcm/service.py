@@ -2,23 +2,22 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
-
 from sim.vendors.errors import UnknownDevice, UnknownRegistration
 from sim.vendors.gcm.core import GcmStatistics, PushCore
-from sim.vendors.gcm.http import SEND_PATHS, SendEndpoint, not_found
+from sim.vendors.gcm.http import SEND_PATHS, SendEndpoint
+from sim.vendors.gcm.http_messages import Request, Response, error_page
+from sim.vendors.gcm.http_server import HttpConnection, HttpServer
 from sim.vendors.gcm.mtalk import MtalkConnection
 from sim.vendors.gcm.phone_http import CHECKIN_PATH, REGISTER_PATH, PhoneEndpoints
 from sim.vendors.gcm.registry import Device, Registration, Registry
 from sim.vendors.gcm.sending import Sender
 from sim.vendors.gcm.settings import GcmSettings
 from sim.vendors.overrides import Override
-from sim.vendors.seams import Trace, peer_name
+from sim.vendors.seams import Trace
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
@@ -53,7 +52,7 @@ class GcmService:
         self._provider_tls = provider_tls
         self._phone_tls = phone_tls
         self._servers: list[asyncio.Server] = []
-        self._web_servers: list[web.Server] = []
+        self._web_servers: list[HttpServer] = []
 
     # -- running
 
@@ -79,7 +78,7 @@ class GcmService:
             await loop.create_server(self._new_mtalk, host, mtalk_port, ssl=self._phone_tls)
         )
         if self._phone_tls is None:
-            phones = web.Server(self._answer_phone, access_log=None)
+            phones = HttpServer(self._answer_phone)
             self._web_servers.append(phones)
             self._servers.append(await loop.create_server(phones, host, http_port))
 
@@ -106,17 +105,17 @@ class GcmService:
     def _new_mtalk(self) -> MtalkConnection:
         return MtalkConnection(self._core, self._registry)
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    def _answer(self, request: Request) -> Response:
         if request.method == "POST" and request.path in SEND_PATHS:
-            return _named(await self._sending.answer(request))
-        return await self._answer_phone(request)
+            return self._sending.answer(request)
+        return self._answer_phone(request)
 
-    async def _answer_phone(self, request: web.BaseRequest) -> web.Response:
+    def _answer_phone(self, request: Request) -> Response:
         if request.method == "POST" and request.path == CHECKIN_PATH:
-            return _named(await self._phones.check_in(request))
+            return self._phones.check_in(request)
         if request.method == "POST" and request.path == REGISTER_PATH:
-            return _named(await self._phones.register(request))
-        return _named(not_found())
+            return self._phones.register(request)
+        return error_page(404)
 
     # -- provisioning and looking, without the network
 
@@ -185,30 +184,19 @@ class GcmService:
         return registration
 
 
-def _named(response: web.Response) -> web.Response:
-    """With Google's name for its server: aiohttp's own would tell the version of Python, and so
-    the same run would have other bytes on another one."""
-    response.headers["Server"] = "GSE"
-    return response
-
-
-class _ProviderServer(web.Server):
+class _ProviderServer(HttpServer):
     """The HTTPS server, which tells the trace about its connections."""
 
-    def __init__(
-        self, core: PushCore, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-    ) -> None:
-        super().__init__(answer, access_log=None)
+    def __init__(self, core: PushCore, answer: Callable[[Request], Response]) -> None:
+        super().__init__(answer)
         self._core = core
-        self._peers: dict[RequestHandler, str] = {}
 
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        peer = self._peers[handler] = peer_name(transport.get_extra_info("peername"))
+    def connection_made(self, connection: HttpConnection) -> None:
+        super().connection_made(connection)
         self._core.statistics.connections_opened += 1
-        self._core.emit("vendor.connected", peer=peer, topic=None)
+        self._core.emit("vendor.connected", peer=connection.peer, topic=None)
 
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        reason = "peer" if exc is None else "lost"
-        self._core.emit("vendor.closed", peer=self._peers.pop(handler), reason=reason)
+    def connection_lost(self, connection: HttpConnection, error: Exception | None) -> None:
+        super().connection_lost(connection, error)
+        reason = "peer" if error is None else "lost"
+        self._core.emit("vendor.closed", peer=connection.peer, reason=reason)

@@ -65,6 +65,17 @@ class Message(Held):
         return self.accepted + self.ttl if self.ttl else None
 
 
+class Deletions:
+    """How many messages for an app were thrown away because too many were pending, and what the
+    phone was sent about these, until it has it. More of them make another notice."""
+
+    __slots__ = ("notice", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.notice: Message | None = None
+
+
 def displaced_by_key(
     stored: list[Message], new: Message, *, max_keys: int, rng: Random
 ) -> Message | None:

@@ -1,4 +1,4 @@
-"""Whatever phones and providers do: APNs keeps, sends, coalesces and drops as a plain model of it."""
+"""Whatever phones and providers do: APNs keeps, sends and drops as a plain model of it does."""
 
 import struct
 import time

@@ -93,8 +93,15 @@ def test_too_many_pending_messages_become_one_notice(stand: Any) -> None:
         assert [event["by"] for event in stand.named("vendor.collapsed")] == [
             "deleted_messages"
         ] * 4
+        phone.write(7, number(2, 1) + text(7, number(1, 12) + text(2, text(1, after))))
         await phone.leave()
-        assert ids(await phone.connect()) == [collapsible, after]
+        again = await phone.connect(collapsible)
+        assert ids(again) == ids([notice])
+        assert app_data(again[0]) == app_data(notice)
+        phone.write(0, number(2, 2))
+        await asyncio.sleep(1)
+        await phone.leave()
+        assert await phone.connect() == []
 
     stand.run(main)
 
