@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 CHECKIN_RETRY = 30.0
 """Seconds between attempts to check in."""
 
-_CHECKIN_VERSION = 3
+CHECKIN_REQUEST = b"".join(
+    (
+        protobuf.uint_field(2, 0),  # no android id yet
+        protobuf.bytes_field(4, protobuf.uint_field(12, 1)),  # a device with Android
+        protobuf.uint_field(14, 3),  # version
+    )
+)
+"""What a new phone says of itself (Chromium, checkin.proto and android_checkin.proto)."""
 
 
 class AndroidPhone(Phone):
@@ -115,14 +122,13 @@ class AndroidPhone(Phone):
         return self._checking_in
 
     def _check_in_until_done(self) -> Generator[simpy.Event, Any, None]:
-        request = protobuf.uint_field(2, 0) + protobuf.uint_field(14, _CHECKIN_VERSION)
         while self.android_id is None and self.powered:
             try:
                 response = yield self._client().request(
                     "POST",
                     f"{self._settings.google_services}/checkin",
                     headers={"Content-Type": "application/x-protobuffer"},
-                    body=request,
+                    body=CHECKIN_REQUEST,
                 )
                 self.android_id, self.security_token = _read_identity(response)
             except (HttpError, FrameError, UnexpectedAnswer):

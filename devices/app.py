@@ -149,7 +149,8 @@ class App(ABC):
     def on_push(self, notification: Notification) -> None:
         """A push arrived for this app."""
         if notification.badge is not None:
-            self.phone.badge = notification.badge
+            # An open app sets the badge and zeroes it at once (Moodle Mobile, May 2013).
+            self.phone.badge = 0 if self.state == "open" else notification.badge
         if notification.alert is None:
             return
         if self.state != "open":
@@ -168,6 +169,7 @@ class App(ABC):
             raise NotPossible(f"{self.phone.name} is switched off")
         if not self.installed:
             raise NotPossible(f"{self.phone.name}: the app is not installed")
+        self.phone.radio.hurry()
         delay = 0.0
         if self.state == "closed":
             delay = self.settings.launch_seconds

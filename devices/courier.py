@@ -5,6 +5,7 @@ topics, then notifications, each acknowledged as soon as the phone has taken it.
 
 APNs does not say which acknowledgements it has got. But it reads in order, and sends what lacked
 one when a connection broke at the start of the next: an answered KeepAlive confirms all before it.
+So acknowledgements have the number of the KeepAlive that comes after them.
 """
 
 from typing import TYPE_CHECKING
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 class CourierConnection(PushConnection):
     """One connection; see the module."""
 
-    __slots__ = ()
+    __slots__ = ("_answered", "_asked")
     phone: "IosPhone"
+
+    def __init__(self, phone: "IosPhone") -> None:
+        super().__init__(phone)
+        self._asked = 0  # KeepAlives sent
+        self._answered = 0
 
     def send_topics(self) -> None:
         """Tell APNs which apps there are."""
@@ -38,22 +44,22 @@ class CourierConnection(PushConnection):
         self.send(codec.connect(self.phone.device_token))
 
     def _ask_for_life(self) -> None:
-        self.phone.count_anew()
-        self.send(codec.keep_alive())
+        self._asked += 1
+        self.send(codec.keep_alive(self._interval))
 
     def _read(self, data: bytes) -> bytes:
         messages, rest = codec.read_messages(data)
         for message in messages:
             if isinstance(message, codec.Notification):
-                # Answers count from one KeepAlive to the next, and need not be told apart.
                 mid, topic, payload = str(message.message_id), message.topic, message.payload
-                taken = self.phone.deliver_topic(mid, topic, payload, answer=1)
+                taken = self.phone.deliver_topic(mid, topic, payload, answer=self._asked + 1)
                 status = codec.ACK_RECEIVED if taken else codec.ACK_NO_APP
                 self.send(codec.ack(message.message_id, status))
             elif isinstance(message, codec.ConnectAck):
                 self._connected(message)
             elif isinstance(message, codec.KeepAliveAck):
-                self.phone.confirmed(0)
+                self._answered += 1
+                self.phone.confirmed(self._answered)
             elif isinstance(message, codec.AppTokenAck):
                 self.phone.app_token_issued(message)
         return rest

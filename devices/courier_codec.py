@@ -77,9 +77,13 @@ def ack(message_id: int, status: int) -> bytes:
     return _message(ACK, (4, message_id.to_bytes(4, "big")), (8, bytes((status,))))
 
 
-def keep_alive() -> bytes:
-    """A sign of life, answered with KeepAliveAck."""
-    return _message(KEEP_ALIVE)
+def keep_alive(interval: float) -> bytes:
+    """A sign of life, answered with KeepAliveAck: the way it takes, the phone's software and model,
+    and after how many seconds of silence it comes, told in minutes."""
+    minutes = str(round(interval / 60)).encode()
+    return _message(
+        KEEP_ALIVE, (1, b"WiFi"), (2, b"6.1.3"), (3, b"10B329"), (4, b"iPhone5,1"), (5, minutes)
+    )
 
 
 def app_token(device_token: bytes, topic: bytes) -> bytes:

@@ -91,9 +91,12 @@ def login_request(android_id: int, security_token: int, received: Iterable[str])
             bytes_field(4, str(android_id)),
             bytes_field(5, str(security_token)),
             bytes_field(6, device_address(android_id)),
+            bytes_field(8, bytes_field(1, "new_vc") + bytes_field(2, "1")),
             *(bytes_field(10, persistent_id) for persistent_id in received),
-            uint_field(14, 1),
-            uint_field(16, 2),
+            uint_field(12, 0),  # the heartbeat does not adapt
+            uint_field(14, 1),  # the protocol counts frames and repeats messages
+            uint_field(16, 2),  # android id and security token
+            uint_field(17, 1),  # Wi-Fi
         )
     )
     return bytes((VERSION,)) + _frame(LOGIN_REQUEST, body)

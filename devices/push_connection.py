@@ -2,7 +2,8 @@
 
 One object per connection and one timer: first for the login, then for the heartbeat. The timer
 is not moved by traffic; when it fires, the phone asks for a sign of life only if there was none
-since. A connection that stays silent after that is dead and is given up.
+since. A connection that stays silent after that is dead and is given up, and so is one that stays
+silent in the middle of a message (a second timer, only then).
 """
 
 import asyncio
@@ -16,16 +17,20 @@ if TYPE_CHECKING:
     from devices.phone import Phone
     from sim.kernel.environment import Call
 
+READ_TIMEOUT = 30.0
+"""Virtual seconds that the rest of a message may take without a byte (Chromium's GCM client)."""
+
 
 class PushConnection(asyncio.Protocol):
     """Base of the two clients. `_read` consumes bytes and returns those that remain."""
 
-    __slots__ = ("_buffer", "_heard", "_interval", "_timer", "_transport", "phone")
+    __slots__ = ("_buffer", "_heard", "_incomplete", "_interval", "_timer", "_transport", "phone")
 
     def __init__(self, phone: "Phone") -> None:
         self.phone = phone
         self._transport: asyncio.Transport | None = None
         self._timer: Call | None = None
+        self._incomplete: Call | None = None  # runs from the first part of a message
         self._buffer = b""
         self._heard = 0.0
         self._interval = 0.0  # seconds between heartbeats; 0 before the login
@@ -59,10 +64,13 @@ class PushConnection(asyncio.Protocol):
             self._buffer = self._read(self._buffer + data if self._buffer else data)
         except FrameError:
             self.give_up()
+            return
+        if self._buffer and self._incomplete is None:
+            self._incomplete = self.phone.env.call_later(READ_TIMEOUT, self._expect_the_rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._cancel_timer()
+        self._cancel_timers()
         self.phone.radio.connection_lost(self)
 
     # -- for the phone
@@ -78,13 +86,13 @@ class PushConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection in good order."""
-        self._cancel_timer()
+        self._cancel_timers()
         if self._transport is not None:
             self._transport.close()
 
     def give_up(self) -> None:
         """Drop a connection that is dead or makes no sense; the radio opens another."""
-        self._cancel_timer()
+        self._cancel_timers()
         if self._transport is not None:
             self._transport.abort()
 
@@ -111,9 +119,23 @@ class PushConnection(asyncio.Protocol):
         else:
             self._listen()
 
+    def _expect_the_rest(self) -> None:
+        self._incomplete = None
+        due = self._heard + READ_TIMEOUT
+        if self._buffer and due > self.phone.env.now:
+            self._incomplete = self.phone.env.call_at(due, self._expect_the_rest)
+        elif self._buffer:
+            self.give_up()
+
     def _set_timer(self, delay: float, action: Callable[[], None]) -> None:
         self._cancel_timer()
         self._timer = self.phone.env.call_later(delay, action)
+
+    def _cancel_timers(self) -> None:
+        self._cancel_timer()
+        if self._incomplete is not None:
+            self._incomplete.cancel()
+            self._incomplete = None
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -92,6 +92,11 @@ class Radio:
         if self._running:
             self._connect()
 
+    def hurry(self) -> None:
+        """The user is at the phone: what waits for its next attempt to connect waits no more."""
+        if self._timer is not None:
+            self._connect()
+
     # -- from the connection
 
     def accept(self, connection: "PushConnection") -> bool:

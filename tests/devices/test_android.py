@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from devices.android import AndroidPhone
+from devices.android import CHECKIN_REQUEST, AndroidPhone
 from devices.app import AppState, Opened
 from devices.errors import NotPossible, UnexpectedAnswer
 from devices.moodle_app import MoodleApp
@@ -48,6 +48,10 @@ def test_a_new_phone_checks_in_and_keeps_its_identity() -> None:
     ]
     requests = [e["path"] for e in events if e["kind"] == "http.request"]
     assert requests == ["/checkin"]
+
+
+def test_a_check_in_tells_the_kind_of_device_and_the_version() -> None:
+    assert CHECKIN_REQUEST.hex() == "1000" + "22026001" + "7003"
 
 
 def test_a_phone_that_cannot_check_in_tries_until_it_can() -> None:

@@ -141,6 +141,16 @@ def test_a_silent_push_shows_nothing_but_sets_the_badge() -> None:
         assert app.phone.badge == 0
 
 
+def test_an_open_app_sets_the_badge_and_zeroes_it_at_once() -> None:
+    with World(seed=1) as world:
+        app = app_on_a_phone(world)
+        app.phone.badge = 2
+        bring_to(world, app, "open")
+        counted = Notification("m", APP_ID, "hi", None, {}, 4, None, 0.0)
+        app.phone.deliver("m", APP_ID, lambda: counted, answer=1)
+        assert (app.phone.badge, app.popup) == (0, counted)
+
+
 def test_a_repeated_message_is_noted_and_goes_no_further() -> None:
     with World(seed=1) as world:
         events = world.trace.keep()

@@ -36,8 +36,10 @@ def test_an_ack_carries_message_id_and_status() -> None:
     assert codec.ack(1, codec.ACK_NO_APP).hex() == "0b0000000b0400040000000108000101"
 
 
-def test_keep_alive_is_an_empty_message() -> None:
-    assert codec.keep_alive().hex() == "0c00000000"
+def test_keep_alive_tells_of_the_phone_and_how_often_it_comes() -> None:
+    wanted = "0c00000029" + "010004" + b"WiFi".hex() + "020005" + b"6.1.3".hex()
+    wanted += "030006" + b"10B329".hex() + "040009" + b"iPhone5,1".hex() + "050002" + b"15".hex()
+    assert codec.keep_alive(900).hex() == wanted
 
 
 def test_asking_for_an_app_token() -> None:

@@ -38,8 +38,9 @@ def test_a_login_starts_with_the_version_and_names_what_was_received() -> None:
         "0a07" + b"login-1".hex() + "120f" + b"mcs.android.com".hex()
         + "1a05" + b"16170".hex() + "2205" + b"16170".hex() + "2a0237370"[:-1]
         + "320c" + b"android-3f2a".hex()
+        + "420b" + "0a06" + b"new_vc".hex() + "120131"
         + "5205" + b"0:1%a".hex()
-        + "7001" + "800102"
+        + "6000" + "7001" + "800102" + "880101"
     )  # fmt: skip
     wanted = "29" + "02" + f"{len(body) // 2:02x}" + body
     assert codec.login_request(ANDROID_ID, 77, ["0:1%a"]).hex() == wanted

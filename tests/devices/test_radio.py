@@ -9,10 +9,46 @@ from devices.app import App
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp
 from devices.settings import IosSettings, RadioSettings
+from devices.tokens import topic_hash
 from sim.kernel.bridge import as_event
 from sim.net.links import LINKS
 from sim.world import World
 from tests.devices.parts import APP, apns, iphone, message, push_to_ios, token_of
+
+CONNECT, KEEP_ALIVE = 0x07, 0x0C
+WELCOME = bytes.fromhex("0800000027" + "01000100" + "030020" + "ab" * 32)
+"""ConnectAck: everything is in order, and here is a device token."""
+
+
+class Stranger(asyncio.Protocol):
+    """Stands where APNs is expected, and says nothing. `said`: the kinds of messages that came."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.said: list[int] = []
+
+    def data_received(self, data: bytes) -> None:
+        while data:
+            length = int.from_bytes(data[1:5], "big")
+            self.said.append(data[0])
+            self.hear(data[0])
+            data = data[5 + length :]
+
+    def hear(self, kind: int) -> None:
+        """A message came, by its type."""
+
+
+def serve(world: World, stranger: type[Stranger]) -> None:
+    """Let a stranger answer at the address of APNs."""
+    host = world.host("apns")
+    world.network.alias("1-courier.push.apple.com", host)
+
+    async def main() -> None:
+        await asyncio.get_running_loop().create_server(stranger, port=5223)
+
+    host.start(main)
+    world.run(world.env.timeout(1))
 
 
 def attempts(world: World, seconds: float) -> list[float]:
@@ -47,30 +83,29 @@ def test_coming_back_to_the_network_skips_the_waiting() -> None:
         assert attempts(world, 5)[0] < 1
 
 
+def test_a_user_at_the_phone_skips_the_waiting() -> None:
+    with World(seed=1) as world:
+        app = iphone(world)
+        world.run(world.env.timeout(1000))
+        apns(world)
+        world.run(world.env.timeout(1))
+        assert not app.phone.radio.connected
+        app.open()
+        world.run(world.env.timeout(1))
+        assert app.phone.radio.connected
+
+
 def test_a_short_session_does_not_end_the_backing_off() -> None:
-    class Rude(asyncio.Protocol):
+    class Rude(Stranger):
         """Accepts the login and hangs up."""
 
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            self.transport = transport
-
-        def data_received(self, data: bytes) -> None:
-            if data[0] == 0x07:
-                self.transport.write(
-                    bytes.fromhex("0800000027" + "01000100" + "030020" + "ab" * 32)
-                )
+        def hear(self, kind: int) -> None:
+            if kind == CONNECT:
+                self.transport.write(WELCOME)
                 self.transport.close()
 
     with World(seed=1) as world:
-        host = world.host("apns")
-        world.network.alias("1-courier.push.apple.com", host)
-
-        async def serve() -> None:
-            await asyncio.get_running_loop().create_server(Rude, port=5223)
-
-        host.start(serve)
-        world.run(world.env.timeout(1))
+        serve(world, Rude)
         events = world.trace.keep()
         iphone(world)
         world.run(world.env.timeout(3600))
@@ -96,14 +131,7 @@ def test_a_session_that_lasted_ends_the_backing_off() -> None:
 
 def test_a_service_that_never_answers_the_login_is_given_up_after_thirty_seconds() -> None:
     with World(seed=1) as world:
-        host = world.host("apns")
-        world.network.alias("1-courier.push.apple.com", host)
-
-        async def serve() -> None:
-            await asyncio.get_running_loop().create_server(asyncio.Protocol, port=5223)
-
-        host.start(serve)
-        world.run(world.env.timeout(1))
+        serve(world, Stranger)
         app = iphone(world)
         world.run(world.env.timeout(29))
         [first] = app.phone.host.connections
@@ -114,26 +142,60 @@ def test_a_service_that_never_answers_the_login_is_given_up_after_thirty_seconds
 
 @pytest.mark.parametrize("garbage", [b"\x0a\xff\xff\xff\xff", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_a_service_that_talks_nonsense_is_left_and_tried_again_later(garbage: bytes) -> None:
-    class Nonsense(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            transport.write(garbage)
+    class Nonsense(Stranger):
+        def hear(self, kind: int) -> None:
+            self.transport.write(garbage)
 
     with World(seed=1) as world:
-        host = world.host("apns")
-        world.network.alias("1-courier.push.apple.com", host)
-
-        async def serve() -> None:
-            await asyncio.get_running_loop().create_server(Nonsense, port=5223)
-
-        host.start(serve)
-        world.run(world.env.timeout(1))
+        serve(world, Nonsense)
         events = world.trace.keep()
         iphone(world)
         world.run(world.env.timeout(60))
 
     opened = [e for e in events if e["kind"] == "connection.opened"]
     assert 3 <= len(opened) <= 7
+
+
+def test_a_service_that_stops_in_the_middle_of_a_message_is_given_up_after_thirty_seconds() -> None:
+    class Halting(Stranger):
+        def hear(self, kind: int) -> None:
+            if kind == CONNECT:
+                self.transport.write(WELCOME + b"\x0a\0\0")
+
+    with World(seed=1) as world:
+        serve(world, Halting)
+        app = iphone(world)
+        world.run(world.env.timeout(29))
+        assert app.phone.radio.connected
+        [first] = app.phone.host.connections
+        world.run(world.env.timeout(4))
+        assert first not in app.phone.host.connections
+
+
+def test_only_what_came_before_a_keep_alive_is_confirmed_by_its_answer() -> None:
+    topic = topic_hash(APP.app_id).hex()
+    note = bytes.fromhex("0a00000023" + "020014" + topic + "0300027b7d" + "04000400000007")
+
+    class Slow(Stranger):
+        """Answers every KeepAlive late: when the next one has come."""
+
+        def hear(self, kind: int) -> None:
+            asked = self.said.count(KEEP_ALIVE)
+            if kind == CONNECT:
+                self.transport.write(WELCOME)
+            elif kind == KEEP_ALIVE:
+                self.transport.write(note if asked == 1 else b"\x0d\0\0\0\0")
+
+    with World(seed=1) as world:
+        serve(world, Slow)
+        settings = IosSettings(radio=RadioSettings(heartbeat=60, heartbeat_timeout=10))
+        phone = IosPhone(world.host("phone"), world.seeds.stream("phone"), settings)
+        MoodleApp(phone, APP)
+        phone.power_on()
+        world.run(world.env.timeout(150))  # two KeepAlives, one answer
+        assert phone.unconfirmed() == ("7",)
+        world.run(world.env.timeout(60))
+        assert phone.unconfirmed() == ()
 
 
 def test_the_push_connection_may_use_tls() -> None:

@@ -8,6 +8,7 @@ in a 200 answer.
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -34,6 +35,7 @@ KNOWN_FIELDS = frozenset(
     }
 )
 MAX_NUMBER_OF_PARAMETERS = 10_000
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 class BadRequest(Exception):
@@ -93,19 +95,15 @@ def read_form(body: bytes, settings: GcmSettings) -> SendRequest:
         )
     except ValueError:
         raise BadRequest("the body is not a form in UTF-8") from None
-    ttl_text = parameters.get("time_to_live")
-    ttl: float | None = None
-    if ttl_text is not None:
-        try:
-            ttl = int(ttl_text)
-        except ValueError:
-            raise BadRequest('"time_to_live" is not a number') from None
+    ttl = parameters.get("time_to_live")
+    if ttl is not None and _NUMBER.fullmatch(ttl) is None:
+        raise BadRequest('"time_to_live" is not a number')
     return _request(
         (parameters.get("registration_id", ""),),
         tuple((k.removeprefix("data."), v) for k, v in parameters.items() if k[:5] == "data."),
         collapse_key=parameters.get("collapse_key"),
         delay_while_idle=parameters.get("delay_while_idle") in ("1", "true"),
-        ttl=ttl,
+        ttl=None if ttl is None else int(ttl),
         package=parameters.get("restricted_package_name"),
         dry_run=parameters.get("dry_run") in ("1", "true"),
         settings=settings,

@@ -332,7 +332,11 @@ def test_malformed_forms_and_other_types_are_bad_requests(stand: Any) -> None:
     stand.gcm()
 
     async def main() -> None:
-        for body in ("registration_id=%ff", "registration_id=a&time_to_live=soon"):
+        for body in (
+            "registration_id=%ff",
+            "registration_id=a&time_to_live=soon",
+            "registration_id=a&time_to_live=1_000",
+        ):
             assert (await form(stand, body)).status == 400
         assert (await post(stand, b"<a/>", type="text/xml")).status == 400
 
