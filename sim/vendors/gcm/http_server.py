@@ -26,7 +26,7 @@ from sim.vendors.gcm.http_messages import Request, Response, encode, error_page,
 from sim.vendors.seams import peer_name
 
 MAX_HEAD = 65_536
-"""Bytes of a request line with its headers; more are answered with 431."""
+"""Bytes kept of a request line and headers that do not end; more are answered with 431."""
 
 MAX_BODY = 1 << 20
 """Bytes; more are answered with 413. A thousand registration ids are a fifth of it."""
