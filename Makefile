@@ -19,7 +19,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test check lint bench foreign foreign-env swarm tcp-table lock env dev-env clean
+.PHONY: help run test check lint bench foreign foreign-env postgres swarm tcp-table lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
@@ -28,6 +28,7 @@ help:
 	@echo "make lint     only the linter and the formatter's opinion"
 	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
 	@echo "make foreign  clients that others wrote (pushjack, pyfcm, python-gcm, curl) against the live parts"
+	@echo "make postgres  the servers' tests on a PostgreSQL of their own, which it starts and stops"
 	@echo "make swarm    1,000 seeds of the storms: hundreds of runs a minute, a quarter of an hour"
 	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
@@ -89,6 +90,11 @@ foreign-env:
 	    $$p -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { echo $$p; break; }; done); \
 	$(MAKE) --no-print-directory $(FOREIGN_VENV)/.airbed-foreign PYTHON=$${python:-$(PYTHON)}
 
+# PostgreSQL's programs are the system's; everything else is here.
+postgres: $(VENV)/.airbed-postgres
+	@echo "==> pytest: the servers on PostgreSQL"
+	@$(BIN)/python tests/postgres.py $(BIN)/python -m pytest $(PYTEST_ARGS) tests/server tests/conformance
+
 swarm: env
 	@echo "==> airbed sweep scenarios/swarm"
 	@$(BIN)/airbed sweep scenarios/swarm --seeds 1..1000
@@ -102,6 +108,7 @@ lock: dev-env
 	@$(COMPILE) -o requirements.lock >/dev/null
 	@$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock >/dev/null
 	@$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock >/dev/null
+	@$(COMPILE) --extra postgres -c requirements.lock -o requirements-postgres.lock >/dev/null
 	@$(BIN)/uv pip compile --group foreign --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header -o requirements-foreign.lock >/dev/null
 	@rm -f build-requires.txt
@@ -148,6 +155,10 @@ endef
 
 %/.airbed-bench: %/.airbed-venv requirements-bench.lock pyproject.toml
 	$(call install,$*,requirements-bench.lock)
+
+# Into the environment for development: the same packages, and the driver.
+%/.airbed-postgres: %/.airbed-dev requirements-postgres.lock
+	$(call install,$*,requirements-postgres.lock)
 
 %/.airbed-foreign: %/.airbed-venv requirements-foreign.lock
 	@echo "==> Installing $$(grep -c == requirements-foreign.lock) locked packages into $*, hashes checked"

@@ -14,11 +14,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Number = BigInteger().with_variant(Integer(), "sqlite")
+"""The type of whole numbers in tables: 64 bits. SQLite's always have them, and it numbers the rows
+only of a column that is called INTEGER.
+"""
 
 Durability = Literal["full", "normal"]
 """SQLite's `synchronous`: `full` survives a power cut, `normal` the death of the process."""

@@ -6,8 +6,12 @@ each time and ten times as much. No profile has a deadline: speed is measured in
 """
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.databases import drop_schemas
 
 settings.register_profile(
     "repeatable",
@@ -24,3 +28,9 @@ settings.register_profile(
     max_examples=1_000,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+@pytest.fixture(autouse=True)
+def _databases_end_with_the_test() -> Iterator[None]:
+    yield
+    drop_schemas()

@@ -52,6 +52,7 @@ def test_lock_files_pin_every_package_by_hash_and_name_no_index() -> None:
         "requirements-dev.lock",
         "requirements-bench.lock",
         "requirements-foreign.lock",
+        "requirements-postgres.lock",
     }
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
@@ -17,22 +16,24 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from server.database import Number
+
 metadata = MetaData()
 
 apps = Table(
     "apps",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
 )
 
 keys = Table(
     "keys",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("app_id", ForeignKey("apps.id"), nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("permissions", Integer, nullable=False),
+    Column("permissions", Number, nullable=False),
     Column("description", Text, nullable=False),
     Column("origin", String(16), nullable=False, doc="settings: follows the file; admin: stays"),
     Column("created", Float, nullable=False),
@@ -42,7 +43,7 @@ keys = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("app_id", ForeignKey("apps.id"), nullable=False),
     Column("token", Text, nullable=False),
     Column("device", String(32), nullable=False),
@@ -62,7 +63,7 @@ Index("channels_by_name", channels.c.channel, channels.c.token_id)
 broadcasts = Table(
     "broadcasts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("app_id", ForeignKey("apps.id"), nullable=False),
     Column("channel", String(255), nullable=False),
     Column("created", Float, nullable=False),
@@ -73,15 +74,15 @@ outbox = Table(
     "outbox",
     metadata,
     # Numbers are never used twice, even after rows are gone: logs refer to them.
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("app", String(64), nullable=False),
     Column("provider", String(8), nullable=False),
     Column("token", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("collapse_key", Text),
-    Column("broadcast", Integer),
+    Column("broadcast", Number),
     Column("accepted", Float, nullable=False),
-    Column("expires", Integer, nullable=False),
+    Column("expires", Number, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("outbox_by_lane", outbox.c.app, outbox.c.provider, outbox.c.id)

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
@@ -18,15 +17,17 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from server.database import Number
+
 metadata = MetaData()
 
 
 def _id() -> "Column[int]":
-    return Column("id", Integer, primary_key=True)
+    return Column("id", Number, primary_key=True)
 
 
 def _user(name: str) -> "Column[int]":
-    return Column(name, Integer, ForeignKey("users.id"), nullable=False)
+    return Column(name, Number, ForeignKey("users.id"), nullable=False)
 
 
 def _table(name: str, *items: "Column[int] | Column[str] | Index | UniqueConstraint") -> Table:
@@ -50,12 +51,12 @@ users = _table(
     Column("email", String(100), nullable=False, default=""),
     Column("role", String(20), nullable=False, default="student"),
     Column("auth", String(20), nullable=False, default="manual"),
-    Column("suspended", Integer, nullable=False, default=0),
-    Column("deleted", Integer, nullable=False, default=0),
+    Column("suspended", Number, nullable=False, default=0),
+    Column("deleted", Number, nullable=False, default=0),
     # "Disable all notifications" of the preferences page.
-    Column("emailstop", Integer, nullable=False, default=0),
+    Column("emailstop", Number, nullable=False, default=0),
     # Unix seconds of the last page seen in a browser; web service calls do not count.
-    Column("lastaccess", Integer, nullable=False, default=0),
+    Column("lastaccess", Number, nullable=False, default=0),
 )
 
 external_tokens = _table(
@@ -64,9 +65,9 @@ external_tokens = _table(
     Column("token", String(128), nullable=False, unique=True),
     Column("service", String(255), nullable=False),
     _user("userid"),
-    Column("validuntil", Integer),
-    Column("timecreated", Integer, nullable=False),
-    Column("lastaccess", Integer),
+    Column("validuntil", Number),
+    Column("timecreated", Number, nullable=False),
+    Column("lastaccess", Number),
     Index("external_tokens_user", "userid"),
 )
 
@@ -98,14 +99,14 @@ sessions = _table(
     Column("sid", String(64), nullable=False, unique=True),
     _user("userid"),
     Column("sesskey", String(10), nullable=False),
-    Column("timecreated", Integer, nullable=False),
-    Column("timemodified", Integer, nullable=False),
+    Column("timecreated", Number, nullable=False),
+    Column("timemodified", Number, nullable=False),
 )
 
 message_processors = _table(
     "message_processors",
     Column("name", String(166), nullable=False, unique=True),
-    Column("enabled", Integer, nullable=False, default=1),
+    Column("enabled", Number, nullable=False, default=1),
 )
 
 
@@ -115,21 +116,21 @@ def _message_columns() -> "list[Column[int] | Column[str]]":
         _user("useridto"),
         Column("subject", Text, nullable=False),
         Column("fullmessage", Text, nullable=False),
-        Column("fullmessageformat", Integer, nullable=False),
+        Column("fullmessageformat", Number, nullable=False),
         Column("fullmessagehtml", Text, nullable=False),
         Column("smallmessage", Text, nullable=False),
-        Column("timecreated", Integer, nullable=False),
+        Column("timecreated", Number, nullable=False),
     ]
 
 
 message = _table_with_lasting_ids("message", *_message_columns())
 message_read = _table(
-    "message_read", *_message_columns(), Column("timeread", Integer, nullable=False)
+    "message_read", *_message_columns(), Column("timeread", Number, nullable=False)
 )
 message_working = _table(
     "message_working",
-    Column("unreadmessageid", Integer, nullable=False),
-    Column("processorid", Integer, nullable=False),
+    Column("unreadmessageid", Number, nullable=False),
+    Column("processorid", Number, nullable=False),
 )
 
 # What the e-mail output would have handed to a mail server. Nothing leaves the site.
@@ -138,7 +139,7 @@ email_outbox = _table(
     _user("userid"),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Column("timecreated", Integer, nullable=False),
+    Column("timecreated", Number, nullable=False),
 )
 
 airnotifier_user_devices = _table_with_lasting_ids(
@@ -151,8 +152,8 @@ airnotifier_user_devices = _table_with_lasting_ids(
     Column("devicebrand", String(100)),
     Column("devicenotificationtoken", String(255)),
     Column("deviceuid", String(255)),
-    Column("userid", Integer, ForeignKey("users.id"), nullable=False),
-    Column("enable", Integer, nullable=False, default=1),
+    Column("userid", Number, ForeignKey("users.id"), nullable=False),
+    Column("enable", Number, nullable=False, default=1),
     # The original has no key besides the id and leaves uniqueness to a read before the write.
     # Here the read and the write are one transaction; the index is only for speed.
     Index("airnotifier_user_devices_user", "userid", "appname"),

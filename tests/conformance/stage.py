@@ -29,6 +29,7 @@ from sim.vendors.gcm.service import GcmService
 from sim.vendors.gcm.settings import GcmSettings, Project
 from sim.world import World
 from tests.conformance.wire import Wire
+from tests.databases import database_url
 
 BUNDLE = "org.example.app"
 PACKAGE = "org.example.android"
@@ -156,7 +157,7 @@ class Stage:
             **(app or {}),
         }
         document = {
-            "database": f"sqlite:///{self._directory / 'gateway.db'}",
+            "database": database_url(self._directory / "gateway.db"),
             "durability": "normal",
             "apps": [moodle, {"name": "other", "keys": [{"key": "o" * 32, "permissions": 15}]}],
             **settings,

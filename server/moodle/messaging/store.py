@@ -8,8 +8,9 @@ everything marked as read at once (Moodle 2.4 to 2.6).
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from server.database import Number
 from server.moodle.tables import email_outbox, message, message_read, message_working
 from server.prepared import Prepared
 
@@ -41,7 +42,7 @@ _copy = Prepared(
     insert(message_read).from_select(
         [*Message._fields, "timeread"],
         select(
-            *(message.c[name] for name in Message._fields), bindparam("now", type_=Integer)
+            *(message.c[name] for name in Message._fields), bindparam("now", type_=Number)
         ).where(message.c.id == bindparam("message")),
     )
 )

@@ -20,6 +20,7 @@ from aiohttp import web
 from server.airnotifier.app import create_app
 from server.airnotifier.settings import GatewaySettings
 from sim.world import World
+from tests.databases import database_url
 
 APP_KEY = "a" * 32
 SITE_KEY = "b" * 32
@@ -309,7 +310,7 @@ def gateway_bench(
     with World(seed) as world:
         identity = world.ca.issue("push", uid="com.moodle.app", environments=["production"])
         settings = {
-            "database": f"sqlite:///{path / 'gateway.db'}",
+            "database": database_url(path / "gateway.db"),
             "durability": "normal",
             "apps": [
                 {

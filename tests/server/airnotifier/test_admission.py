@@ -13,6 +13,7 @@ from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
 from server.airnotifier.settings import GatewaySettings
+from tests.databases import database_url
 from tests.server.airnotifier.support import (
     APP_KEY,
     FULL_KEY,
@@ -221,7 +222,7 @@ def test_what_nobody_foresaw_is_answered_in_json_and_logged_without_its_text(
         raise RecursionError("secret")
 
     async def main() -> web.StreamResponse:
-        gateway = Gateway(GatewaySettings(database=f"sqlite:///{tmp_path / 'x.db'}", apps=()))
+        gateway = Gateway(GatewaySettings(database=database_url(tmp_path / "x.db"), apps=()))
         try:
             return await endpoint(gateway, "/x", handler)(make_mocked_request("POST", "/x"))
         finally:

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.databases import database_url, sql
 from tests.server.airnotifier.support import (
     APP_KEY,
     FULL_KEY,
@@ -298,8 +297,7 @@ def test_a_push_service_prunes_only_tokens_that_are_registered_for_it(
             await bench.push(TOKEN)
             # The same text becomes an Apple token before Google's answer is there, and the clock
             # does not tell the two registrations apart.
-            with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
-                connection.execute("update tokens set device = 'ios'")
+            sql(database_url(tmp_path / "gateway.db"), "update tokens set device = 'ios'")
             await asyncio.sleep(2)
             assert (await bench.post(f"/tokens/{TOKEN}")).json == {"status": "token exists"}
 

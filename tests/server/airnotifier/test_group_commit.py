@@ -6,6 +6,7 @@ from typing import Any
 
 from server.airnotifier.group_commit import GroupCommit
 from server.database import Database
+from tests.databases import database_url
 
 
 def test_what_fails_after_a_commit_stops_nobody_and_is_reported(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_what_fails_after_a_commit_stops_nobody_and_is_reported(tmp_path: Path) 
 
     async def main() -> list[int]:
         asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
-        database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+        database = Database(database_url(tmp_path / "x.db"))
         writer = GroupCommit(database)
         try:
             async with asyncio.timeout(30):

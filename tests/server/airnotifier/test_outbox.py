@@ -1,22 +1,23 @@
 """What was accepted is never forgotten, and memory stays bounded."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from sqlalchemy import insert
 
 from server.airnotifier import backlog
+from server.airnotifier.tables import tokens
+from tests.databases import database_url, sql
 from tests.server.airnotifier.support import Log, apns_token, gateway_bench, gcm_token
 
 TOKENS = [apns_token(number) for number in range(300)]
 
 
 def rows(path: Path) -> list[int]:
-    with closing(sqlite3.connect(path / "gateway.db")) as connection:
-        return [row[0] for row in connection.execute("select id from outbox order by id")]
+    stored = sql(database_url(path / "gateway.db"), "select id from outbox order by id")
+    return [number for (number,) in stored]
 
 
 def test_a_push_is_in_the_database_before_its_sender_hears_ok(tmp_path: Path) -> None:
@@ -124,11 +125,11 @@ def test_one_refused_request_does_not_spoil_those_it_shares_a_transaction_with(
 
         async def main() -> None:
             await bench.stop_gateway()
-            with closing(sqlite3.connect(tmp_path / "gateway.db")) as database, database:
-                database.executemany(
-                    "insert into tokens (app_id, token, device, registered) values (1, ?, ?, 0)",
-                    [(token, "ios") for token in TOKENS[:20]],
-                )
+            known = [
+                {"app_id": 1, "token": token, "device": "ios", "registered": 0.0}
+                for token in TOKENS[:20]
+            ]
+            sql(database_url(tmp_path / "gateway.db"), insert(tokens).values(known))
             await bench.start_gateway()
             answers = await asyncio.gather(
                 *(
@@ -195,8 +196,10 @@ def test_a_broadcast_is_forgotten_with_its_last_push_and_its_number_not_used_aga
     tmp_path: Path,
 ) -> None:
     def stored() -> list[int]:
-        with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
-            return [row[0] for row in connection.execute("select id from broadcasts")]
+        numbers = sql(
+            database_url(tmp_path / "gateway.db"), "select id from broadcasts order by id"
+        )
+        return [number for (number,) in numbers]
 
     with gateway_bench(tmp_path) as bench:
 

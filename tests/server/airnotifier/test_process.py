@@ -6,7 +6,6 @@ wait for events (a log line, a frame), never for a time.
 
 import asyncio
 import json
-import os
 import signal
 import ssl
 import subprocess
@@ -20,6 +19,7 @@ import pytest
 
 from sim.kernel.seeds import Seeds
 from sim.net.tls import CertificateAuthority
+from tests.databases import database_url, sql
 from tests.server.airnotifier.support import HEADERS, SITE_KEY, ApnsListener, apns_token
 
 ROOT = Path(__file__).parents[3]
@@ -93,7 +93,7 @@ def write_config(path: Path, authority: CertificateAuthority, apns_port: int) ->
     ]
     document = {
         "port": 0,
-        "database": f"sqlite:///{path / 'gateway.db'}",
+        "database": database_url(path / "gateway.db"),
         "apps": [{"name": "moodle", "keys": keys, "apns": apns}],
     }
     config.write_text(json.dumps(document))
@@ -191,8 +191,9 @@ def test_a_certificate_that_is_none_is_named_at_start(tmp_path: Path) -> None:
     pem = tmp_path / "bad.pem"
     pem.write_text("not a certificate")
     config = tmp_path / "gateway.yaml"
+    database = database_url(tmp_path / "gateway.db")
     config.write_text(
-        f"database: 'sqlite:///{tmp_path / 'gateway.db'}'\nport: 0\n"
+        f"database: '{database}'\nport: 0\n"
         f"apps: [{{name: moodle, apns: {{cert_file: {pem}, key_file: {pem}}}}}]\n"
     )
     result = subprocess.run(
@@ -206,4 +207,4 @@ def test_a_certificate_that_is_none_is_named_at_start(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "app moodle: the APNs certificate cannot be used" in result.stderr
     assert "Traceback" not in result.stderr
-    assert os.path.exists(tmp_path / "gateway.db")
+    assert sql(database, "select name from apps") == [("moodle",)]

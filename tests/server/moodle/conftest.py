@@ -11,12 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from sqlalchemy import ClauseElement, Connection, text
+from sqlalchemy import ClauseElement
 
-from server.database import Database
 from server.moodle.app import create_app
 from server.moodle.settings import SiteSettings
 from sim.world import World
+from tests.databases import database_url, sql
 
 WWWROOT = "http://site.test"
 PASSWORDS = {"ana": "Ana-secret1", "ben": "Ben-secret1", "root": "Root-secret1"}
@@ -64,7 +64,7 @@ class Stand:
         self.gateway = FakeGateway()
         self.settings: dict[str, Any] = {
             "wwwroot": WWWROOT,
-            "database": f"sqlite:///{tmp_path / 'site.sqlite'}",
+            "database": database_url(tmp_path / "site.sqlite"),
             "durability": "normal",
             "password_hash": {"time_cost": 1, "memory_cost": 8},
             "users": [
@@ -169,17 +169,7 @@ class Stand:
 
     def sql(self, statement: str | ClauseElement) -> list[tuple[Any, ...]]:
         """Look into the site's database, or change it behind the site's back."""
-        database = Database(self.settings["database"])
-
-        def work(connection: Connection) -> list[tuple[Any, ...]]:
-            query = text(statement) if isinstance(statement, str) else statement
-            result = connection.execute(query)  # type: ignore[call-overload]
-            return [tuple(row) for row in result] if result.returns_rows else []
-
-        try:
-            return database.run_now(work)
-        finally:
-            database.engine.dispose()
+        return sql(self.settings["database"], statement)
 
     def events(self, *names: str) -> list[dict[str, Any]]:
         """The fields of logged events of these names, in order."""

@@ -21,6 +21,7 @@ from server.moodle.admin import (
 from server.moodle.passwords import make_hasher
 from server.moodle.settings import PasswordHash, SiteSettings
 from server.moodle.site import install
+from tests.databases import database_url, rows
 
 HASHER = make_hasher(PasswordHash(time_cost=1, memory_cost=8))
 PREFERENCE = "message_provider_moodle_instantmessage_loggedoff"
@@ -28,7 +29,7 @@ PREFERENCE = "message_provider_moodle_instantmessage_loggedoff"
 
 @pytest.fixture
 def connection(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'site.sqlite'}", durability="normal")
+    database = Database(database_url(tmp_path / "site.sqlite"), durability="normal")
     settings = SiteSettings(wwwroot="http://site.test", airnotifier={"app_name": "moodle"})
     database.run_now(install, settings, HASHER)
     with database.engine.begin() as connection:
@@ -38,10 +39,6 @@ def connection(tmp_path):
 
 def user(name, **more):
     return NewUser(username=name, firstname="F", lastname="L", **more)
-
-
-def rows(connection, statement):
-    return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
 
 def test_users_and_phones_are_created_with_notifications_on(connection):
@@ -110,7 +107,7 @@ def test_what_does_not_fit_a_column_is_refused():
 
 def run(tmp_path, accounts):
     config, file = tmp_path / "site.json", tmp_path / "accounts.json"
-    database = f"sqlite:///{tmp_path / 'cli.sqlite'}"
+    database = database_url(tmp_path / "cli.sqlite")
     config.write_text(json.dumps({"wwwroot": "http://site.test", "database": database}))
     file.write_text(json.dumps(accounts))
     command = [sys.executable, "-m", "server.moodle.admin", "--config", config, "import", file]

@@ -120,7 +120,10 @@ def test_too_many_wrong_passwords_lock_the_account_for_a_while(stand):
         for _ in range(3):
             assert not await attempt("wrong")
         assert not await attempt("Ben-secret1")
-        stand.sql("UPDATE user_preferences SET value = value - 901 WHERE name = 'login_lockout'")
+        stand.sql(
+            "UPDATE user_preferences SET value = CAST(CAST(value AS INTEGER) - 901 AS VARCHAR) "
+            "WHERE name = 'login_lockout'"
+        )
         assert await attempt("Ben-secret1")
         assert not await attempt("wrong")
         assert await attempt("Ben-secret1")

@@ -11,6 +11,7 @@ from server.moodle.passwords import Passwords, make_hasher
 from server.moodle.settings import PasswordHash, SiteSettings
 from server.moodle.site import install
 from sim.world import World
+from tests.databases import database_url
 
 HASHER = make_hasher(PasswordHash(time_cost=1, memory_cost=8))
 PREPARE = {
@@ -29,7 +30,7 @@ def work_of_a_refusal(path, reason, threshold, pause):
     user = {"username": "ben", "password": "Ben-1", "firstname": "B", "lastname": "R"}
     settings = SiteSettings(
         wwwroot="http://m",
-        database=f"sqlite:///{path / f'{reason}{threshold}.db'}",
+        database=database_url(path / f"{reason}{threshold}.db"),
         users=[user],
         lockout={"threshold": threshold},
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.databases import database_url
+
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 """Seconds after which the test is given up; it waits for events."""
@@ -16,7 +18,7 @@ PATIENCE = 60.0
 def test_a_site_tells_its_address_answers_a_watcher_and_stops_on_sigterm(tmp_path: Path) -> None:
     config = tmp_path / "site.json"
     settings = {"wwwroot": "http://school.example/moodle", "host": "127.0.0.1", "port": 0}
-    settings["database"] = f"sqlite:///{tmp_path / 'site.db'}"
+    settings["database"] = database_url(tmp_path / "site.db")
     config.write_text(json.dumps(settings))
 
     async def story() -> int:

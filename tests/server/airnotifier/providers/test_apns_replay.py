@@ -1,8 +1,6 @@
 """What the gateway does when an APNs connection ends, on a simulated network."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from server.airnotifier import admin
 from server.airnotifier.tables import metadata
 from server.database import Database
 from sim.net.links import Link
+from tests.databases import database_url, sql
 from tests.server.airnotifier.support import Bench, Log, apns_token, gateway_bench, gcm_token
 
 TOKENS = [apns_token(number) for number in range(100)]
@@ -262,7 +261,7 @@ def test_every_connection_takes_pushes_when_the_first_has_its_window_full(tmp_pa
 
 def test_silence_confirms_nothing_while_the_server_does_not_read(tmp_path: Path, log: Log) -> None:
     tokens = [apns_token(number) for number in range(4000)]
-    store = Database(f"sqlite:///{tmp_path / 'gateway.db'}", durability="normal")
+    store = Database(database_url(tmp_path / "gateway.db"), durability="normal")
     store.create(metadata)
     store.run_now(admin.import_tokens, "moodle", [(token, "ios", []) for token in tokens])
     asyncio.run(store.close())
@@ -366,8 +365,8 @@ def test_a_stored_push_that_cannot_be_encoded_is_rejected_and_holds_up_no_other(
             for token in TOKENS[:3]:
                 await bench.push(token)
             await bench.stop_gateway()
-            with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
-                connection.execute("update outbox set expires = 4294967296 where id = 2")
+            url = database_url(tmp_path / "gateway.db")
+            sql(url, "update outbox set expires = 4294967296 where id = 2")
             await bench.apns_host.start(bench.start_apns)
             await bench.start_gateway()
             await asyncio.sleep(10)
