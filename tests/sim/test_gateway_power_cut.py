@@ -42,7 +42,7 @@ def gateway_lines() -> Iterator[list[str]]:
         sys.settrace(previous)
 
 
-def on_disk(path: Path) -> str:
+def a_file(path: Path) -> str:
     """A file, whatever database the other tests run on: what a power cut leaves is about files."""
     return f"sqlite:///{path / 'gateway.db'}"
 
@@ -83,7 +83,7 @@ def power_cut_after(turns: int, path: Path) -> tuple[bool, bool, list[str]]:
     answered = False
     on_disk = 0
     lines: list[str] = []
-    with gateway_bench(path, database=on_disk(path), durability="full") as bench:
+    with gateway_bench(path, database=a_file(path), durability="full") as bench:
 
         async def push() -> None:
             nonlocal answered
@@ -135,7 +135,7 @@ def test_the_power_cuts_come_before_and_after_the_commit(tmp_path: Path) -> None
 
 
 def test_the_caller_learns_of_it_when_it_speaks_to_the_rebooted_gateway(tmp_path: Path) -> None:
-    with gateway_bench(tmp_path, database=on_disk(tmp_path)) as bench:
+    with gateway_bench(tmp_path, database=a_file(tmp_path)) as bench:
 
         async def main() -> None:
             reader, writer = await asyncio.open_connection("gateway", 8801)
