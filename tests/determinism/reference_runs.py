@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import Cell, load
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.running.inspectors import Capturing
 from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
+from scenarios.engine.shipped import SHIPPED
 from scenarios.engine.world.stage import Stage, simulated
 from tests.sim import reference_program
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import Cell, ScenarioFile, load
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
+from scenarios.engine.shipped import SHIPPED
 
 FILES = sorted(
     path

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.engine.commands.cli import main
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import load
+from scenarios.engine.shipped import SHIPPED
 
 # The ten steps and the bad token have tests of their own.
 FILES = [

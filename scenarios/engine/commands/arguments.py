@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from scenarios.engine.commands.live_arguments import add_fidelity, add_live, add_serve
-from scenarios.engine.commands.selection import SHIPPED, shown
 from scenarios.engine.commands.tags import Condition, TagError, parse_tags
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import did_you_mean
 from scenarios.engine.format.units import UnitError, parse_time
+from scenarios.engine.shipped import SHIPPED, shown
 from scenarios.engine.version import airbed_version
 
 COMMANDS: Final = {

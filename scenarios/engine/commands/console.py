@@ -3,7 +3,6 @@
 Colours and the running line are for terminals; piped, it is plain text, complete and in order.
 """
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -15,6 +14,7 @@ from reports.reading import seconds
 from scenarios.engine.ledger.notifications import READINGS, Fate
 from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.results import RunResult
+from scenarios.engine.shipped import typed
 from sim.trace.recorder import Event
 
 MANY: Final = 12
@@ -53,7 +53,7 @@ class RunConsole:
             title = Text(result.cell.scenario.name, "bold")
             cell = f"  {result.cell.id}" if result.cell.id else ""
             self._print(Text("\n").append_text(title))
-            self._print(Text(f"{result.file.path}{cell}  seed {result.seed}", "dim"))
+            self._print(Text(f"{typed(result.file.path)}{cell}  seed {result.seed}", "dim"))
 
     def step_started(self, step: StepOutcome) -> None:
         """A step begins; it is printed when it is over, unless events come in between."""
@@ -120,15 +120,22 @@ class RunConsole:
         times = f"  {took} of {clock} time in {result.wall_seconds:.2f} s"
         verdict = Text(result.verdict, _STYLES[result.verdict]).append(times, "dim")
         self._field("verdict", verdict)
+        if result.failures:
+            self._field("cause", Text(result.cause, "bold red"))
         if result.mode == "simulated":
             self._field("wire digest", Text(result.wire_digest))
         self._field("record", Text(str(result.record)))
         self._field("run again", Text(result.command))
-        if result.verdict == "failed" and result.mode == "simulated":
-            self._field("look inside", Text(_replay(result)))
 
-    def summary(self, results: Sequence[RunResult], junit: Path, *, interrupted: bool) -> None:
-        """All runs are over."""
+    def summary(
+        self,
+        results: Sequence[RunResult],
+        junit: Path,
+        steps: Sequence[tuple[str, str]],
+        *,
+        interrupted: bool,
+    ) -> None:
+        """All runs are over; `steps` are what to do now, each with its name."""
         self._print(Text(""))
         if len(results) > 1 and not self._brief:
             self._print(_table(results))
@@ -140,13 +147,10 @@ class RunConsole:
         if interrupted:
             text.append(f", interrupted; {self._total - len(results)} not run", "yellow")
         self._print(text.append(f"  in {wall:.1f} s", "dim"))
-        if failed:
-            first = failed[0]
-            self._field("look at", Text(f"{first.record}/timeline.html"))
-            self._field("run again", Text(first.command))
-        elif results:
-            self._field("look at", Text(f"{results[-1].record}/timeline.html"))
-            self._field("try next", Text(results[-1].with_seed(7)))
+        if failed and (self._brief or len(results) > 1):
+            self._field("first cause", Text(failed[0].cause, "bold red"))
+        for name, step in steps:
+            self._field(name, Text(step))
         self._field("junit", Text(str(junit)))
 
     def _line(self, result: RunResult) -> Text:
@@ -169,12 +173,6 @@ class RunConsole:
 
 def _moment(ns: int) -> Text:
     return Text(f"{ns / 1e9:11.3f} s ", "cyan")
-
-
-def _replay(result: RunResult) -> str:
-    """The command that stops the same run where its last step begins."""
-    command = f"airbed replay {shlex.quote(str(result.record))}"
-    return f"{command} --until {result.steps[-1].start / 1e9:.3f}s" if result.steps else command
 
 
 def _results(step: StepOutcome) -> str:

@@ -10,6 +10,7 @@ from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.commands.console import MANY, RunConsole, Terminal
 from scenarios.engine.commands.live_run import NotPossible, why_it_ended, worlds
+from scenarios.engine.commands.next_steps import next_steps
 from scenarios.engine.commands.running_line import RunningLine
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.loader import Cell, ScenarioFile
@@ -68,7 +69,8 @@ def run_command(args: argparse.Namespace) -> int:
             interrupted = True
             break
     junit = _write_junit(args.runs, results)
-    console.summary(results, junit, interrupted=interrupted)
+    steps = next_steps(results, args.cell, with_packets=args.pcap) if results else []
+    console.summary(results, junit, steps, interrupted=interrupted)
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)

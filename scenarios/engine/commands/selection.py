@@ -4,15 +4,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-import scenarios
 from scenarios.engine.commands.tags import Condition
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.loader import ScenarioFile, load
-
-SHIPPED: Final = Path(scenarios.__file__).parent
-"""The directory of the scenarios that come with Airbed."""
+from scenarios.engine.shipped import exists, locate
 
 
 @dataclass(slots=True)
@@ -49,29 +45,8 @@ def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
 
 
 def _files(name: str) -> list[Path]:
-    path = _locate(name)
-    if not _exists(path) or not path.is_dir():
+    path = locate(name)
+    if not exists(path) or not path.is_dir():
         return [path]
     found = [each for pattern in ("*.yaml", "*.yml") for each in path.rglob(pattern)]
     return sorted(each for each in found if each.is_file())
-
-
-def _locate(name: str) -> Path:
-    path = Path(name)
-    if _exists(path) or path.is_absolute():
-        return path
-    shipped = SHIPPED.joinpath(name.removeprefix("scenarios/") if name != "scenarios" else "")
-    return shown(shipped) if _exists(shipped) else path
-
-
-def shown(path: Path) -> Path:
-    """The path as a user here would write it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long for the file system, or with a NUL in it
-        return False

@@ -1,11 +1,12 @@
 """What came of a run, and how it stands in `summary.json`."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from rich.text import Text
 
@@ -15,8 +16,11 @@ from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.leaks import MIN_LENGTH, Secret
 from scenarios.engine.ledger.invariants import Verdict
 from scenarios.engine.running.play import StepOutcome
+from scenarios.engine.shipped import typed
 from scenarios.engine.world.faults.plan import FaultOutcome
 from scenarios.engine.world.stage import Mode
+
+_CODE: Final = re.compile(r"error\[[a-z-]+\]: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,18 @@ class RunResult:
     virtual_seconds: float = 0.0
     wall_seconds: float = 0.0
     record: Path | None = None
+    explained_at: int | None = None
+    """Of a failed run: the moment (virtual ns) to look at, if it is not the end of the flow."""
     circumstances: Sequence[Section] = ()
     """What was going on at the end of the flow, to be shown if it failed."""
 
-    def fail(self, failure: Text) -> None:
-        """Something is not as it should be; the run goes on."""
+    def fail(self, failure: Text, explained_at: int | None = None) -> None:
+        """Something is not as it should be; the run goes on.
+
+        `explained_at`: the moment (virtual ns) to look at; of several failures the first one's.
+        """
+        if not self.failures:
+            self.explained_at = explained_at
         self.verdict = "failed"
         self.failures.append(failure)
 
@@ -76,8 +87,23 @@ class RunResult:
 
     def with_seed(self, seed: int) -> str:
         """What runs the file with this seed."""
-        file = shlex.quote(self.file.path.as_posix())
-        return f"airbed run {self.live_arguments}{file} --seed {seed}"
+        return f"airbed run {self.live_arguments}{shlex.quote(typed(self.file.path))} --seed {seed}"
+
+    @property
+    def cause(self) -> str:
+        """The first failure in one line: its place in the file and what was wrong."""
+        first, *others = self.failures
+        line = _CODE.sub("", first.plain.partition("\n")[0], count=1)
+        return f"{line}; and {len(others)} more" if others else line
+
+    @property
+    def replay(self) -> str:
+        """What repeats it up to the moment that explains its failure."""
+        end = round(self.virtual_seconds * 1e9)
+        moment = end if self.explained_at is None else min(self.explained_at, end)
+        command = f"airbed replay {shlex.quote(str(self.record))}"
+        # In whole microseconds: after the end there is nothing to stop at.
+        return f"{command} --until {moment // 1000 / 1e6:.6f}s" if moment else command
 
 
 def summary_of(

@@ -28,6 +28,7 @@ from scenarios.engine.leaks import LeakScanner
 from scenarios.engine.ledger.books import Books, read_books
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.invariants import Evidence, Witness, check
+from scenarios.engine.ledger.notifications import Notification
 from scenarios.engine.ledger.observations import Observations
 from scenarios.engine.running.circumstances import LastEvents, circumstances
 from scenarios.engine.running.context import Context
@@ -46,6 +47,10 @@ EXIT_CODES: Final = {
     "failed": ExitCode.FAILED,
     "interrupted": ExitCode.INTERRUPTED,
 }
+MAX_CULPRITS: Final = 3
+"""Notifications shown with a number of fates that is not the expected one."""
+_A_MOMENT: Final = 1000
+"""Virtual ns after the last that was seen of a notification: a replay still shows that."""
 MAX_VIOLATIONS: Final = 5
 """Shown of one invariant; the record has them all."""
 
@@ -208,7 +213,7 @@ class Runner:
             if result.verdict == "interrupted":
                 return  # the servers are being stopped under it
             if step.failure is not None:
-                result.fail(step.failure)
+                result.fail(step.failure, step.start)
             if step.status == "skipped":
                 result.steps.append(step)
             self._progress.step_finished(step)
@@ -276,9 +281,11 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
             actual = result.fates[fate]
             if actual != wanted:
                 message = f"{fate}: {actual} of {result.fates['created']}, expected {wanted}"
-                note = "; ".join(_examples(evidence.ledger, fate))
+                culprits = _culprits(evidence.ledger, fate, too_many=actual > wanted)
+                note = "; ".join(map(_last_seen, culprits[:MAX_CULPRITS]))
                 where = ("expect", "fates", fate)
-                result.fail(places.failure("fate", message, where, at_key=True, note=note))
+                failure = places.failure("fate", message, where, at_key=True, note=note)
+                result.fail(failure, culprits[0].last_time + _A_MOMENT if culprits else None)
     for index, condition in enumerate(expect.checks):
         held: bool | None = None
         if condition.when is None or condition.when.holds(scope):
@@ -324,12 +331,22 @@ def _compare_invariants(
             result.fail(places.failure("invariant", message, place))
 
 
-def _examples(ledger: Ledger, fate: str) -> Iterator[str]:
-    """A few notifications with that fate, by their last hop."""
-    found = [n for n in ledger.notifications if fate in (n.fate, n.reading)]
-    for notification in found[:3]:
-        at = notification.last_time / 1e9
-        yield f"notification {notification.number}: {notification.last_hop} at {at:.3f} s"
+def _culprits(ledger: Ledger, fate: str, *, too_many: bool) -> list[Notification]:
+    """The notifications that came to a fate of which there are too many, or that did not."""
+
+    def came(notification: Notification) -> bool:
+        if fate == "duplicate":
+            return notification.duplicates > 0
+        return fate in (notification.fate, notification.reading)
+
+    if fate == "created":
+        return []  # nobody did anything wrong with those that there are
+    return [each for each in ledger.notifications if came(each) is too_many]
+
+
+def _last_seen(notification: Notification) -> str:
+    at = notification.last_time / 1e9
+    return f"notification {notification.number}: {notification.last_hop} at {at:.3f} s"
 
 
 def _measured(scope: RunScope, path: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from scenarios.engine.commands import cli
 from scenarios.engine.commands.cli import main
-from scenarios.engine.commands.selection import SHIPPED
+from scenarios.engine.shipped import SHIPPED
 
 ROOT = SHIPPED.parent
 SCENARIO = """\

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from scenarios.engine.commands.cli import main
 from scenarios.engine.commands.console import MANY, RunConsole
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import load
 from scenarios.engine.running.results import RunResult
+from scenarios.engine.shipped import SHIPPED
 
 FILE = SHIPPED / "security" / "register_with_site_key.yaml"
 
@@ -44,7 +44,8 @@ def test_a_run_ends_with_fates_verdict_digest_record_and_how_to_run_it_again(
     heads = [line.split("  ")[0] for line in lines]
     for head in ("fates", "invariants", "verdict", "wire digest", "record", "run again"):
         assert head in heads
-    assert f"run again     airbed run {FILE.as_posix()} --seed 5 --cell platform=ios" in lines
+    short = "scenarios/security/register_with_site_key.yaml"
+    assert f"run again     airbed run {short} --seed 5 --cell platform=ios" in lines
     assert "look at" in heads
 
 
@@ -83,6 +84,20 @@ def test_a_failed_run_sets_the_exit_code_and_is_named_in_the_summary(
     assert code == 1
     assert any(f"{path}:" in line and "status is 403, expected 200" in line for line in lines)
     assert any(line.startswith("0 passed, 2 failed") for line in lines)
+
+
+def test_a_failed_run_names_its_cause_at_the_verdict_and_again_at_the_end(
+    printed: Printed, tmp_path: Path
+) -> None:
+    path = tmp_path / "failing.yaml"
+    text = FILE.read_text(encoding="utf-8").replace("status: 403", "status: 200")
+    path.write_text(text, encoding="utf-8")
+    _, lines = printed(path)
+    cause = f"{path}:21:86: step 3 register_gateway: status is 403, expected 200"
+    verdict = next(place for place, line in enumerate(lines) if line.startswith("verdict"))
+    assert lines[verdict + 1] == f"cause         {cause}"
+    assert lines[-5] == f"first cause   {cause}"
+    assert lines[-3].startswith("look inside   airbed replay ")
 
 
 def test_a_line_of_many_runs_counts_them() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from scenarios.engine.commands.live_limits import most_phones, refusals
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import ScenarioFile, load
 from scenarios.engine.format.waits import shortened
+from scenarios.engine.shipped import SHIPPED
 
 BASE = """\
 format: 1

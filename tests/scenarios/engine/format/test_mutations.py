@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.loader import load
 from scenarios.engine.format.nodes import plain
 from scenarios.engine.format.yaml_reader import YamlReader
+from scenarios.engine.shipped import SHIPPED
 
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted(SHIPPED.rglob("*.yaml"))]
 PIECES = [

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.schema import scenario_schema, schema_text
 from scenarios.engine.format.steps_catalog import STEPS
+from scenarios.engine.shipped import SHIPPED
 
 SMALL: dict[str, Any] = {
     "format": 1,

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import load
 from scenarios.engine.format.nodes import plain
 from scenarios.engine.format.schema import schema_text
 from scenarios.engine.format.yaml_reader import YamlReader
+from scenarios.engine.shipped import SHIPPED
 
 SCHEMA = SHIPPED / "scenario.schema.json"
 FILES = sorted(SHIPPED.rglob("*.yaml"))

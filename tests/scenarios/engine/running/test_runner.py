@@ -174,3 +174,27 @@ def test_the_same_seed_writes_the_same_record_but_for_the_manifest(run: Run) -> 
 
 def test_another_seed_gives_another_digest(run: Run) -> None:
     assert run(REGISTER, seed=1).wire_digest != run(REGISTER, seed=2).wire_digest
+
+
+def test_a_failed_step_is_explained_at_its_start(run: Run) -> None:
+    result = run("  - { do: receive, by: phone, within: 10s }\n")
+    assert result.explained_at == result.steps[-1].start
+    assert result.cause.endswith("there was no notification at all")
+
+
+def test_a_fate_too_many_is_explained_where_the_notification_was_seen_last(run: Run) -> None:
+    result = run(
+        "  - { do: message, by: ben, with: { to: ben, text: Lab at nine } }\n"
+        "  - { do: wait, with: { for: 1h } }\n"
+        "expect: { fates: { suppressed: 0 } }\n"
+    )
+    message, wait = result.steps[-2:]
+    assert result.explained_at is not None
+    assert message.start < result.explained_at < wait.start + 2000
+    assert "note: notification 1: " in result.failures[0].plain
+
+
+def test_where_no_notification_is_to_blame_the_end_is_shown(run: Run) -> None:
+    result = run("expect: { fates: { delivered: 1 } }\n")
+    assert result.explained_at is None
+    assert float(result.replay.split()[-1].removesuffix("s")) <= result.virtual_seconds

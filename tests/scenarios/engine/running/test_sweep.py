@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from scenarios.engine.commands.cli import main
-from scenarios.engine.commands.selection import SHIPPED
 from scenarios.engine.format.loader import load
 from scenarios.engine.running.sweep import Causes, Job, Outcome, jobs_of, run_job
+from scenarios.engine.shipped import SHIPPED
 
 ROOT = SHIPPED.parent
 SCENARIO = """\
