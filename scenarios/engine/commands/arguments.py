@@ -8,7 +8,13 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
-from scenarios.engine.commands.live_arguments import add_fidelity, add_live, add_serve
+from scenarios.engine.commands.live_arguments import (
+    add_fidelity,
+    add_jobs,
+    add_live,
+    add_live_worlds,
+    add_serve,
+)
 from scenarios.engine.commands.tags import Condition, TagError, parse_tags
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import did_you_mean
@@ -159,11 +165,13 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
     _add_tags(parser)
     parser.add_argument(
-        "--seeds", type=_seeds, required=True, metavar="A..B", help="the first and the last seed"
+        "--seeds",
+        type=_seeds,
+        metavar="A..B",
+        help="the first and the last seed (default: those that each file asks for)",
     )
-    parser.add_argument(
-        "--jobs", type=_jobs, metavar="N", help="runs at a time (default: one for each core)"
-    )
+    add_jobs(parser)
+    add_live_worlds(parser)
     parser.add_argument(
         "--backend",
         choices=("loky", "dask", "ray"),
@@ -193,12 +201,6 @@ def _seeds(text: str) -> range:
     if not seeds:
         raise argparse.ArgumentTypeError(f"'{text}' ends before it begins: write {last}..{first}")
     return seeds
-
-
-def _jobs(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 1024 and len(text) <= 4):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to 1024")
-    return int(text)
 
 
 def _moment(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The arguments of what runs on real sockets: `run --live`, `serve`, `fidelity`."""
+"""The arguments of what runs on real sockets: `run --live`, `sweep --live`, `serve`, `fidelity`."""
 
 import argparse
 import os
@@ -14,11 +14,7 @@ _PORTS: Final = 8
 
 def add_live(run: argparse.ArgumentParser) -> None:
     """The options of `airbed run` for live runs."""
-    run.add_argument(
-        "--live",
-        action="store_true",
-        help="on real sockets and in real time: servers as processes, everything on loopback",
-    )
+    add_live_worlds(run)
     run.add_argument(
         "--gateway",
         type=_url,
@@ -35,11 +31,30 @@ def add_live(run: argparse.ArgumentParser) -> None:
             " the key that follows from the seed)",
         )
     add_port_base(run)
-    run.add_argument(
+
+
+def add_live_worlds(parser: argparse.ArgumentParser) -> None:
+    """`--live` and `--longest-wait`."""
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="on real sockets and in real time: servers as processes, everything on loopback",
+    )
+    parser.add_argument(
         "--longest-wait",
         type=_duration,
         metavar="DURATION",
         help="live: cut steps that only wait (wait, receive_nothing) to this: 5s",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """`--jobs`."""
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="runs at a time (default: one for each core; two, if they are live)",
     )
 
 
@@ -90,6 +105,12 @@ def add_port_base(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="listen on ports N, N+1, ... in a fixed order (default: free ports)",
     )
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 1024 and len(text) <= 4):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to 1024")
+    return int(text)
 
 
 def _url(text: str) -> str:

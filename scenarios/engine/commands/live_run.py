@@ -1,4 +1,5 @@
-"""What `airbed run --live` and `--gateway` ask for, checked before the first run.
+"""What `airbed run --live`, `--gateway` and `airbed sweep --live` ask for, checked before the first
+run.
 
 Whatever is wrong before or between runs (a fault that a live world cannot do, a gateway that does
 not answer, a port in use) is bad usage: a message, and exit code 4.
@@ -16,6 +17,7 @@ from rich.console import Console
 from scenarios.engine.commands.live_limits import refusals
 from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.format.waits import shortened
+from scenarios.engine.running.sweep import Manner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
 from scenarios.engine.world.live_stage import LiveOptions, live
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
@@ -48,9 +50,7 @@ class Worlds:
 def worlds(args: argparse.Namespace) -> Worlds:
     """What the arguments of `airbed run` ask for. Raises NotPossible."""
     if not (args.live or args.gateway):
-        for name, option in _ONLY_LIVE.items():
-            if getattr(args, name) is not None:
-                raise NotPossible(f"{option} is for live runs: add --live")
+        _refuse_live_options(args)
         return Worlds()
     if args.pcap:
         raise NotPossible("--pcap is for simulated runs: a live network is tcpdump's to capture")
@@ -66,6 +66,24 @@ def worlds(args: argparse.Namespace) -> Worlds:
     return Worlds(live(options), _arguments(args), args.longest_wait)
 
 
+def manner(args: argparse.Namespace) -> Manner:
+    """What the arguments of `airbed sweep` ask for. Raises NotPossible."""
+    keep_all = args.keep == "all"
+    if not args.live:
+        _refuse_live_options(args)
+        return Manner(keep_all)
+    if args.backend != "loky":
+        raise NotPossible(f"live runs are on this machine: not with --backend {args.backend}")
+    _refuse(args.scenarios, foreign_gateway=False)
+    return Manner(keep_all, _live_arguments(args.longest_wait), args.longest_wait)
+
+
+def _refuse_live_options(args: argparse.Namespace) -> None:
+    for name, option in _ONLY_LIVE.items():
+        if getattr(args, name, None) is not None:
+            raise NotPossible(f"{option} is for live runs: add --live")
+
+
 def _refuse(files: Sequence[ScenarioFile], *, foreign_gateway: bool) -> None:
     found = [refusals(file, foreign_gateway=foreign_gateway) for file in files]
     errors = [error for error in found if error is not None]
@@ -77,12 +95,16 @@ def _refuse(files: Sequence[ScenarioFile], *, foreign_gateway: bool) -> None:
 
 
 def _arguments(args: argparse.Namespace) -> str:
-    words = ["--live"] if args.gateway is None else ["--gateway", shlex.quote(args.gateway)]
+    words = ""
     if args.port_base is not None:
-        words += ["--port-base", str(args.port_base)]
-    if args.longest_wait is not None:
-        words += ["--longest-wait", f"{args.longest_wait:g}s"]
-    return " ".join(words) + " "
+        words += f"--port-base {args.port_base} "
+    gateway = None if args.gateway is None else shlex.quote(args.gateway)
+    return _live_arguments(args.longest_wait, gateway) + words
+
+
+def _live_arguments(longest_wait: float | None, gateway: str | None = None) -> str:
+    words = "--live " if gateway is None else f"--gateway {gateway} "
+    return words if longest_wait is None else f"{words}--longest-wait {longest_wait:g}s "
 
 
 def why_it_ended(error: Exception) -> str | None:

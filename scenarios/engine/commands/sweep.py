@@ -1,4 +1,7 @@
-"""`airbed sweep FILE --seeds A..B`: many seeds in parallel; what came of them, by causes."""
+"""`airbed sweep FILE --seeds A..B`: many seeds in parallel; what came of them, by causes.
+
+With `--live` all runs are live ones, side by side.
+"""
 
 import argparse
 import csv
@@ -16,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from scenarios.engine.commands.console import Terminal
+from scenarios.engine.commands.live_run import NotPossible, manner
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.loader import ScenarioFile
 from scenarios.engine.running.sweep import (
@@ -24,11 +28,15 @@ from scenarios.engine.running.sweep import (
     Causes,
     Outcome,
     jobs_of,
+    longest_first,
     outcomes_of,
 )
 
+LIVE_JOBS: Final = 2
+"""For each core: live runs wait most of their time, and begin with the work of a second."""
+
 MAX_CAUSES: Final = 12
-"""Shown; sweep.json has them all."""
+"""Shown of each file; sweep.json has them all."""
 
 MAX_COMMANDS: Final = 3
 """Shown of each cause."""
@@ -37,34 +45,33 @@ _STYLES: Final = {"passed": "green", "failed": "bold red", "error": "bold red"}
 
 
 def sweep_command(args: argparse.Namespace) -> int:
-    """Run all cells of `args.scenarios` with all of `args.seeds`; returns the exit code.
+    """Run all cells of `args.scenarios` with all of `args.seeds` (None: those that the files ask
+    for), live if `args.live`; returns the exit code.
 
     0: all passed, 1: at least one failed, 2: interrupted, 3: at least one was not run to its end
-    because of a mistake of Airbed, 4: the backend is not installed. Writes `sweep.json`, and
+    because of a mistake of Airbed, 4: it is not possible like this. Writes `sweep.json`, and
     `sweep.csv` with a row for each run, into a directory of its own below `args.runs`.
     """
     files, seeds = args.scenarios, args.seeds
-    workers = args.jobs or joblib.cpu_count()
-    total = len(seeds) * sum(len(file.cells) for file in files)
-    directory = args.runs / _name(files, seeds)
+    try:
+        how = manner(args)
+    except NotPossible as error:
+        return _refused(error)
+    workers = args.jobs or joblib.cpu_count() * (LIVE_JOBS if how.is_live else 1)
+    jobs = list(jobs_of(files, seeds))
+    directory = args.runs / _name(files, seeds, live=how.is_live)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     console = Terminal(highlight=False, soft_wrap=True)
-    sweep = _Sweep(directory, console, total, workers)
+    sweep = _Sweep(directory, console, len(jobs), workers, told_of_each=how.is_live)
     began = time.monotonic()
     try:
-        with outcomes_of(
-            jobs_of(files, seeds),
-            directory,
-            workers=workers,
-            backend=args.backend,
-            keep_all=args.keep == "all",
-        ) as outcomes:
+        order = longest_first(jobs) if how.is_live else jobs
+        with outcomes_of(order, directory, how, workers=workers, backend=args.backend) as outcomes:
             interrupted = sweep.collect(outcomes)
     except BackendMissing as error:
         directory.rmdir()
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"airbed: {error}"))
-        return ExitCode.INVALID
+        return _refused(error)
     except KeyboardInterrupt:
         interrupted = True
     wall = time.monotonic() - began
@@ -79,19 +86,28 @@ def sweep_command(args: argparse.Namespace) -> int:
     return ExitCode.FAILED if verdicts["failed"] else ExitCode.OK
 
 
-def _name(files: Sequence[ScenarioFile], seeds: range) -> str:
-    stem = files[0].path.stem if len(files) == 1 else "scenarios"
-    return f"sweep-{stem}-{seeds[0]}-{seeds[-1]}"
+def _refused(error: Exception) -> int:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"airbed: {error}"))
+    return ExitCode.INVALID
+
+
+def _name(files: Sequence[ScenarioFile], seeds: range | None, *, live: bool) -> str:
+    words = ["sweep", files[0].path.stem if len(files) == 1 else "scenarios"]
+    words += ["live"] if live else []
+    return "-".join(words if seeds is None else [*words, str(seeds[0]), str(seeds[-1])])
 
 
 class _Sweep:
     """Takes the outcomes in: into the table, the causes, and onto the screen."""
 
-    def __init__(self, directory: Path, console: Console, total: int, workers: int) -> None:
+    def __init__(
+        self, directory: Path, console: Console, total: int, workers: int, *, told_of_each: bool
+    ) -> None:
         self._directory = directory
         self._console = console
         self._total = total
         self._workers = workers
+        self._told_of_each = told_of_each
         self.causes = Causes()
 
     def collect(self, outcomes: Any) -> bool:
@@ -115,6 +131,8 @@ class _Sweep:
                     return True
                 rows.writerow(dataclasses.astuple(outcome))
                 cause = self.causes.add(outcome)
+                if self._told_of_each:
+                    bar.console.print(_line(outcome), soft_wrap=True, highlight=False)
                 if cause.count == 1 and outcome.verdict != "passed":
                     bar.console.print(_told(outcome), soft_wrap=True, highlight=False)
                 bar.update(task, advance=1, description=self._verdicts().plain)
@@ -127,7 +145,8 @@ class _Sweep:
         summary = {
             "format": 1,
             "files": [file.path.as_posix() for file in arguments.scenarios],
-            "seeds": [arguments.seeds[0], arguments.seeds[-1]],
+            "seeds": arguments.seeds and [arguments.seeds[0], arguments.seeds[-1]],
+            "live": arguments.live,
             "runs": runs,
             "planned": self._total,
             "interrupted": interrupted,
@@ -141,10 +160,12 @@ class _Sweep:
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (self._directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
-        for cause in causes[:MAX_CAUSES]:
-            self._show(cause)
-        if len(causes) > MAX_CAUSES:
-            self._print(Text(f"and {len(causes) - MAX_CAUSES} other outcomes", "dim"))
+        several = len(arguments.scenarios) > 1
+        most = MAX_CAUSES * len(arguments.scenarios)
+        for cause in causes[:most]:
+            self._show(cause, several=several)
+        if len(causes) > most:
+            self._print(Text(f"and {len(causes) - most} other outcomes", "dim"))
         line = Text(f"\n{runs} runs: ").append_text(self._verdicts())
         if interrupted:
             line.append(f", interrupted; {self._total - runs} not run", "yellow")
@@ -167,12 +188,14 @@ class _Sweep:
             text.append(f", {counts['error']} not run to their end", "bold red")
         return text
 
-    def _show(self, cause: Cause) -> None:
+    def _show(self, cause: Cause, *, several: bool) -> None:
         first = cause.first
+        file = f"  {first.file}" if several else ""
         self._print(
             Text.assemble(
                 f"\n{cause.count:6} x ",
                 (first.verdict, _STYLES[first.verdict]),
+                file,
                 (f"  {first.fates or 'no notification'}", "dim"),
             )
         )
@@ -181,11 +204,19 @@ class _Sweep:
         self._print(Text("         ").append_text(_told(first)))
         for example in cause.examples[:MAX_COMMANDS]:
             self._print(Text(f"         {example.command}"))
+            if example.record not in example.command:
+                self._print(Text(f"         {example.record}", "dim"))
         if cause.count > MAX_COMMANDS:
             self._print(Text(f"         and {cause.count - MAX_COMMANDS} more", "dim"))
 
     def _print(self, text: Text) -> None:
         self._console.print(text)
+
+
+def _line(outcome: Outcome) -> Text:
+    """A run that is over."""
+    what = f"  {outcome.virtual_seconds:8.1f} s  {outcome.file} {outcome.cell} seed {outcome.seed}"
+    return Text.assemble((f"{outcome.verdict:8}", _STYLES[outcome.verdict]), what)
 
 
 def _told(outcome: Outcome) -> Text:
@@ -210,7 +241,12 @@ def _cause_as_json(cause: Cause) -> dict[str, Any]:
         "fates": first.fates,
         "count": cause.count,
         "examples": [
-            {"cell": each.cell, "seed": each.seed, "command": each.command}
+            {
+                "cell": each.cell,
+                "seed": each.seed,
+                "command": each.command,
+                "record": each.record,
+            }
             for each in cause.examples
         ],
     }

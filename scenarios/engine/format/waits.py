@@ -19,6 +19,15 @@ def shortened(cell: Cell, longest: float) -> Cell:
     return replace(cell, scenario=cell.scenario.model_copy(update={"flow": flow}))
 
 
+def waiting(cell: Cell) -> float:
+    """Seconds that the cell spends in such steps."""
+    total = 0.0
+    for step in cell.scenario.flow:
+        wait = step.within if step.do == "receive_nothing" else step.arguments.get("for")
+        total += wait if isinstance(wait, int | float) else 0.0
+    return total
+
+
 def _shortened(step: Step, longest: float) -> Step:
     changed: dict[str, Any] = {}
     if step.do == "receive_nothing" and step.within is not None and step.within > longest:

@@ -7,6 +7,9 @@ memory of the sweep does not grow with the number of seeds.
 joblib spreads the work: over processes of this machine (loky), or over a cluster (Dask, Ray). On a
 cluster the directory of the records has to be one that all machines share; the cluster is one of
 this machine, unless Dask's or Ray's own configuration names another.
+
+Live runs go the same way. They mostly wait, so there may be many more at a time than cores; their
+outcomes come as they are ready.
 """
 
 import itertools
@@ -16,7 +19,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +30,13 @@ from joblib.externals.loky import get_reusable_executor
 
 from reports.reading import Record
 from scenarios.engine.format.loader import ScenarioFile
+from scenarios.engine.format.waits import shortened, waiting
 from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.record import provenance
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
+from scenarios.engine.world.live_stage import LiveOptions, live
+from scenarios.engine.world.stage import simulated
 
 BACKENDS: Final = ("loky", "dask", "ray")
 JOBS_PER_BATCH: Final = 20
@@ -58,6 +64,24 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How the jobs of a sweep are run."""
+
+    keep_all: bool = False
+    """Passed runs leave a record, too."""
+    live_arguments: str = ""
+    """How to ask for live runs on a command line; none, if the runs are simulated ones."""
+    longest_wait: float | None = None
+    """Steps that only wait are cut to these seconds."""
+    made_with: Mapping[str, Any] = field(default_factory=provenance)
+    """What the manifests say of code and machine."""
+
+    @property
+    def is_live(self) -> bool:
+        return bool(self.live_arguments)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a job. `error` is a mistake of Airbed: the run did not come to an end."""
 
@@ -74,9 +98,13 @@ class Outcome:
     """`created=1 delivered=1`: those that are not zero."""
     wire_digest: str
     virtual_seconds: float
+    """In the world's time, which is wall time in a live one."""
     cpu_seconds: float
+    """Without the server processes of a live run."""
     command: str
     """What runs it again."""
+    record: str
+    """The directory of its record, if it left one."""
 
     @property
     def cause(self) -> tuple[str, str, str, str, str]:
@@ -127,23 +155,31 @@ class Causes:
         )
 
 
-def jobs_of(files: Sequence[ScenarioFile], seeds: range) -> Iterator[Job]:
-    """All cells with all seeds; seeds change slowest, so that every cell is soon seen."""
-    for seed in seeds:
-        for file in files:
-            for cell in range(len(file.cells)):
-                yield Job(file, cell, seed)
+def jobs_of(files: Sequence[ScenarioFile], seeds: range | None) -> Iterator[Job]:
+    """All cells with all seeds, or with those that their file asks for; seeds change slowest, so
+    that every cell is soon seen.
+    """
+    wanted = [file.seeds if seeds is None else seeds for file in files]
+    for place in range(max(map(len, wanted))):
+        for file, each in zip(files, wanted, strict=True):
+            for cell in range(len(file.cells) if place < len(each) else 0):
+                yield Job(file, cell, each[place])
+
+
+def longest_first(jobs: Iterable[Job]) -> list[Job]:
+    """The same jobs, those that wait longest first: live, they decide when the sweep is over."""
+    return sorted(jobs, key=lambda job: -waiting(job.file.cells[job.cell]))
 
 
 @contextmanager
 def outcomes_of(
-    jobs: Iterator[Job], runs: Path, *, workers: int, backend: str, keep_all: bool
+    jobs: Iterable[Job], runs: Path, manner: Manner, *, workers: int, backend: str
 ) -> Iterator[Iterator[Outcome]]:
-    """The outcomes in the order of the jobs, as they come. At its end what still runs is given up.
+    """The outcomes as they come, of simulated runs in the order of the jobs. At its end what still
+    runs is given up.
 
     Raises BackendMissing.
     """
-    made_with = provenance()
     with ExitStack() as stack:
         _prepare(backend, workers, stack)
         stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=workers))
@@ -151,11 +187,13 @@ def outcomes_of(
         if backend == "loky":
             # With one worker joblib runs everything in this process.
             run = run_job if workers == 1 else _run_job_in_worker
-            outcomes = joblib.Parallel(return_as="generator")(
-                joblib.delayed(run)(job, runs, keep_all, made_with) for job in jobs
+            order = "generator_unordered" if manner.is_live else "generator"
+            size = 1 if manner.is_live else "auto"
+            outcomes = joblib.Parallel(return_as=order, batch_size=size)(
+                joblib.delayed(run)(job, runs, manner) for job in jobs
             )
         else:
-            outcomes = _in_batches(jobs, runs, workers * JOBS_PER_BATCH, keep_all, made_with)
+            outcomes = _in_batches(iter(jobs), runs, manner, workers * JOBS_PER_BATCH)
         try:
             yield outcomes
         finally:
@@ -163,12 +201,12 @@ def outcomes_of(
 
 
 def _in_batches(
-    jobs: Iterator[Job], runs: Path, size: int, keep_all: bool, made_with: Mapping[str, Any]
+    jobs: Iterator[Job], runs: Path, manner: Manner, size: int
 ) -> Generator[Outcome, None, None]:
     """Batch after batch: not every backend of joblib gives results as they come."""
     while batch := list(itertools.islice(jobs, size)):
         yield from joblib.Parallel()(
-            joblib.delayed(_run_job_apart)(job, runs, keep_all, made_with) for job in batch
+            joblib.delayed(_run_job_apart)(job, runs, manner) for job in batch
         )
 
 
@@ -198,38 +236,49 @@ def _prepare(backend: str, workers: int, stack: ExitStack) -> None:
         ) from error
 
 
-def _run_job_apart(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) -> Outcome:
+def _run_job_apart(job: Job, runs: Path, manner: Manner) -> Outcome:
     """Run a job in a child process: a cluster's worker talks to it in threads, over sockets, which
     a world would get in the way of."""
     executor = get_reusable_executor(max_workers=1)
-    outcome: Outcome = executor.submit(_run_job_in_worker, job, runs, keep_all, made_with).result()
+    outcome: Outcome = executor.submit(_run_job_in_worker, job, runs, manner).result()
     return outcome
 
 
-def _run_job_in_worker(
-    job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]
-) -> Outcome:
+def _run_job_in_worker(job: Job, runs: Path, manner: Manner) -> Outcome:
     """Run a job in a process that Ctrl-C reaches, too, but is told by its parent what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return run_job(job, runs, keep_all, made_with)
+    return run_job(job, runs, manner)
 
 
-def run_job(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) -> Outcome:
+def run_job(job: Job, runs: Path, manner: Manner) -> Outcome:
     """Run a job in this process. Never raises but for KeyboardInterrupt."""
     cell = job.file.cells[job.cell]
+    if manner.longest_wait is not None:
+        cell = shortened(cell, manner.longest_wait)
     began = time.process_time()
     result = RunResult(job.file, cell, job.seed)
+    result.live_arguments = manner.live_arguments
+    runner = Runner(
+        runs,
+        _Silent(),
+        made_with=manner.made_with,
+        stages=live(LiveOptions()) if manner.is_live else simulated,
+        live_arguments=manner.live_arguments,
+    )
+    left = ""
     try:
-        result = Runner(runs, _Silent(), made_with=made_with).run(job.file, cell, job.seed)
+        result = runner.run(job.file, cell, job.seed)
         assert result.record is not None
         failures = Record.read(result.record).summary["failures"]  # without secrets
         code, place, message = _taken_apart(failures[0]) if failures else ("", "", "")
         verdict: Verdict = result.verdict
         command = result.command
-        if verdict == "interrupted" or (verdict == "passed" and not keep_all):
+        if verdict == "interrupted" or (verdict == "passed" and not manner.keep_all):
             shutil.rmtree(result.record)
         else:
-            command = f"airbed replay {shlex.quote(result.record.as_posix())}"
+            left = result.record.as_posix()
+        if left and not manner.is_live:
+            command = f"airbed replay {shlex.quote(left)}"
     except Exception as error:
         verdict, command = "error", result.command
         code, place, message = type(error).__name__, "", " ".join(str(error).split())
@@ -246,6 +295,7 @@ def run_job(job: Job, runs: Path, keep_all: bool, made_with: Mapping[str, Any]) 
         virtual_seconds=result.virtual_seconds,
         cpu_seconds=time.process_time() - began,
         command=command,
+        record=left,
     )
 
 

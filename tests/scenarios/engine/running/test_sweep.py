@@ -13,7 +13,15 @@ import pytest
 
 from scenarios.engine.commands.cli import main
 from scenarios.engine.format.loader import load
-from scenarios.engine.running.sweep import Causes, Job, Outcome, jobs_of, run_job
+from scenarios.engine.running.sweep import (
+    Causes,
+    Job,
+    Manner,
+    Outcome,
+    jobs_of,
+    longest_first,
+    run_job,
+)
 from scenarios.engine.shipped import SHIPPED
 
 ROOT = SHIPPED.parent
@@ -145,7 +153,7 @@ def test_an_interrupt_gives_the_summary_so_far(here: Path) -> None:
 def test_a_mistake_of_airbed_in_a_run_is_an_outcome_of_its_own(here: Path) -> None:
     (here / "runs").write_text("no directory")
     file = load(here / "some.yaml")
-    outcome = run_job(Job(file, 0, 1), here / "runs", False, {})
+    outcome = run_job(Job(file, 0, 1), here / "runs", Manner())
     assert (outcome.verdict, outcome.code) == ("error", "NotADirectoryError")
     assert outcome.command.endswith("some.yaml --seed 1 --cell wish=0")
 
@@ -154,7 +162,7 @@ def outcome_of(verdict: Any, **changes: Any) -> Outcome:
     fields: dict[str, Any] = {
         "file": "a.yaml", "cell": "", "seed": 1, "verdict": verdict, "code": "", "place": "",
         "message": "", "fates": "created=1", "wire_digest": "", "virtual_seconds": 1.0,
-        "cpu_seconds": 0.5, "command": "",
+        "cpu_seconds": 0.5, "command": "", "record": "",
     }  # fmt: skip
     return Outcome(**(fields | changes))
 
@@ -227,4 +235,78 @@ def test_an_invalid_file_is_not_swept(here: Path, capsys: pytest.CaptureFixture[
     (here / "bad.yaml").write_text("format: 2\n")
     assert main(["sweep", "bad.yaml", "--seeds", "1..2"]) == 4
     assert capsys.readouterr().err.endswith("nothing was run\n")
-    assert not (here / "runs").exists()
+    assert list((here / "runs").iterdir()) == []
+
+
+def test_without_seeds_each_file_has_its_own(here: Path) -> None:
+    (here / "good.yaml").write_text(GOOD + "seeds: { from: 5, count: 2 }\n")
+    assert main(["sweep", "good.yaml", "some.yaml", "--jobs", "1"]) == 1
+    directory = here / "runs/sweep-scenarios"
+    assert [(row["file"], row["cell"], row["seed"]) for row in table(directory)] == [
+        ("good.yaml", "wish=0", "5"),
+        ("good.yaml", "wish=2", "5"),
+        ("some.yaml", "wish=0", "1"),
+        ("some.yaml", "wish=1", "1"),
+        ("some.yaml", "wish=2", "1"),
+        ("good.yaml", "wish=0", "6"),
+        ("good.yaml", "wish=2", "6"),
+    ]
+    assert summary(directory)["seeds"] is None
+
+
+@pytest.mark.live
+def test_a_live_sweep_runs_side_by_side_and_says_how_to_repeat_what_failed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "long.yaml").write_text(GOOD.replace("for: 1s", "for: 1h"))
+    command = [
+        "sweep",
+        "--live",
+        "some.yaml",
+        "long.yaml",
+        "--jobs",
+        "8",
+        "--longest-wait",
+        "100ms",
+    ]
+    assert main(command) == 1
+    directory = here / "runs/sweep-scenarios-live"
+    rows = table(directory)
+    assert sorted((row["file"], row["cell"], row["verdict"]) for row in rows) == [
+        ("long.yaml", "wish=0", "passed"),
+        ("long.yaml", "wish=2", "passed"),
+        ("some.yaml", "wish=0", "passed"),
+        ("some.yaml", "wish=1", "failed"),
+        ("some.yaml", "wish=2", "passed"),
+    ]
+    [failed] = [row for row in rows if row["verdict"] == "failed"]
+    again = "airbed run --live --longest-wait 0.1s some.yaml --seed 1 --cell wish=1"
+    assert failed["command"] == again
+    made = json.loads((here / failed["record"] / "summary.json").read_text())
+    assert (made["mode"], made["verdict"]) == ("live", "failed")
+    out = capsys.readouterr().out
+    assert f"         {again}\n         {failed['record']}\n" in out
+    assert "5 runs: 4 passed, 1 failed" in out
+    assert not list(directory.glob(".*"))
+
+
+def test_a_live_sweep_begins_with_what_waits_longest(here: Path) -> None:
+    (here / "long.yaml").write_text(GOOD.replace("for: 1s", "for: 1h"))
+    files = [load(here / "some.yaml"), load(here / "long.yaml")]
+    order = [job.file.path.name for job in longest_first(jobs_of(files, None))]
+    assert order == ["long.yaml"] * 2 + ["some.yaml"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--longest-wait", "5s"], "--longest-wait is for live runs: add --live"),
+        (["--live", "--backend", "dask"], "live runs are on this machine: not with --backend"),
+    ],
+)
+def test_a_live_sweep_that_is_not_possible_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["sweep", "good.yaml", *arguments]) == 4
+    assert said in capsys.readouterr().err
+    assert list((here / "runs").iterdir()) == []
