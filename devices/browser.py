@@ -4,6 +4,9 @@ A browser keeps its session cookie and the session key (`sesskey`) that the site
 pages; every form is sent back with it. Messages are sent through the web service with the
 person's own token, as a desktop client would.
 
+What does not answer is given up after five minutes, by the browser; people may turn away before.
+A page goes on loading then, and what it was to do may be done yet.
+
 What this is not: it renders nothing and runs no scripts. Of a page it reads the session key, and
 of the preferences form which boxes are ticked.
 """
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from sim.surface import Host
 
 MAX_REDIRECTS = 5
+
+GIVES_UP_AFTER = 300.0
+"""Virtual seconds for a request: Firefox's `network.http.response.timeout` as delivered. In Firefox
+it counts from the end of the request; here connecting is included."""
 
 PROVIDER = "moodle_instantmessage"
 """Message provider of personal messages: component and name."""
@@ -68,7 +75,7 @@ class Browser:
         *,
         tls: ssl.SSLContext | None = None,
         service: str = "moodle_mobile_app",
-        timeout: float = 60.0,
+        timeout: float = GIVES_UP_AFTER,
     ) -> None:
         self._env = host.env
         self._http = HttpClient(host, user_agent=_USER_AGENT, tls=tls)

@@ -4,6 +4,7 @@ The fields, their order and the cut of the text are those of the plugin of 2013.
 type, badge or sound. Whatever the gateway answers, the message counts as sent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,7 +15,6 @@ from server.moodle.accounts import User
 from server.moodle.configuration import PROVIDER, Configuration
 from server.moodle.devices import devices_of
 from server.moodle.gateway_client import GatewayClient
-from server.moodle.journal import Journal
 from server.moodle.messaging.store import Message
 from server.moodle.truncation import allowance, truncate
 
@@ -32,25 +32,31 @@ class PushRequest:
     """Everything but the token."""
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of one message; nothing is done yet."""
+
+    requests: Sequence[PushRequest] = ()
+    disabled: Sequence[int] = ()
+    """Phones that the user disabled."""
+    reason: str = ""
+    """Why there are neither."""
+
+
 def plan_pushes(
     connection: Connection,
     configuration: Configuration,
-    journal: Journal,
     message_id: int,
     item: Message,
     sender: User,
     recipient: User,
-) -> tuple[list[PushRequest], str]:
-    """The requests to make, or why there are none (for the log).
-
-    Phones that the user disabled are noted in the journal one by one.
-    """
+) -> Plan:
+    """The requests to make, or why there are none (for the log)."""
     if configuration.flag("noemailever") or not recipient.active:
-        return [], "recipient_excluded"
+        return Plan(reason="recipient_excluded")
     devices = devices_of(connection, recipient.id, configuration.values["airnotifierappname"])
     if not devices:
-        return [], "no_device"
-    pushes = []
+        return Plan(reason="no_device")
     fields = push_fields(
         text=item.smallmessage,
         date=item.timecreated,
@@ -59,18 +65,14 @@ def plan_pushes(
         userfrom=sender.fullname,
         message_id=message_id,
     )
-    for device in devices:
-        if device.enabled:
-            pushes.append(PushRequest(message_id, device.id, device.token, fields))
-        else:
-            journal.note(
-                "push.suppressed",
-                message=message_id,
-                user_to=recipient.id,
-                reason="device_disabled",
-                device=device.id,
-            )
-    return pushes, ""
+    return Plan(
+        requests=[
+            PushRequest(message_id, device.id, device.token, fields)
+            for device in devices
+            if device.enabled
+        ],
+        disabled=[device.id for device in devices if not device.enabled],
+    )
 
 
 def push_fields(
@@ -95,7 +97,10 @@ def push_fields(
 
 
 async def deliver(
-    pushes: list[PushRequest], gateway: GatewayClient, configuration: Configuration, log: EventLog
+    pushes: Sequence[PushRequest],
+    gateway: GatewayClient,
+    configuration: Configuration,
+    log: EventLog,
 ) -> None:
     """Make the requests one after the other, as the sender's PHP process does."""
     for push in pushes:

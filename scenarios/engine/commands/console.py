@@ -21,7 +21,10 @@ MANY: Final = 12
 """With more runs than this, each is one line."""
 
 _STYLES: Final = {"passed": "green", "failed": "bold red", "interrupted": "yellow"}
-_MARKS: Final = {"passed": "ok", "failed": "FAILED", "skipped": "skipped", "running": "..."}
+_MARKS: Final = {
+    "passed": "ok", "failed": "FAILED", "skipped": "skipped",
+    "excused": "excused", "running": "...",
+}  # fmt: skip
 _WIDTH: Final = 14
 _HEAD: Final = ("t", "host", "kind")
 
@@ -84,7 +87,7 @@ class RunConsole:
         line.append(f"{step.n:3} {step.do:17}{step.by:10}")
         line.append(f"{_MARKS[step.status]:8}", _STYLES.get(step.status, "dim"))
         line.append(f"{took:>9}", "dim")
-        shown = _results(step)
+        shown = step.excuse or _results(step)
         if shown:
             line.append(f"   {shown}", "dim")
         self._print(line)

@@ -76,6 +76,8 @@ class _StepChecks:
             self._check_result(name, find_key(self._root, (*self._location, "expect", name)))
         for name, value in entries(self._step.get("save")).items():
             self._check_save(name, value)
+        if self._step.get("may_fail") is True:
+            self._check_may_fail()
 
     def check_text(self) -> None:
         """A text that is sent has to be long enough to be looked for."""
@@ -163,6 +165,14 @@ class _StepChecks:
                 self._key("within"),
                 "remove it",
             )
+
+    def _check_may_fail(self) -> None:
+        if "save" in self._step:
+            message = f"step '{self._do}' may fail, and then it has nothing to save"
+            self._report("conflict", message, self._key("save"), "remove it, or 'may_fail'")
+        if not self._contract.by:
+            message = f"nobody does '{self._do}', so nobody can fail at it"
+            self._report("conflict", message, self._key("may_fail"), "remove it")
 
     def _check_result(self, name: str, span: Span) -> None:
         if not self._contract.has_result(name):

@@ -29,7 +29,8 @@ TARGET_PATTERN: Final = (
 )
 _DURATION: Final = r"[0-9]+(\.[0-9]+)?(us|ms|s|m|h|d)"
 SPAN_PATTERN: Final = rf"^{_DURATION}(\.\.{_DURATION})?$"
-MOMENT_PATTERN: Final = rf"{SPAN_PATTERN}|^step +[a-z0-9_]+$|^before_dispatch$"
+_STEP: Final = rf"^step +[a-z0-9_]+( *\+ *{_DURATION}(\.\.{_DURATION})?)?$"
+MOMENT_PATTERN: Final = rf"{SPAN_PATTERN}|{_STEP}|^before_dispatch$"
 
 
 def _told(error: UnitError) -> PydanticCustomError:
@@ -100,7 +101,8 @@ class Window(_Section):
         alias="from",
         default="0s",
         description="Time since the flow began (or a range, drawn from the seed), `step <name or"
-        " number>` when that step begins, or `before_dispatch`.",
+        " number>` when that step begins (`step 3 + 0s..1s`: so long after that), or"
+        " `before_dispatch`.",
     )
     end: MomentText | None = Field(
         alias="to",

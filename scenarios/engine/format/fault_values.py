@@ -3,6 +3,7 @@
     10s             virtual time since the flow began
     1s..5s          somewhere between, drawn from the seed
     step message    a step by its name: the first with it; `step 3`: by its number
+    step 3 + 0s..1s so long after it, drawn from the seed if it is a range
     before_dispatch the moment before the first message or broadcast is sent
 
 Everything here raises UnitError, which says what to write instead.
@@ -24,8 +25,8 @@ from scenarios.engine.format.units import (
 )
 
 BEFORE_DISPATCH: Final = "before_dispatch"
-_STEP: Final = re.compile(r"step +([a-z][a-z0-9_]*|[1-9][0-9]{0,5})", re.ASCII)
-_MOMENTS: Final = "10s, 1s..5s, step message, step 3 or before_dispatch"
+_STEP: Final = re.compile(r"step +([a-z][a-z0-9_]*|[1-9][0-9]{0,5})(?: *\+ *(.*))?", re.ASCII)
+_MOMENTS: Final = "10s, 1s..5s, step message, step 3, step 3 + 0s..1s or before_dispatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Moment:
     time: Span | None = None
     step: str | None = None
     """Name of a step, or its number from 1 as a text."""
+    after: Span | None = None
+    """So long after the step."""
     before_dispatch: bool = False
 
 
@@ -70,7 +73,7 @@ def parse_moment(value: object) -> Moment:
         match = _STEP.fullmatch(value)
         if match is None:
             raise UnitError(f"'{value}' names no step", "write for example step message or step 3")
-        return Moment(step=match[1])
+        return Moment(step=match[1], after=None if match[2] is None else parse_span(match[2]))
     if isinstance(value, str) and value[:1].isalpha():
         raise UnitError(f"'{value}' is not a moment", f"write for example {_MOMENTS}")
     return Moment(time=parse_span(value))

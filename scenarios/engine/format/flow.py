@@ -52,6 +52,11 @@ class Step(BaseModel):
     when: Expression | None = Field(
         default=None, description="A condition; the step is left out where it does not hold."
     )
+    may_fail: bool = Field(
+        default=False,
+        description="Who does it may come to nothing (no answer, an error page) and gives up: the"
+        " flow goes on with the next step.",
+    )
 
     @property
     def contract(self) -> StepContract:

@@ -305,6 +305,7 @@ class Expect(_Section):
             "causal_order",
             "no_token_leak",
             "no_needless_duplicate",
+            "no_needless_loss",
             "bad_token_pruned",
         ]
     ] = Field(default_factory=list)

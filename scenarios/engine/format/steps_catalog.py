@@ -125,6 +125,7 @@ STEPS: Final[Mapping[str, StepContract]] = {
             "id": "the site's id of the message (of the first one, if there are several)",
             "sent": "how many messages the site created",
         },
+        within="how long the sender waits for the site",
     ),
     "dispatch": StepContract(
         "8 · the gateway hands what it accepted since the last message to the push services",
@@ -195,6 +196,7 @@ STEPS: Final[Mapping[str, StepContract]] = {
             "status": "HTTP status of the gateway's answer",
             "channel": "the channel used",
         },
+        within="how long the admin waits for the page",
     ),
     "receive_nothing": StepContract(
         "the phone receives no push for as long as `within` says",

@@ -61,8 +61,8 @@ def read_books(deployment: "Deployment") -> Books:
 
 def differences(ledger: Ledger, books: Books) -> Iterator[str]:
     """Where the ledger and the others disagree, in sentences."""
-    written = ledger.messages
-    if books.messages < written or (books.messages > written and "site" not in ledger.crashed):
+    written, crashed = ledger.messages, ledger.lives.crashed
+    if books.messages < written or (books.messages > written and "site" not in crashed):
         yield f"the site has {books.messages} messages, the trace {written}"
     if books.outbox is not None:
         yield from _outbox(ledger, books.outbox)
@@ -86,7 +86,7 @@ def _outbox(ledger: Ledger, outbox: tuple[str, ...]) -> Iterator[str]:
     for push in held:
         if push not in waiting:
             yield f"push {push} is pending, and the gateway's outbox does not have it"
-    if "gateway" not in ledger.crashed:
+    if "gateway" not in ledger.lives.crashed:
         for push in waiting:
             if push not in held:
                 yield f"push {push} is in the gateway's outbox, and the trace does not say so"

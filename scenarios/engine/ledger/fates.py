@@ -13,9 +13,10 @@ the end, since the user may open it any time), join keys only while a hop is ope
 Simplification: one site and one gateway per run; their numbers are not prefixed by a host name.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from scenarios.engine.ledger.findings import Event, Findings
+from scenarios.engine.ledger.lives import Lives
 from scenarios.engine.ledger.notifications import READINGS, Fate, Notification, OpenHops
 from scenarios.engine.ledger.receivers import Receivers
 from scenarios.engine.ledger.senders import Senders
@@ -27,7 +28,8 @@ class Ledger:
     def __init__(self) -> None:
         self.findings = Findings()
         self._hops = OpenHops()
-        self._senders = Senders(self.findings, self._hops)
+        self.lives = Lives()
+        self._senders = Senders(self.findings, self._hops, self.lives)
         self._receivers = Receivers(self.findings, self._hops)
         self._handlers = self._senders.handlers | self._receivers.handlers
         self._now = 0
@@ -43,11 +45,6 @@ class Ledger:
         return self._senders.messages
 
     @property
-    def crashed(self) -> Collection[str]:
-        """Hosts that lost their power."""
-        return self._senders.crashed
-
-    @property
     def removals(self) -> Mapping[str, int]:
         """Phone -> when the app was last removed from it (ns)."""
         return self._receivers.removals
@@ -59,7 +56,11 @@ class Ledger:
             text = f"{event['kind']} at {t} ns comes after an event at {self._now} ns"
             self.findings.add("time", t, text)
         self._now = t
-        handler = self._handlers.get(event["kind"])
+        kind = event["kind"]
+        lived = self.lives.handlers.get(kind)
+        if lived is not None:
+            lived(t, event)
+        handler = self._handlers.get(kind)
         if handler is not None:
             handler(t, event)
 

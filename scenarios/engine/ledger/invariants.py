@@ -7,6 +7,7 @@
                     a phone, or for a user, other than the addressee
 `no_needless_duplicate`  a user saw a notification twice only where the gateway could not know that
                     it had arrived: a connection ended without a word, a server died
+`no_needless_loss`  a notification got lost only where nobody could help it (`losses`)
 `bad_token_pruned`  a token that a push service called invalid is no longer at the gateway
 
 A violation is a sentence for people. It never contains the secret that it is about.
@@ -20,6 +21,7 @@ from scenarios.engine.leaks import Leak
 from scenarios.engine.ledger.books import Books, differences
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.findings import Event
+from scenarios.engine.ledger.losses import is_needless, reason_of
 from scenarios.engine.ledger.notifications import AtGateway, Fate, Notification
 
 
@@ -162,6 +164,12 @@ def _no_needless_duplicate(evidence: Evidence) -> Iterator[str]:
             )
 
 
+def _no_needless_loss(evidence: Evidence) -> Iterator[str]:
+    for notification in evidence.ledger.notifications:
+        if is_needless(notification, evidence.ledger.lives):
+            yield f"{_name(notification)} is lost without need: {reason_of(notification)}"
+
+
 def _bad_token_pruned(evidence: Evidence) -> Iterator[str]:
     for token_ref, reason in evidence.witness.bad_tokens.items():
         yield f"token {token_ref} was rejected ({reason}) and is still at the gateway"
@@ -177,5 +185,6 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "causal_order": _causal_order,
     "no_token_leak": _no_token_leak,
     "no_needless_duplicate": _no_needless_duplicate,
+    "no_needless_loss": _no_needless_loss,
     "bad_token_pruned": _bad_token_pruned,
 }

@@ -117,9 +117,20 @@ class Notification:
     provider: str | None = None
     token_ref: str | None = None
     gateway: AtGateway = AtGateway.UNKNOWN
+    asked: int | None = None
+    """When the site had its answer, or none."""
+    excused: bool = False
+    """There was a reason that the site had no answer: a fault, a gateway that was down."""
     accepted: int | None = None
     dispatched: int | None = None
+    """When it was written to a push service first."""
+    written: int | None = None
+    """And last."""
+    connection: str | None = None
+    """Over which connection to APNs, last."""
     completed: int | None = None
+    by_silence: bool = False
+    """It was completed while its connection stood, so it was not bad news that decided."""
     attempts: int = 0
     in_doubt: bool = False
     """The gateway has sent it and cannot know whether it arrived: the connection ended without a

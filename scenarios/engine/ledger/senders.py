@@ -6,13 +6,15 @@ answered; the two become one notification. What the site never claims was asked 
 else: a broadcast, or a direct request.
 
 What the site heard nothing of, because a server died or the network failed, is joined at the end
-of the run, by token: which push it was is written nowhere.
+of the run (`asked`).
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
+from scenarios.engine.ledger.asked import Asked
 from scenarios.engine.ledger.findings import Event, Findings
+from scenarios.engine.ledger.lives import Lives
 from scenarios.engine.ledger.notifications import AtGateway, Notification, OpenHops
 
 UNKNOWN: Final = -1
@@ -22,7 +24,7 @@ UNKNOWN: Final = -1
 class Senders:
     """The notifications of a run and how far the site and the gateway are with them."""
 
-    def __init__(self, findings: Findings, hops: OpenHops) -> None:
+    def __init__(self, findings: Findings, hops: OpenHops, lives: Lives) -> None:
         self.notifications: list[Notification] = []
         self.handlers: dict[str, Callable[[int, Event], None]] = {
             "message.created": self._message_created,
@@ -35,9 +37,9 @@ class Senders:
             "push.dispatched": self._push_dispatched,
             "push.retry": self._push_retry,
             "provider.connected": self._provider_connected,
+            "provider.closed": self._provider_closed,
             "host.crashed": self._server_ended,
             "server.stopped": self._server_ended,
-            "device.registered": self._device_registered,
             "push.completed": self._push_completed,
             "push.abandoned": self._push_abandoned,
             "push.rejected": self._push_rejected,
@@ -46,19 +48,17 @@ class Senders:
         }
         self._findings = findings
         self._hops = hops
+        self._lives = lives
         self._pushes: dict[str, Notification] = {}
         self._messages: dict[str, tuple[int, str]] = {}
         self._silent: dict[str, None] = {}
         """Messages for which the site has neither sent nor suppressed anything yet."""
         self._refused: dict[str | None, list[Notification]] = {}
         self._unclaimed: dict[str, list[Notification]] = {}
-        self._unanswered: list[Notification] = []
-        """What the site asked for without an answer."""
+        self._asked = Asked()
         self._broadcasts: dict[str, tuple[int, int]] = {}
-        self._users: dict[str, str] = {}
-        """Token reference -> user, where the site has registered the device."""
-        self.crashed: dict[str, None] = {}
-        """Hosts that lost their power."""
+        self._connections: dict[str, None] = {}
+        """The gateway's connections to APNs of which it has heard nothing bad."""
         self._gateway: str | None = None
         self._gateway_has_ended = False
         self._told_before = False
@@ -89,11 +89,11 @@ class Senders:
 
     def close(self) -> None:
         """The end: a message without any notification is one that the site lost."""
-        self._claim_late()
+        self._asked.close(self.notifications, self._messages, self._create)
         for message in self._silent:
             t, user = self._messages[message]
             notification = self._create(t, origin="message", message=message, user=user)
-            notification.reason = "the site made no notification of the message"
+            notification.reason = "it made no notification of the message"
         self._silent.clear()
         for broadcast, (announced, made) in self._broadcasts.items():
             if announced not in (made, UNKNOWN):
@@ -105,51 +105,16 @@ class Senders:
         self.notifications.append(notification)
         return notification
 
-    def _claim_late(self) -> None:
-        """Join what the site asked for, and heard nothing of, to pushes that nobody claimed."""
-        for asked in self._unanswered:
-            push = self._unclaimed_since(asked.created, token_ref=asked.token_ref)
-            if push is not None:
-                push.origin, push.created = "message", asked.created
-                push.message, push.device, push.user = asked.message, asked.device, asked.user
-                self.notifications.remove(asked)
-        self._unanswered.clear()
-        for message in list(self._silent):
-            t, user = self._messages[message]
-            push = self._unclaimed_since(t, user=user)
-            if push is not None:
-                push.origin, push.created = "message", t
-                push.message, push.user = message, user
-                del self._silent[message]
-        for number, notification in enumerate(self.notifications, 1):
-            notification.number = number
-
-    def _unclaimed_since(
-        self, t: int, *, token_ref: str | None = None, user: str | None = None
-    ) -> Notification | None:
-        """The first push that nobody claimed, for that token, or for a phone of that user."""
-        for notification in self.notifications:
-            seen = notification.accepted or notification.dispatched
-            if notification.origin != "direct" or seen is None or seen < t:
-                continue
-            known = notification.token_ref
-            if known is None and notification.copies:
-                known = notification.copies[0].token_ref
-            if known is None:
-                continue
-            if known == token_ref or (user is not None and self._users.get(known) == user):
-                return notification
-        return None
-
     # The site
-
-    def _device_registered(self, t: int, event: Event) -> None:
-        self._users[str(event["token_ref"])] = str(event["user"])
 
     def _message_created(self, t: int, event: Event) -> None:
         message = str(event["message"])
         self._messages[message] = (t, str(event["user_to"]))
-        self._silent[message] = None
+        planned = str(event.get("pushes") or "")
+        if planned:
+            self._asked.plan(message, planned.split(","))
+        else:
+            self._silent[message] = None
 
     def _push_suppressed(self, t: int, event: Event) -> None:
         message = str(event["message"])
@@ -175,6 +140,7 @@ class Senders:
         started, user = self._messages.get(message, (t, None))
         status = int(event["status"])
         token_ref = str(event["token_ref"])
+        self._asked.ask(message, token_ref)
         notification = self._claim(t, token_ref, status, event.get("gateway_push"))
         if notification is None:
             notification = self._create(started, origin="message", token_ref=token_ref)
@@ -183,7 +149,9 @@ class Senders:
                 notification.reason = f"status {status}"
             else:
                 notification.reason = str(event.get("error") or "no answer from the gateway")
-                self._unanswered.append(notification)
+                notification.excused = self._lives.trouble_since(started)
+                self._asked.unanswered(notification)
+        notification.asked = t
         notification.origin = "message"
         notification.created = min(notification.created, started)
         notification.message = message
@@ -241,20 +209,29 @@ class Senders:
         notification.hop(t, f"the gateway refused it: {reason}")
 
     def _server_ended(self, t: int, event: Event) -> None:
-        """Whatever the gateway has sent and not ticked off for good, it may send again."""
-        if event["kind"] == "host.crashed":
-            self.crashed[str(event["host"])] = None
-        if event["host"] != self._gateway:
+        """Whatever the gateway has sent and not ticked off for good, it may send again: with a
+        power cut that is also what it ticked off too lately to have written it down.
+        """
+        host = str(event["host"])
+        if host != self._gateway:
             return
         self._gateway_has_ended = True
+        self._connections.clear()
+        power_cut = event["kind"] == "host.crashed"
         for notification in self._pushes.values():
             ended = notification.completed
-            unwritten = ended is not None and t - ended <= UNWRITTEN_FOR
-            if notification.dispatched is not None and (ended is None or unwritten):
+            if notification.dispatched is not None and (
+                ended is None
+                or (power_cut and self._lives.ran_for(host, ended, t) <= UNWRITTEN_FOR)
+            ):
                 notification.in_doubt = True
 
     def _provider_connected(self, t: int, event: Event) -> None:
         self._hops.open(str(event["connection"]))
+        self._connections[str(event["connection"])] = None
+
+    def _provider_closed(self, t: int, event: Event) -> None:
+        self._connections.pop(str(event["connection"]), None)
 
     def _push_accepted(self, t: int, event: Event) -> None:
         self._gateway = str(event["host"])
@@ -304,7 +281,11 @@ class Senders:
             notification.in_doubt = False
         if notification.gateway is AtGateway.COMPLETED:
             notification.gateway = AtGateway.HELD
+        notification.completed = None
         notification.dispatched = t if notification.dispatched is None else notification.dispatched
+        notification.written = t
+        connection = event.get("connection")
+        notification.connection = None if connection is None else str(connection)
         notification.provider = str(event["provider"])
         if event.get("identifier") is not None:
             self._hops.send(str(event["connection"]), int(event["identifier"]), notification)
@@ -313,7 +294,8 @@ class Senders:
     def _push_retry(self, t: int, event: Event) -> None:
         notification = self._push_of(t, event)
         if notification is not None:
-            notification.in_doubt |= not _says_it_was_not_taken(str(event["reason"]))
+            notification.in_doubt |= _may_have_been_taken(str(event["reason"]))
+            notification.gateway = AtGateway.HELD
             notification.hop(t, f"the gateway will send it again: {event['reason']}")
 
     def _push_completed(self, t: int, event: Event) -> None:
@@ -322,6 +304,8 @@ class Senders:
             return
         notification.gateway = AtGateway.COMPLETED
         notification.completed = t
+        notification.in_doubt = False
+        notification.by_silence = notification.connection in self._connections
         if event.get("message_id") is not None:
             copy = self._hops.answers.pop(str(event["message_id"]), None)
             if copy is None:
@@ -359,19 +343,24 @@ class Senders:
 _NOT_TAKEN: Final = frozenset({"Unavailable", "InternalServerError", "DeviceMessageRateExceeded"})
 """GCM's results for a message that it did not take."""
 
-UNWRITTEN_FOR: Final = 1_000_000_000
-"""Nanoseconds after a push was ticked off in which a power cut may undo that: completions are
-written together, a moment later."""
+_NOT_SENT: Final = ("ClientConnector", "ConnectionTimeout")
+"""How the names of aiohttp's errors begin that say that there was no connection."""
+
+UNWRITTEN_FOR: Final = 250_000_000
+"""Nanoseconds after a push was ticked off in which a power cut undoes that: the gateway writes
+completions together, a quarter of a second later."""
 
 _SILENCE: Final = frozenset({"connection_closed", "malformed_answer"})
 
 
-def _says_it_was_not_taken(reason: str) -> bool:
-    """Whether the push service itself said that it had not taken what is sent again.
+def _may_have_been_taken(reason: str) -> bool:
+    """Whether nobody knows if the push service has taken what is sent again.
 
     APNs' statuses and HTTP's are in lower case; an exception's name says that there was no answer.
     """
-    return reason in _NOT_TAKEN or (reason.islower() and reason not in _SILENCE)
+    if reason in _NOT_TAKEN or reason.startswith(_NOT_SENT):
+        return False
+    return not reason.islower() or reason in _SILENCE
 
 
 def _take(table: dict[Any, list[Notification]], key: Any, notification: Notification) -> None:

@@ -1,7 +1,8 @@
 """Plays the flow of a scenario: one step after the other, each within its time.
 
 A step that fails, or whose results are not the expected ones, ends the flow: what comes after it
-would only fail for its sake.
+would only fail for its sake. One that may fail is excused, and the flow goes on: whoever did it has
+given up. What they began goes on, as a page goes on loading that nobody waits for.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -22,8 +23,9 @@ from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.implemented import REGISTRY, Implementation
 from scenarios.engine.step_failed import StepFailed
 
-DEFAULT_LIMIT: Final = 300.0
-"""Virtual seconds for a step without `within`: far more than any step needs, so that a run ends."""
+DEFAULT_LIMIT: Final = 900.0
+"""Virtual seconds for a step without `within`: more than a browser needs to give several pages up,
+so that a run ends."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class StepOutcome:
     status: str = "running"
     results: dict[str, Any] = field(default_factory=dict)
     failure: Text | None = None
+    excuse: str = ""
+    """Why a step that may fail did."""
 
 
 class RunScope(Scope):
@@ -115,6 +119,9 @@ def _do(
         else:
             results = yield from _limited(context, task, implementation)
     except (StepFailed, DeviceError) as error:
+        if step.may_fail:
+            outcome.status, outcome.excuse = "excused", str(error)
+            return
         outcome.failure = places.failure("step-failed", f"{about}: {error}", here)
         return
     outcome.results = dict(results)
@@ -145,11 +152,19 @@ def _limited(
     yield process | env.timeout(task.within)
     if not process.triggered:
         process.defused = True
+        waited_for = process.target.callbacks
+        if waited_for is not None:
+            # That may fail later, when nobody is there to hear of it.
+            waited_for.append(_defuse)
         process.interrupt()
         overdue = implementation.overdue(context)
         raise StepFailed(f"{overdue} within {task.within:g} s; {context.last_hop()}")
     results: Any = process.value
     return cast(Mapping[str, Any], results)
+
+
+def _defuse(event: simpy.Event) -> None:
+    event.defused = True
 
 
 def _look_up(known: Mapping[str, Any], path: tuple[str, ...], sign: str) -> Any:

@@ -33,6 +33,7 @@ from reports.junit import junit_xml
 from reports.reading import FORMAT, Record
 from reports.timeline import write_timeline
 from scenarios.engine.format.models import Scenario
+from scenarios.engine.ledger.losses import reason_of
 from scenarios.engine.ledger.notifications import Copy, Notification
 from scenarios.engine.version import airbed_version
 from sim.trace.recorder import Event, line_of
@@ -221,7 +222,7 @@ def _row(notification: Notification) -> list[Any]:
         notification.number, notification.origin, notification.message, notification.device,
         notification.user, notification.push, notification.provider, notification.token_ref,
         copy.phone if copy else None, notification.fate, notification.reading,
-        notification.reason, notification.attempts, len(notification.copies),
+        reason_of(notification), notification.attempts, len(notification.copies),
         notification.duplicates, notification.created, notification.accepted,
         notification.dispatched, *(
             (copy.accepted, copy.sent, copy.received, copy.displayed, copy.read_at)

@@ -135,6 +135,7 @@ def summary_of(
                 "title": step.title,
                 "with": redact.value(step.arguments),
                 "status": step.status,
+                "excuse": redact.text(step.excuse),
                 "start_ns": step.start,
                 "end_ns": step.end,
                 "results": redact.value(step.results),

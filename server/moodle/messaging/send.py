@@ -5,12 +5,14 @@ delivery, to be made after the commit: no transaction is open while a gateway ta
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from server.logs import token_ref
 from server.moodle.accounts import User
-from server.moodle.airnotifier_output import PushRequest, plan_pushes
+from server.moodle.airnotifier_output import Plan, PushRequest, plan_pushes
 from server.moodle.configuration import Configuration
 from server.moodle.journal import Journal
 from server.moodle.messaging.outputs import Recipient, select_outputs
@@ -28,7 +30,7 @@ class Sent:
     """A stored message and what is still to be done for it."""
 
     id: int
-    pushes: list[PushRequest]
+    pushes: Sequence[PushRequest]
     """In the order of the recipient's devices; often empty."""
     read_after: bool
     """No output holds it back, so it counts as read as soon as the pushes are made."""
@@ -51,38 +53,45 @@ class Post:
         outputs = select_outputs(recipient, self.configuration, self.now)
         item = self._message(recipient.user, text, text_format)
         message_id = insert_message(self.connection, item)
-        self.journal.note(
-            "message.created",
-            message=message_id,
-            user_from=self.sender.id,
-            user_to=recipient.user.id,
-        )
         if "popup" in outputs:
             processor_id, _ = self.configuration.processors["popup"]
             leave_to_popup(self.connection, message_id, processor_id)
         if "email" in outputs:
             queue_email(self.connection, item)
         if "airnotifier" in outputs:
-            pushes, reason = plan_pushes(
-                self.connection,
-                self.configuration,
-                self.journal,
-                message_id,
-                item,
-                self.sender,
-                recipient.user,
+            plan = plan_pushes(
+                self.connection, self.configuration, message_id, item, self.sender, recipient.user
             )
         else:
-            pushes, reason = [], self._why_no_push()
-        if reason:
-            self.journal.note(
-                "push.suppressed",
-                message=message_id,
-                user_to=recipient.user.id,
-                reason=reason,
-                device=None,
-            )
-        return Sent(message_id, pushes, bool(outputs) and "popup" not in outputs)
+            plan = Plan(reason=self._why_no_push())
+        self._note(message_id, recipient.user, plan)
+        return Sent(message_id, plan.requests, bool(outputs) and "popup" not in outputs)
+
+    def _note(self, message_id: int, recipient: User, plan: Plan) -> None:
+        """Tell of the message with all that is going to be pushed: a site that dies before it has
+        asked for that cannot tell it any more."""
+        self.journal.note(
+            "message.created",
+            message=message_id,
+            user_from=self.sender.id,
+            user_to=recipient.id,
+            pushes=",".join(token_ref(each.token) for each in plan.requests),
+        )
+        for device in plan.disabled:
+            self._suppressed(message_id, recipient, "device_disabled", device)
+        if plan.reason:
+            self._suppressed(message_id, recipient, plan.reason, None)
+
+    def _suppressed(
+        self, message_id: int, recipient: User, reason: str, device: int | None
+    ) -> None:
+        self.journal.note(
+            "push.suppressed",
+            message=message_id,
+            user_to=recipient.id,
+            reason=reason,
+            device=device,
+        )
 
     def _why_no_push(self) -> str:
         if not self.configuration.processors["airnotifier"][1]:

@@ -17,8 +17,10 @@ class Story:
         self.events.append({"t": len(self.events) * MS, "kind": kind, "host": host, **fields})
         return self
 
-    def message(self, message: str = "1", user: str = "3") -> "Story":
-        return self.tell("message.created", "site", message=message, user_from="2", user_to=user)
+    def message(self, message: str = "1", user: str = "3", pushes: str = "") -> "Story":
+        return self.tell(
+            "message.created", "site", message=message, user_from="2", user_to=user, pushes=pushes
+        )
 
     def suppressed(self, message: str = "1", reason: str = "preference") -> "Story":
         return self.tell(

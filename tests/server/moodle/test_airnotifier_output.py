@@ -80,6 +80,8 @@ def test_every_enabled_phone_gets_a_request_in_the_order_of_registration(stand):
 
     stand.run(story)
     assert [form["token"] for form in stand.gateway.forms()] == [b"token-0", b"token-3"]
+    [created] = stand.events("message.created")
+    assert created["pushes"] == f"{token_ref('token-0')},{token_ref('token-3')}"
     assert stand.events("push.suppressed") == [
         {"message": 1, "user_to": 2, "reason": "device_disabled", "device": 2}
     ]

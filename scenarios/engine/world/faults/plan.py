@@ -6,7 +6,7 @@ not over when the fault begins. What is in force when the flow ends stays in for
 is taken down: healing it then would change what the run is about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -66,8 +66,12 @@ class _Planned:
         # Drawn at once, so that the steps in between have no part in them.
         self._start_time = self._draw(self._start)
         self._end_time = self._draw(self._end)
+        self._start_delay = _delay(self._start, self._rng)
+        self._end_delay = _delay(self._end, self._rng)
         self._length = None if window.length is None else parse_span(window.length).draw(self._rng)
         self._over = False
+        self._awaited = self._start.step is not None
+        """Whether the step with which it begins has not begun."""
         self._injection: Injection | None = None
         self._began: int | None = None
         self._ended: int | None = None
@@ -85,13 +89,14 @@ class _Planned:
             env.call_later(self._end_time, self._finish)
 
     def step_started(self, n: int, do: str) -> None:
-        if self._start.step in (do, str(n)):
-            self._begin()
+        if self._awaited and self._start.step in (do, str(n)):
+            self._awaited = False
+            self._after(self._start_delay, self._begin)
 
     def step_finished(self, n: int, do: str) -> None:
         waits_for_step = self._start.step is not None and self._injection is None
         if self._end is not None and self._end.step in (do, str(n)) and not waits_for_step:
-            self._finish()
+            self._after(self._end_delay, self._finish)
 
     def before_dispatch(self) -> None:
         if self._start.before_dispatch:
@@ -128,8 +133,19 @@ class _Planned:
             self._ended = self._now()
             self._injection.end()
 
+    def _after(self, delay: float, action: Callable[[], None]) -> None:
+        if delay:
+            self._deployment.world.env.call_later(delay, action)
+        else:
+            action()
+
     def _now(self) -> int:
         return round(self._deployment.world.env.now * 1e9)
+
+
+def _delay(moment: Moment | None, rng: Random) -> float:
+    """Seconds after the step, if it is one."""
+    return 0.0 if moment is None or moment.after is None else moment.after.draw(rng)
 
 
 class FaultPlan:

@@ -29,6 +29,8 @@ seconds = st.integers(0, 100_000)
         ("500ms..2m", Moment(time=Span(0.5, 120))),
         ("step message", Moment(step="message")),
         ("step 3", Moment(step="3")),
+        ("step 3 + 5s", Moment(step="3", after=Span(5, 5))),
+        ("step message+0s..20ms", Moment(step="message", after=Span(0, 0.02))),
         ("before_dispatch", Moment(before_dispatch=True)),
     ],
 )
@@ -36,7 +38,22 @@ def test_a_moment(text: object, moment: Moment) -> None:
     assert parse_moment(text) == moment
 
 
-@pytest.mark.parametrize("text", ["5s..1s", "1s..", "..1s", "5..6", "step 0", "step", "later", 5])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5s..1s",
+        "1s..",
+        "..1s",
+        "5..6",
+        "step 0",
+        "step",
+        "later",
+        5,
+        "step 3 + ",
+        "step 3 + later",
+        "step 3 5s",
+    ],
+)
 def test_what_is_no_moment(text: object) -> None:
     with pytest.raises(UnitError) as refusal:
         parse_moment(text)

@@ -292,8 +292,7 @@ def test_a_push_for_another_phone_is_not_the_one_that_the_site_gave_up(story: An
 
 
 def test_a_site_that_dies_before_it_hears_the_answer_has_sent_the_push(story: Any) -> None:
-    story.tell("device.registered", "site", device="d1", user="3", token_ref="aa", new=True)
-    story.message(user="3").accepted("p1").tell("host.crashed", "site")
+    story.message(pushes="aa").accepted("p1").tell("host.crashed", "site")
     assert fates_of(story) == {"pending": 1}
     assert read(story).notifications[0].user == "3"
 

@@ -52,6 +52,41 @@ def test_a_duplicate_that_nothing_forced_is_needless(story: Any) -> None:
     )
 
 
+def repeated_after(story: Any, end: str, seconds: float) -> tuple[str, ...]:
+    """A push that was ticked off is sent again by a gateway that ended so long after that."""
+    story.to_phone().completed()
+    ended = story.events[-1]["t"] + round(seconds * 1_000_000_000)
+    story.tell(end, "gateway").events[-1]["t"] = ended
+    for event in story.dispatched(attempt=2).taken("n2", attempt=2).sent("n2", "m2").events[-3:]:
+        event["t"] = ended
+    story.received("m2").completed()
+    for event in story.events[-2:]:
+        event["t"] = ended
+    return violations("no_needless_duplicate", story)
+
+
+def test_a_power_cut_undoes_what_was_ticked_off_and_not_yet_written(story: Any) -> None:
+    assert repeated_after(story, "host.crashed", 0.2) == ()
+
+
+def test_a_power_cut_undoes_nothing_that_was_ticked_off_long_before(story: Any) -> None:
+    assert len(repeated_after(story, "host.crashed", 0.3)) == 1
+
+
+def test_a_gateway_that_is_stopped_in_good_order_writes_what_it_has_ticked_off(story: Any) -> None:
+    assert len(repeated_after(story, "server.stopped", 0.2)) == 1
+
+
+@pytest.mark.parametrize(("reason", "forced"), [("TimeoutError", 1), ("ClientConnectorError", 0)])
+def test_without_a_connection_nothing_was_sent_that_could_arrive(
+    story: Any, reason: str, forced: int
+) -> None:
+    story.to_phone()
+    story.tell("push.retry", "gateway", push="p1", provider="gcm", reason=reason, delay=0)
+    story.dispatched(attempt=2, identifier=1).taken("n2", attempt=2).sent("n2", "m2").received("m2")
+    assert len(violations("no_needless_duplicate", story)) == 1 - forced
+
+
 def test_a_broadcast_with_fewer_pushes_than_announced_breaks_conservation(story: Any) -> None:
     story.accepted("p1", "aa", broadcast="b1")
     story.tell("broadcast.accepted", "gateway", broadcast="b1", app="moodle", channel="c", pushes=2)

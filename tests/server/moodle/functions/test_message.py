@@ -18,7 +18,9 @@ def test_one_message_gets_its_id(stand):
         return await stand.send(await stand.token("ana"), 2, "Lab at nine")
 
     assert stand.run(story) == [{"msgid": 1}]
-    assert stand.events("message.created") == [{"message": 1, "user_from": 1, "user_to": 2}]
+    assert stand.events("message.created") == [
+        {"message": 1, "user_from": 1, "user_to": 2, "pushes": ""}
+    ]
     rows = stand.sql(
         "SELECT useridfrom, useridto, subject, smallmessage, fullmessageformat, timecreated"
         " FROM message"

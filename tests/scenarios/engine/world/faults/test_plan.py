@@ -29,6 +29,9 @@ flow:
         (", window: { from: 5s, to: step 2 }", 5, 11),
         (", window: { from: step settle, to: step wait }", 10, 31),
         (", window: { from: step 2, for: 5s }", 10, 15),
+        (", window: { from: step 3 + 5s }", 16, None),
+        (", window: { from: step wait + 5s, for: 2s }", 5, 7),
+        (", window: { from: 5s, to: step 2 + 3s }", 5, 14),
     ],
 )
 def test_a_window(run: Callable[..., Any], window: str, start: float, end: float | None) -> None:
