@@ -29,6 +29,7 @@ help:
 	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
 	@echo "make foreign  clients that others wrote (pushjack, pyfcm, python-gcm, curl) against the live parts"
 	@echo "make postgres  the servers' tests on a PostgreSQL of their own, which it starts and stops"
+	@echo "make live     all scenarios on real sockets, in real time: about 25 minutes of waiting"
 	@echo "make swarm    1,000 seeds of the storms: hundreds of runs a minute, a quarter of an hour"
 	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
@@ -94,6 +95,10 @@ foreign-env:
 postgres: $(VENV)/.airbed-postgres
 	@echo "==> pytest: the servers on PostgreSQL"
 	@$(BIN)/python tests/postgres.py $(BIN)/python -m pytest $(PYTEST_ARGS) tests/server tests/conformance
+
+live: env
+	@echo "==> airbed sweep --live scenarios"
+	@$(BIN)/airbed sweep --live scenarios --jobs 16
 
 swarm: env
 	@echo "==> airbed sweep scenarios/swarm"

@@ -119,8 +119,9 @@ class RunConsole:
         for unseen in result.not_observed:
             self._field("not observed", Text(unseen, "yellow"))
         took = seconds(round(result.virtual_seconds * 1e9))
-        clock = "virtual" if result.mode == "simulated" else "wall"
-        times = f"  {took} of {clock} time in {result.wall_seconds:.2f} s"
+        times = f"  {took} of virtual time in {result.wall_seconds:.2f} s"
+        if result.mode == "live":
+            times = f"  {took} to the end of the flow, {result.wall_seconds:.2f} s until all stopped"
         verdict = Text(result.verdict, _STYLES[result.verdict]).append(times, "dim")
         self._field("verdict", verdict)
         if result.failures:

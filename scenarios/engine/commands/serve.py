@@ -42,7 +42,8 @@ _SCENARIO: Final = Scenario.model_validate(
 
 
 def serve_command(args: argparse.Namespace) -> int:
-    """Serve `args.part` until SIGTERM or SIGINT; the exit code.
+    """Serve `args.part` until SIGTERM or SIGINT; the exit code. The first stops the servers in good
+    order, the second at once.
 
     0: stopped as asked; 4: it cannot be started (a port is in use).
     """
@@ -53,8 +54,8 @@ def serve_command(args: argparse.Namespace) -> int:
         options = LiveOptions(port_base=args.port_base, site_port=site_port)
         stage = LiveStage.make(options, _SCENARIO, args.seed, state, wants_connections=True)
         try:
-            with stage.world as world, _asked_to_stop(stage) as stopped:
-                world.run(_serve(stage, state, args, stopped))
+            with stage.world as world, _asked_to_stop(stage) as asked:
+                world.run(_serve(stage, state, args, *asked))
         except ServerFailed as error:
             print(f"airbed: {error}", file=sys.stderr)
             return ExitCode.INVALID
@@ -67,7 +68,11 @@ def serve_command(args: argparse.Namespace) -> int:
 
 
 def _serve(
-    stage: LiveStage, state: Path, args: argparse.Namespace, stopped: simpy.Event
+    stage: LiveStage,
+    state: Path,
+    args: argparse.Namespace,
+    asked: simpy.Event,
+    asked_again: simpy.Event,
 ) -> Generator[simpy.Event, Any, None]:
     services = Services(stage, _SCENARIO, state)
     population = Population(stage.world, _SCENARIO, services)
@@ -82,8 +87,12 @@ def _serve(
         write_for_owner(args.info, info)
         print(f"all of this and the certificates stand in {args.info}")
     print("stop with Ctrl-C or SIGTERM", flush=True)
-    yield stopped
-    yield from services.stop()
+    yield asked
+    print("stopping, when what is under way is done; a second Ctrl-C or SIGTERM stops at once")
+    sys.stdout.flush()
+    stopping = stage.world.env.process(services.stop())
+    yield stopping | asked_again
+    print("stopped" if stopping.processed else "stopped at once", flush=True)
 
 
 def write_for_owner(path: Path, content: dict[str, Any]) -> None:
@@ -97,19 +106,21 @@ def write_for_owner(path: Path, content: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _asked_to_stop(stage: LiveStage) -> Iterator[simpy.Event]:
-    """An event that happens at the first SIGTERM or SIGINT."""
+def _asked_to_stop(stage: LiveStage) -> Iterator[tuple[simpy.Event, simpy.Event]]:
+    """Events that happen at the first and at the second SIGTERM or SIGINT."""
     world = stage.world
-    event = world.env.event()
+    events = world.env.event(), world.env.event()
 
     def ask() -> None:
-        if not event.triggered:
-            event.succeed()
+        for event in events:
+            if not event.triggered:
+                event.succeed()
+                break
 
     for number in (signal.SIGTERM, signal.SIGINT):
         world.loop.add_signal_handler(number, ask)
     try:
-        yield event
+        yield events
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             world.loop.remove_signal_handler(number)

@@ -235,7 +235,7 @@ def test_an_invalid_file_is_not_swept(here: Path, capsys: pytest.CaptureFixture[
     (here / "bad.yaml").write_text("format: 2\n")
     assert main(["sweep", "bad.yaml", "--seeds", "1..2"]) == 4
     assert capsys.readouterr().err.endswith("nothing was run\n")
-    assert list((here / "runs").iterdir()) == []
+    assert not (here / "runs").exists()
 
 
 def test_without_seeds_each_file_has_its_own(here: Path) -> None:
