@@ -121,7 +121,9 @@ class RunConsole:
         took = seconds(round(result.virtual_seconds * 1e9))
         times = f"  {took} of virtual time in {result.wall_seconds:.2f} s"
         if result.mode == "live":
-            times = f"  {took} to the end of the flow, {result.wall_seconds:.2f} s until all stopped"
+            times = (
+                f"  {took} to the end of the flow, {result.wall_seconds:.2f} s until all stopped"
+            )
         verdict = Text(result.verdict, _STYLES[result.verdict]).append(times, "dim")
         self._field("verdict", verdict)
         if result.failures:
