@@ -12,6 +12,7 @@ from devices.app import AppState
 from devices.http import HttpClient
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp, Site
+from devices.phone import Phone
 from devices.settings import AndroidSettings, AppSettings, IosSettings
 from sim.distributions import Constant
 from sim.kernel.bridge import as_event
@@ -122,19 +123,48 @@ def message(number: int, text: str = "Lab at nine") -> dict[str, Any]:
 def iphone(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleApp:
     """A new iPhone, switched on, with the app on it."""
     host = world.host(name, link=LINKS["wifi"])
-    phone = IosPhone(host, world.seeds.stream(f"device/{name}"), IosSettings())
-    installed = MoodleApp(phone, app)
-    phone.power_on()
-    return installed
+    return _with_app(IosPhone(host, world.seeds.stream(f"device/{name}"), IosSettings()), app)
 
 
 def android(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleApp:
     """A new Android phone, switched on, with the app on it."""
     host = world.host(name, link=LINKS["wifi"])
-    phone = AndroidPhone(host, world.seeds.stream(f"device/{name}"), AndroidSettings())
+    stream = world.seeds.stream(f"device/{name}")
+    return _with_app(AndroidPhone(host, stream, AndroidSettings()), app)
+
+
+def _with_app(phone: Phone, app: AppSettings) -> MoodleApp:
     installed = MoodleApp(phone, app)
     phone.power_on()
     return installed
+
+
+class Ios:
+    """APNs, a new iPhone whose user has opened the app and accepted push, and a provider."""
+
+    def __init__(self, world: World) -> None:
+        apns(world)
+        self._world = world
+        self.app = iphone(world)
+        self.token = token_of(world, self.app)
+
+    def push(self, number: int) -> None:
+        """Send a push about this message."""
+        push_to_ios(self._world, self.token, message(number))
+
+
+class Android:
+    """The same with GCM and an Android phone."""
+
+    def __init__(self, world: World) -> None:
+        gcm(world)
+        self._world = world
+        self.app = android(world)
+        self.token = token_of(world, self.app)
+
+    def push(self, number: int) -> None:
+        """Send a push about this message."""
+        push_to_android(self._world, self.token, text_pairs(number))
 
 
 def token_of(world: World, app: MoodleApp) -> str:

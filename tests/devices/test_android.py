@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from devices.android import CHECKIN_REQUEST, AndroidPhone
-from devices.app import AppState, Opened
 from devices.errors import NotPossible, UnexpectedAnswer
 from devices.moodle_app import MoodleApp
 from devices.settings import AndroidSettings
@@ -13,7 +12,6 @@ from sim.world import World
 from tests.devices.parts import (
     APP,
     APP_ID,
-    BEN,
     android,
     bring_to,
     fails_with,
@@ -92,31 +90,6 @@ def test_the_permission_was_given_at_install() -> None:
         world.run(app.open())
         with pytest.raises(NotPossible, match="at install"):
             app.decline_push()
-
-
-@pytest.mark.parametrize("state", ["closed", "background", "open"])
-def test_a_push_reaches_the_phone_and_opens_the_page_it_is_about(state: AppState) -> None:
-    with World(seed=1) as world:
-        gcm(world)
-        events = world.trace.keep()
-        app = android(world)
-        token = token_of(world, app)
-        app.site = BEN
-        bring_to(world, app, state)
-        result = push_to_android(world, token, text_pairs(77))
-        got = world.run(app.phone.wait_for_notification(timeout=10))
-        opened = world.run(app.open_at_page())
-
-    assert got.mid == result["message_id"]
-    assert (got.alert, got.custom["id"], got.msgid) == ("Lab at nine", "77", 77)
-    assert opened == Opened("message", 77, got.mid, state)
-    on_phone = {e["kind"]: e for e in events if e["host"] == "phone"}
-    assert ("app.popup" in on_phone) == (state == "open")
-    assert ("phone.displayed" in on_phone) == (state != "open")
-    assert token not in str(events)
-    sent = next(e for e in events if e["kind"] == "vendor.sent")
-    assert (sent["mid"], sent["device"]) == (got.mid, on_phone["phone.session"]["device"])
-    assert any(e["kind"] == "vendor.acked" for e in events)
 
 
 def test_what_came_while_the_phone_was_offline_arrives_afterwards_once() -> None:

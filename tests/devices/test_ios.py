@@ -2,11 +2,9 @@
 
 import pytest
 
-from devices.app import AppState, Opened
 from devices.errors import NothingReceived, NotPossible
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp
-from devices.notifications import Notification
 from devices.tokens import token_ref
 from sim.world import World
 from tests.devices.parts import (
@@ -83,35 +81,6 @@ def test_without_permission_there_is_no_token() -> None:
         assert isinstance(fails_with(world, app.accept_push()), NotPossible)
         assert iphone_of(app).device_token is not None
         assert service.token_of(iphone_of(app).device_token, APP_ID) is None
-
-
-@pytest.mark.parametrize("state", ["closed", "background", "open"])
-def test_a_push_reaches_the_phone_and_opens_the_page_it_is_about(state: AppState) -> None:
-    with World(seed=1) as world:
-        apns(world)
-        events = world.trace.keep()
-        app = iphone(world)
-        token = token_of(world, app)
-        app.site = BEN
-        bring_to(world, app, state)
-        push_to_ios(world, token, message(77))
-        got = world.run(app.phone.wait_for_notification(timeout=10))
-        opened = world.run(app.open_at_page())
-
-    assert isinstance(got, Notification)
-    assert (got.alert, got.custom["id"], got.msgid) == ("Lab at nine", "77", 77)
-    assert got.parameters() == {"user": 3, "id": 2}
-    assert opened == Opened("message", 77, got.mid, state)
-    assert (app.state, app.page) == ("open", "message")
-    on_phone = {e["kind"]: e for e in events if e["host"] == "phone"}
-    assert on_phone["phone.received"]["mid"] == got.mid
-    assert ("app.popup" in on_phone) == (state == "open")
-    assert ("phone.displayed" in on_phone) == (state != "open")
-    assert on_phone["app.opened"]["msgid"] == 77
-    assert token not in str(events)
-    sent = next(e for e in events if e["kind"] == "vendor.sent")
-    assert (sent["mid"], sent["device"]) == (got.mid, on_phone["phone.session"]["device"])
-    assert any(e["kind"] == "vendor.acked" for e in events)
 
 
 def test_a_push_that_came_while_the_phone_was_offline_arrives_afterwards_once() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sim.world import World
 
@@ -102,6 +103,8 @@ class DeliveryMachine(RuleBasedStateMachine):
     written to its present session, and what should have been."""
 
     device: Any
+    connection: Any = None
+    """The service's end of the connection that the phone has open."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +127,19 @@ class DeliveryMachine(RuleBasedStateMachine):
 
         return self.world.run(main)
 
+    def receive(self, data: bytes) -> None:
+        """Bytes of the phone arrive."""
+        self.do(self.connection.data_received, data)
+
+    @precondition(lambda self: self.connection is not None)
+    @rule()
+    def vanish(self) -> None:
+        connection, self.connection = self.connection, None
+        self.do(self.model.leave)
+        self.do(connection.connection_lost, None)
+
+    # Sums of these meet no expiry exactly.
+    @rule(seconds=st.sampled_from([3, 40]))
     def wait(self, seconds: float) -> None:
         self.world.run(self.world.env.timeout(seconds))
         self.do(self.model.pass_time)

@@ -41,12 +41,28 @@ def frame(identifier: int, token: bytes, payload: bytes = b"{}", expiry: int = F
 
 
 class Phone:
-    """A phone on the courier connection, in plain bytes."""
+    """A phone on the courier connection, in plain bytes. `push_token` is that of its app, if it has
+    one, to which `provider` sends."""
 
-    def __init__(self, stand: Any, token: bytes) -> None:
+    def __init__(self, stand: Any, token: bytes, push_token: bytes = b"") -> None:
         self.stand = stand
         self.token = token
+        self.push_token = push_token
         self.peer: Any = None
+        self.provider: Any = None
+
+    @classmethod
+    def with_app(cls, stand: Any, service: Any) -> "Phone":
+        """A phone that the service knows, with the app on it."""
+        token = service.add_device()
+        return cls(stand, token, service.issue(token, APP))
+
+    async def push(self, *payloads: bytes, expiry: int = FAR) -> None:
+        """Let the provider send these to the app, in one write."""
+        if self.provider is None:
+            self.provider = await self.stand.provider()
+        frames = [frame(n, self.push_token, each, expiry) for n, each in enumerate(payloads, 1)]
+        self.provider.transport.write(b"".join(frames))
 
     async def connect(
         self, topics: list[bytes] | None = None

@@ -80,11 +80,9 @@ def test_a_notification_reaches_the_phone_with_all_its_fields(stand: Any) -> Non
     service = stand.apns(latency=0.25)
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(7, token, b'{"aps":{}}', 1_367_500_000))
+        await phone.push(b'{"aps":{}}', expiry=1_367_500_000)
         assert await phone.heard(0.2) == []
         ((kind, fields),) = await phone.heard()
         assert kind == 10
@@ -111,15 +109,14 @@ def test_a_newer_session_replaces_the_older_and_takes_over_what_is_open(stand: A
     service = stand.apns()
 
     async def main() -> None:
-        phone, twin = (Phone(stand, token) for token in [service.add_device()] * 2)
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
+        twin = Phone(stand, phone.token)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"a"))
+        await phone.push(b"a")
         await phone.heard()
         assert payloads(await twin.connect()) == [b"a"]
         assert phone.peer.closed_at is not None
-        provider.transport.write(frame(2, token, b"b"))
+        await phone.push(b"b")
         assert payloads(await twin.heard()) == [b"b"]
         assert service.is_connected(phone.token)
 
@@ -152,16 +149,14 @@ def test_a_notification_for_an_app_that_is_gone_is_noted_for_feedback(stand: Any
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect(topics=[])
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token) + frame(2, token))
+        await phone.push(b"{}", b"{}")
         assert await phone.heard() == []
-        assert provider.received == b""
+        assert phone.provider.received == b""
         assert stand.kinds("vendor.undeliverable") == ["vendor.undeliverable"] * 2
         (removal,) = service.removals()
-        assert (removal.token, removal.topic) == (token, TOPIC)
+        assert (removal.token, removal.topic) == (phone.push_token, TOPIC)
         assert abs(removal.at - time.time()) < 2
 
     stand.run(main)
@@ -171,11 +166,9 @@ def test_the_phone_may_find_out_itself_that_the_app_is_gone(stand: Any) -> None:
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token))
+        await phone.push(b"{}")
         ((_, fields),) = await phone.heard()
         phone.acknowledge(fields[4], status=b"\1")
         await asyncio.sleep(1)
@@ -189,18 +182,16 @@ def test_an_uninstall_is_found_only_when_the_phone_is_online(stand: Any) -> None
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         assert service.uninstall(phone.token, APP)
         assert not service.uninstall(phone.token, "org.other")
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token))
+        await phone.push(b"{}")
         await asyncio.sleep(1)
         assert service.removals() == []
         assert payloads(await phone.connect()) == []
         assert len(service.removals()) == 1
-        assert service.issue(phone.token, APP) == token
-        provider.transport.write(frame(2, token, b"back"))
+        assert service.issue(phone.token, APP) == phone.push_token
+        await phone.push(b"back")
         assert payloads(await phone.heard()) == [b"back"]
 
     stand.run(main)

@@ -38,7 +38,6 @@ class Apns(DeliveryMachine):
         )
         self.device = self.core.registry.add_device()
         self.tokens = {topic: self.core.registry.issue(self.device, topic) for topic in TOPICS}
-        self.connection: CourierConnection | None = None
         self.topics: list[bytes] | None = None
         self.removed: set[bytes] = set()
         self.numbers: dict[str, int] = {}
@@ -109,13 +108,6 @@ class Apns(DeliveryMachine):
         self.receive(message(9, *[(2, topic) for topic in topics]))
         self.compare(from_storage=True)
 
-    @precondition(lambda self: self.connection is not None)
-    @rule()
-    def vanish(self) -> None:
-        connection, self.connection = self.connection, None
-        self.do(self.model.leave)
-        self.do(connection.connection_lost, None)
-
     @precondition(lambda self: self.connection is not None and self.numbers)
     @rule(data=st.data(), received=st.booleans())
     def acknowledge(self, data: st.DataObject, received: bool) -> None:
@@ -138,16 +130,7 @@ class Apns(DeliveryMachine):
         self.core.registry.issue(self.device, topic)
         self.removed.discard(topic)
 
-    # Sums of these meet no expiry exactly.
-    @rule(seconds=st.sampled_from([3, 40]))
-    def wait_for(self, seconds: int) -> None:
-        self.wait(seconds)
-
     # -- comparing
-
-    def receive(self, data: bytes) -> None:
-        assert self.connection is not None
-        self.do(self.connection.data_received, data)
 
     def compare(self, *, from_storage: bool = False) -> None:
         heard = [fields for kind, fields in messages(self.wire.take()) if kind == 10]

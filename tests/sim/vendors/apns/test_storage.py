@@ -59,10 +59,8 @@ def test_which_notification_survives_is_a_setting(stand: Any, pick: str, kept: l
     service = stand.apns(coalesce_pick=pick)
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(b"".join(frame(n, token, b"%d" % n) for n in range(3)))
+        phone = Phone.with_app(stand, service)
+        await phone.push(b"0", b"1", b"2")
         await asyncio.sleep(1)
         assert payloads(await phone.connect()) == kept
         assert stand.kinds("vendor.collapsed") == ["vendor.collapsed"] * 2
@@ -74,10 +72,8 @@ def test_more_than_one_notification_can_be_stored_if_the_settings_say_so(stand: 
     service = stand.apns(stored_per_app=2)
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(b"".join(frame(n, token, b"%d" % n) for n in range(3)))
+        phone = Phone.with_app(stand, service)
+        await phone.push(b"0", b"1", b"2")
         await asyncio.sleep(1)
         assert payloads(await phone.connect()) == [b"1", b"2"]
 
@@ -88,17 +84,14 @@ def test_a_stored_notification_is_dropped_at_its_expiry(stand: Any) -> None:
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        soon = int(time.time()) + 60
-        provider.transport.write(frame(1, token, expiry=soon))
+        phone = Phone.with_app(stand, service)
+        await phone.push(b"{}", expiry=int(time.time()) + 60)
         await asyncio.sleep(59)
         assert stand.kinds("vendor.expired") == []
         await asyncio.sleep(2)
         assert stand.kinds("vendor.expired") == ["vendor.expired"]
         assert payloads(await phone.connect()) == []
-        assert provider.received == b""
+        assert phone.provider.received == b""
 
     stand.run(main)
 
@@ -107,10 +100,8 @@ def test_what_was_delivered_from_storage_does_not_expire_any_more(stand: Any) ->
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
+        phone = Phone.with_app(stand, service)
+        await phone.push(b"{}", expiry=int(time.time()) + 60)
         await asyncio.sleep(1)
         (message_id,) = [fields[4] for kind, fields in await phone.connect() if kind == 10]
         await asyncio.sleep(100)
@@ -125,13 +116,11 @@ def test_expiry_zero_is_one_attempt_and_no_storage(stand: Any) -> None:
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"offline", expiry=0))
+        phone = Phone.with_app(stand, service)
+        await phone.push(b"offline", expiry=0)
         await asyncio.sleep(1)
         assert payloads(await phone.connect()) == []
-        provider.transport.write(frame(2, token, b"online", expiry=0))
+        await phone.push(b"online", expiry=0)
         assert payloads(await phone.heard()) == [b"online"]
         await phone.leave()
         assert payloads(await phone.connect()) == []
@@ -144,11 +133,9 @@ def test_an_expiry_in_the_past_still_gets_its_attempt(stand: Any) -> None:
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"late", expiry=1))
+        await phone.push(b"late", expiry=1)
         assert payloads(await phone.heard()) == [b"late"]
 
     stand.run(main)
@@ -158,11 +145,9 @@ def test_what_was_not_acknowledged_comes_again_with_its_message_id(stand: Any) -
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"a") + frame(2, token, b"b"))
+        await phone.push(b"a", b"b")
         first = await phone.heard()
         phone.acknowledge(first[0][1][4])
         await phone.leave()
@@ -179,11 +164,9 @@ def test_what_was_not_acknowledged_expires_while_the_phone_is_away(stand: Any) -
     service = stand.apns()
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=int(time.time()) + 60))
+        await phone.push(b"{}", expiry=int(time.time()) + 60)
         await phone.heard()
         await phone.leave()
         await asyncio.sleep(60)
@@ -198,11 +181,10 @@ def test_one_attempt_is_not_repeated_on_a_newer_session(stand: Any) -> None:
     service = stand.apns()
 
     async def main() -> None:
-        phone, twin = (Phone(stand, token) for token in [service.add_device()] * 2)
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
+        twin = Phone(stand, phone.token)
         await phone.connect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, expiry=0))
+        await phone.push(b"{}", expiry=0)
         await phone.heard()
         assert payloads(await twin.connect()) == []
         assert stand.kinds("vendor.expired") == ["vendor.expired"]
@@ -215,12 +197,10 @@ def test_a_phone_that_dropped_off_the_network_gets_its_notifications_on_return(s
     host = stand.world.host("phone")
 
     async def main() -> None:
-        phone = Phone(stand, service.add_device())
-        token = service.issue(phone.token, APP)
+        phone = Phone.with_app(stand, service)
         await host.start(phone.connect)
         host.disconnect()
-        provider = await stand.provider()
-        provider.transport.write(frame(1, token, b"a") + frame(2, token, b"b"))
+        await phone.push(b"a", b"b")
         await asyncio.sleep(30)
         assert payloads(await phone.heard()) == []
         phone.peer.transport.abort()

@@ -49,7 +49,6 @@ class Gcm(DeliveryMachine):
         )
         self.registry = Registry(rng, old_id_ttl=None)
         self.device = self.registry.add_device()
-        self.connection: MtalkConnection | None = None
         self.idle = False
         self.sent: list[SentMessage] = []
         self.stream_id = 0
@@ -173,13 +172,6 @@ class Gcm(DeliveryMachine):
             else:
                 self.write_or_report(message)
 
-    @precondition(lambda self: self.connection is not None)
-    @rule()
-    def vanish(self) -> None:
-        connection, self.connection = self.connection, None
-        self.do(self.model.leave)
-        self.do(connection.connection_lost, None)
-
     def acknowledged(self, messages: list[SentMessage]) -> None:
         for message in messages:
             if message in self.model.held:
@@ -237,16 +229,7 @@ class Gcm(DeliveryMachine):
             self.removed.discard(old)
         self.registry.register(self.device, app, ["100"])
 
-    # Sums of these meet no end of a time to live exactly.
-    @rule(seconds=st.sampled_from([3, 40]))
-    def wait_for(self, seconds: int) -> None:
-        self.wait(seconds)
-
     # -- comparing
-
-    def receive(self, data: bytes) -> None:
-        assert self.connection is not None
-        self.do(self.connection.data_received, data)
 
     def compare(self, *, login: bool = False) -> None:
         data = self.wire.take()

@@ -4,8 +4,7 @@ import asyncio
 import struct
 from typing import Any
 
-HOST = "android.googleapis.com"
-APP = "org.example"
+from tests.sim.vendors.gcm.mtalk_phone import APP, HOST, varint
 
 
 async def post(stand: Any, path: str, body: bytes, header: str = "") -> tuple[int, bytes]:
@@ -49,14 +48,6 @@ def test_a_phone_checks_in_and_keeps_its_identity(stand: Any) -> None:
         assert (await post(stand, "/checkin", b"\xff\xff"))[0] == 400
 
     stand.run(main)
-
-
-def varint(value: int) -> bytes:
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
 
 
 def test_an_app_registers_and_keeps_its_id(stand: Any) -> None:
