@@ -5,16 +5,19 @@ that receives a connection inside one transaction; it commits when the function 
 back when it raises. The loop never blocks on the database.
 
 SQLite allows one writer, so its executor has one thread; that also gives every transaction
-a definite place in one order.
+a definite place in one order. On PostgreSQL transactions run side by side, each sees what others
+have committed by then (READ COMMITTED), and two may be in each other's way; see `Database.run`.
 """
 
 import asyncio
+import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Connection,
     Engine,
@@ -22,8 +25,12 @@ from sqlalchemy import (
     MetaData,
     create_engine,
     event,
+    make_url,
+    text,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from server.logs import EventLog
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +41,20 @@ only of a column that is called INTEGER.
 """
 
 Durability = Literal["full", "normal"]
-"""SQLite's `synchronous`: `full` survives a power cut, `normal` the death of the process."""
+"""What a commit survives. `full`: a power cut. `normal`: the death of the server's process; what
+was committed in the last moments may be gone after a power cut (SQLite's `synchronous`) or after
+a crash of PostgreSQL (its `synchronous_commit`).
+"""
+
+_PATIENCE = 5.0
+"""Seconds that a database may take to answer `SELECT 1`; a watcher will not wait much longer."""
+_PSYCOPG = "postgresql+psycopg"
+_LIMITS = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
+"""Of libpq, which else waits for a database that is out of reach as long as the kernel does:
+seconds for a connection, milliseconds for the acknowledgement of what was sent."""
+_COLLISIONS = ("40001", "40P01")
+"""SQLSTATE of transactions that PostgreSQL ended for the sake of others: serialization_failure,
+deadlock_detected. (PostgreSQL 15, appendix A)"""
 
 
 class DatabaseUnusable(Exception):
@@ -47,20 +67,23 @@ def explained(error: SQLAlchemyError) -> str:
     return f"the database cannot be used: {cause}"
 
 
+def connection_lost(error: Exception) -> bool:
+    """Whether a transaction ended together with its connection. If that was during the commit,
+    nobody knows whether it has been done.
+    """
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 class Database:
     """One database, used from one event loop."""
 
     def __init__(self, url: str, *, durability: Durability = "full", threads: int = 4) -> None:
-        # Errors are logged and shown; the values may be tokens, texts and password hashes.
-        try:
-            self.engine: Engine = create_engine(url, hide_parameters=True)
-        except (SQLAlchemyError, ImportError) as error:
-            raise DatabaseUnusable(f"database: {error}") from error
-        except ValueError:
-            raise DatabaseUnusable("database: the URL cannot be read") from None
+        self.engine = _engine(url)
         if self.engine.dialect.name == "sqlite":
             threads = 1
             _configure_sqlite(self.engine, durability)
+        elif durability == "normal" and self.engine.dialect.name == "postgresql":
+            _do_not_wait_for_the_disk(self.engine)
         self._thread = threading.local()
         self._connections: list[Connection] = []
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="database")
@@ -72,12 +95,16 @@ class Database:
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work(connection, ...)` in one transaction outside the loop and return its result."""
+        """Run `work(connection, ...)` in one transaction outside the loop and return its result.
+
+        The work may be done a second time, after a first that left no trace in the database: when
+        another transaction stored the same key meanwhile, or waited for this one as this one for
+        it. So it must do nothing except by its connection and its result. Raises SQLAlchemyError;
+        see `connection_lost`.
+        """
 
         def transaction() -> T:
-            connection = self._connection()
-            with connection.begin():
-                return work(connection, *args, **kwargs)
+            return _transact(self._connection(), work, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, transaction)
 
@@ -85,8 +112,18 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same, blocking: for start-up and command-line tools."""
-        with self.engine.begin() as connection:
-            return work(connection, *args, **kwargs)
+        with self.engine.connect() as connection:
+            return _transact(connection, work, *args, **kwargs)
+
+    async def answers(self, log: EventLog) -> bool:
+        """Whether the database does what it is asked, soon. Logs `database.failed` if not."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self.run(lambda connection: connection.execute(text("SELECT 1")))
+        except (SQLAlchemyError, TimeoutError) as error:
+            log.trouble("database.failed", error=type(error).__name__)
+            return False
+        return True
 
     async def close(self) -> None:
         """Finish what runs and close all connections."""
@@ -97,13 +134,102 @@ class Database:
 
     def _connection(self) -> Connection:
         """The connection that this thread keeps: fetching one from the pool for every transaction
-        would cost a third of the transaction.
+        would cost a third of the transaction. One that is lost opens itself again at its next use.
         """
         connection: Connection | None = getattr(self._thread, "connection", None)
         if connection is None:
             connection = self._thread.connection = self.engine.connect()
             self._connections.append(connection)
+        elif self.engine.driver == "psycopg" and _was_ended(connection):
+            connection.invalidate()
         return connection
+
+
+def _engine(given: str) -> Engine:
+    """Raises DatabaseUnusable."""
+    postgresql = False
+    try:
+        url = make_url(given)
+        postgresql = url.get_backend_name() == "postgresql"
+        # Errors are logged and shown; the values may be tokens, texts and password hashes.
+        return create_engine(_for_psycopg(url), hide_parameters=True)
+    except ImportError as error:
+        if postgresql:
+            raise DatabaseUnusable(
+                "database: PostgreSQL needs a driver that is not installed here: "
+                f"pip install 'airbed[postgres]' ({error})"
+            ) from error
+        raise DatabaseUnusable(f"database: {error}") from error
+    except SQLAlchemyError as error:
+        raise DatabaseUnusable(f"database: {error}") from error
+    except ValueError:
+        raise DatabaseUnusable("database: the URL cannot be read") from None
+
+
+def _for_psycopg(url: URL) -> URL:
+    """With our driver where none is named, and our limits where there are no others."""
+    if url.drivername == "postgresql":
+        url = url.set(drivername=_PSYCOPG)
+    if url.drivername == _PSYCOPG:
+        url = url.update_query_dict({**_LIMITS, **url.query})
+    return url
+
+
+def _transact(
+    connection: Connection,
+    work: Callable[Concatenate[Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    try:
+        try:
+            with connection.begin():
+                return work(connection, *args, **kwargs)
+        except DBAPIError as error:
+            if not _collided(connection, error):
+                raise
+        with connection.begin():
+            return work(connection, *args, **kwargs)
+    except DBAPIError as error:
+        _leave_out_rows(error)
+        raise
+
+
+def _collided(connection: Connection, error: DBAPIError) -> bool:
+    return (
+        isinstance(error.orig, connection.dialect.loaded_dbapi.IntegrityError)
+        or getattr(error.orig, "sqlstate", None) in _COLLISIONS
+    )
+
+
+def _leave_out_rows(error: DBAPIError) -> None:
+    """PostgreSQL adds to an error which row it is about: that is not for logs, see `_engine`."""
+    summary = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    if error.orig is not None and summary is not None:
+        error.orig.args = (summary,)
+        error.args = (f"({type(error.orig).__name__}) {summary}",)
+
+
+def _was_ended(connection: Connection) -> bool:
+    """Whether PostgreSQL has something to say on a connection that nobody uses: goodbye, because it
+    was restarted, or because somebody ended the session. The next transaction would learn of it in
+    the hard way.
+    """
+    if connection.invalidated:
+        return False  # it will be opened again
+    driver: Any = connection.connection.driver_connection
+    if driver.closed:
+        return True
+    idle = select.poll()
+    idle.register(driver.fileno(), select.POLLIN)
+    return bool(idle.poll(0))
+
+
+def _do_not_wait_for_the_disk(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.execute("SET synchronous_commit TO off")
+        connection.commit()
 
 
 def _configure_sqlite(engine: Engine, durability: Durability) -> None:

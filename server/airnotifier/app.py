@@ -36,12 +36,18 @@ def create_app(settings: GatewaySettings) -> web.Application:
         for form in (path, path + "/"):
             app.router.add_route("*", form, by_method)
 
+    async def health(_: web.Request) -> web.Response:
+        """For whoever watches over the process."""
+        if await gateway.healthy():
+            return answer({"status": "ok"})
+        return answer({"status": "the database does not answer"}, 503)
+
     serve("/notification", "/notification/", post=Notifications(gateway).send)
     serve("/broadcast", "/broadcast/", post=Broadcasts(gateway).send)
     serve("/tokens", "/tokens", post=tokens.create)
     serve("/tokens/{token}", "/tokens/<token>", post=tokens.create, delete=tokens.delete)
     app.router.add_get("/", _front_page)
-    app.router.add_get("/health", _health)
+    app.router.add_get("/health", health)
     app.router.add_route("*", "/{path:.*}", _not_found)
 
     async def run_gateway(_: web.Application) -> AsyncIterator[None]:
@@ -56,11 +62,6 @@ def create_app(settings: GatewaySettings) -> web.Application:
 async def _front_page(_: web.Request) -> web.Response:
     """Sites check with a GET whether the gateway is there."""
     return answer({"name": "AirNotifier", "api": "1.0"})
-
-
-async def _health(_: web.Request) -> web.Response:
-    """For whoever watches over the process: it serves, so it has opened its database."""
-    return answer({"status": "ok"})
 
 
 async def _not_found(_: web.Request) -> web.Response:

@@ -16,6 +16,9 @@ CAPACITY = 20_000
 PAGE = 5_000
 """Pushes read from the outbox at a time."""
 
+READ_AGAIN = 5.0
+"""Seconds until the outbox is read again after the database refused."""
+
 Load = Callable[[int, int], Awaitable[list[Push]]]
 """load(after, limit): the stored pushes with numbers above `after`, oldest first."""
 
@@ -32,6 +35,8 @@ class Backlog:
         self._more_stored = True
         self._arrived_meanwhile = False
         self._loading: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -70,12 +75,15 @@ class Backlog:
 
     async def close(self) -> None:
         """Stop reading. What is in memory is in the outbox as well."""
+        self._closed = True
+        if self._again is not None:
+            self._again.cancel()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
 
     def _refill(self) -> None:
-        if self._loading is None and len(self._queue) < CAPACITY // 2:
+        if self._loading is None and not self._closed and len(self._queue) < CAPACITY // 2:
             loop = asyncio.get_running_loop()
             self._loading = loop.create_task(self._read(), name=f"airnotifier-read:{self.name}")
             self._loading.add_done_callback(self._report)
@@ -94,8 +102,12 @@ class Backlog:
             self._loading = None
 
     def _report(self, task: "asyncio.Task[None]") -> None:
-        """A failed read is tried again at the next arrival or departure."""
+        """A failed read is tried again after a while, and at the next arrival or departure."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            asyncio.get_running_loop().call_exception_handler(
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler(
                 {"message": "the outbox was not read", "exception": error, "task": task}
             )
+            if self._again is not None:
+                self._again.cancel()
+            self._again = loop.call_later(READ_AGAIN, self._refill)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from server import clock
 from server.airnotifier import registry
 from server.airnotifier.auth import App
@@ -168,9 +170,16 @@ class Gateway:
             broadcast=push.broadcast,
         )
 
+    async def healthy(self) -> bool:
+        """Whether the database answers; logs why not."""
+        return await self._database.answers(self.log)
+
     async def close(self) -> None:
         """Finish what is under way, write it down, close the database."""
         await self._dispatcher.close()
-        await self._outbox.flush()
+        try:
+            await self._outbox.close()
+        except SQLAlchemyError as error:
+            self.log.trouble("database.failed", error=type(error).__name__)
         await self._writer.drain()
         await self._database.close()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from server.database import Database
+from server.database import Database, connection_lost
 
 T = TypeVar("T")
 
@@ -45,7 +45,8 @@ class GroupCommit:
         `then(result)` is called right after the commit, in the order of arrival, even if nobody
         waits for the result any more; what it raises goes to the loop's exception handler, since
         the work is done. If a shared transaction fails, each unit is done again in one
-        of its own, so only the unit at fault raises.
+        of its own, so only the unit at fault raises. If it fails because the connection to the
+        database is lost, all raise: they may have been committed, and are not to be done twice.
         """
         loop = asyncio.get_running_loop()
         unit = Unit(work, then, loop.create_future())
@@ -72,11 +73,13 @@ class GroupCommit:
         try:
             results = await self._database.run(_do_all, [unit.work for unit in group])
         except Exception as error:
-            if len(group) > 1:
+            if len(group) > 1 and not connection_lost(error):
                 for unit in group:
                     await self._commit([unit])
-            elif not group[0].done.done():
-                group[0].done.set_exception(error)
+                return
+            for unit in group:
+                if not unit.done.done():
+                    unit.done.set_exception(error)
             return
         for unit, result in zip(group, results, strict=True):
             if unit.then is not None:

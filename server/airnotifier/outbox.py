@@ -6,8 +6,9 @@ whose completion was not yet written (see WRITE_DELAY) or not yet known: deliver
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql import Select
 
 from server.airnotifier import registry
@@ -41,6 +43,10 @@ WRITE_DELAY = 0.25
 """Seconds for which completions are collected before they are written: what a crash may repeat."""
 WRITE_COUNT = 2_000
 """Completions that are written without waiting any longer."""
+WRITE_AGAIN = 5.0
+"""Seconds until completions are written again that the database refused to take."""
+
+Then = Callable[[Any], None] | None
 
 _insert = insert(outbox)
 
@@ -119,30 +125,62 @@ class Outbox:
     def __init__(self, writer: GroupCommit) -> None:
         self._writer = writer
         self._done: list[Push] = []
-        self._works: list[Work] = []
+        self._open: list[Push] = []
+        """What was done and is not after all."""
+        self._works: list[tuple[Work, Then]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def push_done(self, push: Push) -> None:
         """The fate of a push is known: its row is deleted soon."""
         self._done.append(push)
         self._schedule()
 
-    def later(self, work: Work) -> None:
-        """Have other work that follows from a fate written along."""
-        self._works.append(work)
+    def push_open(self, push: Push) -> None:
+        """A push that was done is not, after all: it is kept, or stored again soon."""
+        if push in self._done:
+            self._done.remove(push)
+        else:
+            self._open.append(push)
+            self._schedule()
+
+    def later(self, work: Work, then: Then = None) -> None:
+        """Have other work that follows from a fate written along; see `GroupCommit.run`."""
+        self._works.append((work, then))
         self._schedule()
 
-    async def flush(self) -> None:
-        """Write everything that was collected."""
+    async def close(self) -> None:
+        """Write everything that was collected. Raises SQLAlchemyError; then the rows stay, and what
+        was sent is sent again after the next start.
+        """
+        self._closed = True
+        await self._flush()
+
+    async def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        opened, self._open = self._open, []
         done, self._done = self._done, []
         works, self._works = self._works, []
-        if done:
-            await self._writer.run(lambda connection: _forget(connection, done))
-        for work in works:
-            await self._writer.run(work)
+        try:
+            if opened:
+                await self._writer.run(partial(_store_again, pushes=opened))
+                opened = []
+            if done:
+                await self._writer.run(partial(_forget, done=done))
+                done = []
+            while works:
+                work, then = works.pop(0)
+                try:
+                    await self._writer.run(work, then)
+                except OperationalError:  # the database's fault, not the work's
+                    works.insert(0, (work, then))
+                    raise
+        finally:
+            self._open[:0] = opened
+            self._done[:0] = [push for push in done if push not in self._open]
+            self._works[:0] = works
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
@@ -154,16 +192,28 @@ class Outbox:
 
     def _write(self) -> None:
         self._timer = None
-        task = asyncio.get_running_loop().create_task(self.flush(), name="airnotifier-completions")
-        task.add_done_callback(_report)
+        task = asyncio.get_running_loop().create_task(self._flush(), name="airnotifier-completions")
+        task.add_done_callback(self._report)
 
-
-def _report(task: "asyncio.Task[None]") -> None:
-    """A failed write loses nothing: the rows stay and are sent again after the next start."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        asyncio.get_running_loop().call_exception_handler(
+    def _report(self, task: "asyncio.Task[None]") -> None:
+        """What could not be written is still collected, and tried again after a while."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler(
             {"message": "completions were not written", "exception": error, "task": task}
         )
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._closed:
+            self._timer = loop.call_later(WRITE_AGAIN, self._write)
+
+
+def _store_again(connection: Connection, pushes: Sequence[Push]) -> None:
+    names = [column.name for column in outbox.columns]
+    for push in pushes:
+        if connection.scalar(select(outbox.c.id).where(outbox.c.id == push.id)) is None:
+            connection.execute(_insert, {name: getattr(push, name) for name in names})
 
 
 def _forget(connection: Connection, done: Sequence[Push]) -> None:

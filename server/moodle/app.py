@@ -29,6 +29,14 @@ def create_app(settings: SiteSettings) -> web.Application:
         yield
         await site.close()
 
+    async def health(_: web.Request) -> web.Response:
+        """For whoever watches over the process. At the root of the host, whatever the path of
+        `wwwroot`.
+        """
+        if await site.database.answers(site.log):
+            return web.json_response({"status": "ok"})
+        return web.json_response({"status": "the database does not answer"}, status=503)
+
     app.cleanup_ctx.append(running)
     app.on_response_prepare.append(_name_the_server)
     prefix = urlsplit(settings.wwwroot).path
@@ -40,12 +48,5 @@ def create_app(settings: SiteSettings) -> web.Application:
         app.router.add_get(prefix + path, handler)
         app.router.add_post(prefix + path, handler)
     add_routes(app.router, prefix, site)
-    app.router.add_get("/health", _health)
+    app.router.add_get("/health", health)
     return app
-
-
-async def _health(_: web.Request) -> web.Response:
-    """For whoever watches over the process: it serves, so it has opened its database. At the root
-    of the host, whatever the path of `wwwroot`.
-    """
-    return web.json_response({"status": "ok"})
