@@ -6,9 +6,9 @@ Overrides may overlap; where two set the same value, the later one counts.
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from sim.vendors.settings import PushSettings
 
-Settings = TypeVar("Settings", bound=BaseModel)
+Settings = TypeVar("Settings", bound=PushSettings)
 
 
 class Override(Generic[Settings]):
@@ -35,10 +35,13 @@ class Overrides(Generic[Settings]):
         self._active: list[Override[Settings]] = []
 
     def add(self, changes: dict[str, Any], used: Callable[[], None]) -> Override[Settings]:
-        """Let other values hold. `used` is called each time one of them decides something.
+        """Let other values hold. `used` is called each time one of them makes a fault happen.
 
-        Raises pydantic's ValidationError for values that the settings do not take.
+        Raises ValueError for settings that are read once, and pydantic's ValidationError (which is
+        one) for values that the settings do not take.
         """
+        for name in sorted(changes.keys() & self._settings.READ_AT_START):
+            raise ValueError(f"{name} is read when the service starts; set it before that")
         override = Override(self, changes, used)
         self._active.append(override)
         try:
@@ -55,7 +58,7 @@ class Overrides(Generic[Settings]):
             self._refresh()
 
     def note(self, name: str) -> None:
-        """The value of this setting decided something just now."""
+        """The value of this setting made a fault happen just now."""
         for override in reversed(self._active):
             if name in override.changes:
                 override.used()

@@ -1,5 +1,7 @@
 """What both push services can be told. Times are virtual seconds."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 from sim.distributions import Distribution
@@ -9,6 +11,9 @@ class PushSettings(BaseModel):
     """Base of the settings of a service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    READ_AT_START: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a running service does not look at again."""
 
     latency: Distribution
     """From accepting a message to writing it to the phone's connection."""

@@ -55,7 +55,7 @@ class ProviderGateway:
         self.core = core
         self.environment = environment
         self.rng = rng
-        self.limiter = ConnectionLimiter(core.settings.reconnect_limit)
+        self.limiter = ConnectionLimiter()
         self.connections: dict[ProviderConnection, None] = {}
 
     def __call__(self) -> "ProviderConnection":
@@ -126,8 +126,7 @@ class ProviderConnection(asyncio.Protocol):
         if identity is None or gateway.environment not in identity.environments:
             self._close("certificate")
             return
-        now = asyncio.get_running_loop().time()
-        if not gateway.limiter.admits(f"{self._peer.rpartition(':')[0]} {topic}", now):
+        if not self._is_admitted(topic):
             self._close("reconnect limit")
             return
         self._topic = topic_hash(topic) if topic else None
@@ -165,6 +164,17 @@ class ProviderConnection(asyncio.Protocol):
         reason = "lost" if exc is not None and self._reason == "peer" else self._reason
         core.emit("vendor.closed", peer=self._peer, reason=reason)
         self._state = State.CLOSED
+
+    def _is_admitted(self, topic: str | None) -> bool:
+        gateway = self._gateway
+        limit = gateway.core.settings.reconnect_limit
+        if limit is None:
+            return True
+        source = f"{self._peer.rpartition(':')[0]} {topic}"
+        if gateway.limiter.admits(source, asyncio.get_running_loop().time(), limit):
+            return True
+        gateway.core.overrides.note("reconnect_limit")
+        return False
 
     # -- notifications
 

@@ -25,6 +25,8 @@ class ReconnectLimit(BaseModel):
 class ApnsSettings(PushSettings):
     """How the binary gateway and the push core behind it behave."""
 
+    READ_AT_START = frozenset({"reinstall_keeps_token"})
+
     legacy_payload_limit: int = Field(default=256, ge=1, le=0xFFFF)
     """Bytes of payload: 256 until mid-2014, 2048 afterwards."""
     modern_protocol_error: bool = False

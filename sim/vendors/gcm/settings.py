@@ -48,6 +48,8 @@ class SlowAnswers(BaseModel):
 class GcmSettings(PushSettings):
     """How the HTTP connection server and the store behind it behave."""
 
+    READ_AT_START = frozenset({"projects", "canonical_old_id_ttl"})
+
     projects: tuple[Project, ...] = ()
     payload_limit: int = Field(default=4096, ge=1)
     """Bytes of all data keys and values together."""

@@ -55,6 +55,12 @@ def test_the_one_whose_value_counts_is_told_of_its_use(holder: Holder) -> None:
     assert (holder.uses, other.uses) == (1, 0)
 
 
+def test_what_is_read_once_cannot_be_other_for_a_while(holder: Holder) -> None:
+    with pytest.raises(ValueError, match="reinstall_keeps_token is read when the service starts"):
+        holder.overrides.add({"reinstall_keeps_token": False}, holder.used)
+    assert holder.settings == ApnsSettings()
+
+
 def test_a_value_that_the_settings_do_not_take_changes_nothing(holder: Holder) -> None:
     with pytest.raises(ValidationError):
         holder.overrides.add({"close_delay": -1.0}, holder.used)

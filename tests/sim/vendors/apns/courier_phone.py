@@ -40,6 +40,11 @@ def frame(identifier: int, token: bytes, payload: bytes = b"{}", expiry: int = F
     )
 
 
+def accepted(stand: Any) -> list[int]:
+    """The identifiers of the notifications that the service took."""
+    return [event["identifier"] for event in stand.named("vendor.accepted")]
+
+
 class Phone:
     """A phone on the courier connection, in plain bytes. `push_token` is that of its app, if it has
     one, to which `provider` sends."""
