@@ -20,9 +20,10 @@ CONTEXT: Final = 3
 """Events shown before the first one that differs."""
 
 ABSENT: Final = "(absent)"
-_HOW_IT_WAS_ASKED_FOR: Final = ("file", "command")
+_HOW_IT_WAS_ASKED_FOR: Final = ("file", "command", "name", "cell", "values", "seed", "mode")
+_REQUEST: Final = ("name", "cell", "seed", "mode")
 _TIMES: Final = (".start_ns", ".end_ns")
-_PROVENANCE: Final = ("airbed", "mode", "git", "python", "packages", "scenario_sha256")
+_PROVENANCE: Final = ("airbed", "git", "python", "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,20 @@ def first_difference(left: Record, right: Record, upto: int | None = None) -> Fi
     return None
 
 
+def request_changes(left: Record, right: Record) -> list[Change]:
+    """How the runs were asked for differently: another scenario, cell, seed or world. Such runs
+    differ from early on, and no version is to blame. Raises NotARecord.
+    """
+    asked = [{key: record.summary.get(key) for key in _REQUEST} for record in (left, right)]
+    found = list(_changes(*asked))
+    hashes = [str(record.manifest().get("scenario_sha256")) for record in (left, right)]
+    if hashes[0] != hashes[1] and not any(change.path in ("name", "cell") for change in found):
+        found.append(Change("scenario file", *(f"{digits[:8]}..." for digits in hashes)))
+    return found
+
+
 def summary_changes(left: Record, right: Record) -> list[Change]:
-    """What the summaries say differently."""
+    """What the summaries say differently of what came of the runs."""
     summaries = [
         {key: value for key, value in record.summary.items() if key not in _HOW_IT_WAS_ASKED_FOR}
         for record in (left, right)

@@ -4,6 +4,7 @@ Bad usage ends in a message and its exit code here; `cli.py` does what was asked
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -41,6 +42,7 @@ start with: airbed list, then airbed run flows/ten_steps.yaml
 """
 
 
+_NEGATIVE: Final = re.compile(r"-[0-9.]")
 _MAX_SEED: Final = 10**18 - 1
 
 
@@ -139,7 +141,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     first = next((each for each in arguments if not each.startswith("-")), None)
     if first is not None and first not in COMMANDS:
         parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
-    return parser.parse_args(arguments)
+    return parser.parse_args(_joined(arguments))
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """The same with an option and a value like `-1s` in one word: argparse would take the value
+    for an option, and miss the value.
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        if _NEGATIVE.match(argument) and joined and joined[-1].startswith("--"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _add_tags(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ traceback. What was asked for goes to standard output, mistakes to standard erro
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from scenarios.engine.commands.selection import Selection, select
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.schema import schema_text
+from scenarios.engine.shipped import typed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,11 +94,13 @@ def _run(args: argparse.Namespace) -> int:
         return _nothing(selection)
     # Not before it is needed: the other commands work without the simulation.
     from scenarios.engine.running.record import unwritable
+    from scenarios.engine.running.unfinished import remove_abandoned
 
     trouble = unwritable(args.runs)
     if trouble is not None:
         _say(f"airbed: {trouble}")
         return ExitCode.INVALID
+    remove_abandoned(args.runs)
     args.scenarios = selection.valid
     if args.command == "sweep":
         from scenarios.engine.commands.sweep import sweep_command
@@ -121,28 +125,22 @@ def _check(args: argparse.Namespace) -> int:
     if not selection.valid:
         return _nothing(selection)
     print(f"{_count(len(selection.valid), 'file')} checked, no mistakes")
-    print(f"next: airbed run {' '.join(args.files)}")
+    print(f"next: airbed run {shlex.join(args.files)}")
     return ExitCode.OK
 
 
 def _list(args: argparse.Namespace) -> int:
     selection = select([args.directory], args.tags)
-    rows = [("NAME", "TAGS", "CELLS", "SEEDS", "FILE")]
-    rows += [
-        (
-            file.name,
-            " ".join(file.tags),
-            str(len(file.cells)),
-            str(len(file.seeds)),
-            str(file.path),
-        )
-        for file in selection.valid
-    ]
     if selection.valid:
+        rows = [("FILE", "CELLS", "SEEDS", "TAGS", "NAME")]
+        for file in selection.valid:
+            counts = str(len(file.cells)), str(len(file.seeds))
+            rows.append((typed(file.path), *counts, " ".join(file.tags), file.name))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
             print("  ".join(map(str.ljust, row, widths)).rstrip())
-        print(f"\nnext: airbed run {selection.valid[0].path}")
+        smoke = (file for file in selection.valid if "smoke" in file.tags)
+        print(f"\nnext: airbed run {shlex.quote(typed(next(smoke, selection.valid[0]).path))}")
     sys.stdout.flush()
     _show_mistakes(selection)
     if selection.invalid:

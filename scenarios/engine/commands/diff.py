@@ -12,6 +12,7 @@ from reports.differences import (
     FirstEvent,
     first_difference,
     provenance_changes,
+    request_changes,
     summary_changes,
 )
 from reports.reading import Record, clock
@@ -27,15 +28,19 @@ _HEAD: Final = ("t", "host", "kind")
 def diff_command(args: argparse.Namespace) -> int:
     """Compare `args.left` and `args.right` (directories); returns the exit code.
 
-    0: the same events and the same outcome, 1: not. Raises NotARecord.
+    0: the same run with the same events and the same outcome, 1: not. Raises NotARecord.
     """
     left, right = Record.read(args.left), Record.read(args.right)
     console = Terminal(highlight=False, soft_wrap=True)
+    asked = request_changes(left, right)
     made_with = provenance_changes(left, right)
     first = first_difference(left, right)
     outcome = summary_changes(left, right)
     for sign, record in (("-", left), ("+", right)):
         console.print(Text(f"{sign} {record.path}  {record.name}"))
+    if asked:
+        head = Text("\nnot the same run: it is no surprise that these differ", "bold")
+        console.print(head, changes(asked), sep="\n")
     if made_with:
         console.print(Text("\nmade with", "bold"), changes(made_with), sep="\n")
     if first is None:
@@ -46,7 +51,7 @@ def diff_command(args: argparse.Namespace) -> int:
         console.print(Text("\noutcome", "bold"), changes(outcome), sep="\n")
     elif first is None:
         console.print(Text("so is the outcome"))
-    return ExitCode.FAILED if first is not None or outcome else ExitCode.OK
+    return ExitCode.FAILED if asked or first is not None or outcome else ExitCode.OK
 
 
 def where_they_part(first: FirstEvent) -> Text:

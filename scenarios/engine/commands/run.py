@@ -2,18 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from reports.junit import junit_xml
 from reports.reading import Record
+from scenarios.engine.commands.cells import no_such_cell, plan
 from scenarios.engine.commands.console import MANY, RunConsole, Terminal
 from scenarios.engine.commands.live_run import NotPossible, why_it_ended, worlds
 from scenarios.engine.commands.next_steps import next_steps
 from scenarios.engine.commands.running_line import RunningLine
 from scenarios.engine.exit_codes import ExitCode
-from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.running.inspectors import Capturing, Listening
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import EXIT_CODES, Inspector, Runner
@@ -21,8 +21,6 @@ from scenarios.engine.world.foreign_gateway import GatewayUnreachable
 from sim.live.process import ServerFailed
 
 JUNIT: Final = "junit.xml"
-MAX_CELLS: Final = 20
-"""Shown to whom asked for one that is not there."""
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -32,9 +30,9 @@ def run_command(args: argparse.Namespace) -> int:
     files, `args.cell` leaves only some cells, `args.live` and its like choose the world (see
     `live_run`), records go below `args.runs`, and a JUnit file for all of them beside the records.
     """
-    planned = list(_plan(args.scenarios, args.seed, args.cell))
+    planned = list(plan(args.scenarios, args.seed, args.cell))
     if not planned:
-        print(_no_such_cell(args.cell, args.scenarios), file=sys.stderr)
+        print(no_such_cell(args.cell, args.scenarios), file=sys.stderr)
         return ExitCode.NOTHING_SELECTED
     try:
         where = worlds(args)
@@ -74,25 +72,6 @@ def run_command(args: argparse.Namespace) -> int:
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
-
-
-def _plan(
-    files: Sequence[ScenarioFile], seed: int | None, values: str | None
-) -> Iterator[tuple[ScenarioFile, Cell, int]]:
-    wanted = set(values.split(",")) if values else set()
-    for file in files:
-        for cell in file.cells:
-            if not wanted <= set(cell.id.split(",")):
-                continue
-            for each in file.seeds if seed is None else (seed,):
-                yield file, cell, each
-
-
-def _no_such_cell(values: str, files: Sequence[ScenarioFile]) -> str:
-    known = dict.fromkeys(cell.id for file in files for cell in file.cells if cell.id)
-    shown = [*known][:MAX_CELLS] + ["..."] * (len(known) > MAX_CELLS)
-    there = "".join(f"\n  {each}" for each in shown) or " none"
-    return f"airbed: there is no cell {values}\n  cells there are:{there}"
 
 
 def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:

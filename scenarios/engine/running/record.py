@@ -11,30 +11,32 @@
 All but the manifest follow from the scenario and the seed alone, byte for byte. While the run goes
 on the directory has a name of its own that starts with a dot, so that runs of one scenario do not
 meet; it gets its final name, with the first digits of the wire digest, when it is complete. A
-record of the same run is replaced. A live run follows from more than that: its record has the
-moment of its start in the place of the digest.
+record of the same run is replaced; one of another scenario that has the name already is not, and
+the new one gets the first digits of its scenario's hash, too. A live run follows from more than
+that: its record has the moment of its start in the place of the digest.
 """
 
 import csv
 import errno
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from reports.junit import junit_xml
-from reports.reading import FORMAT, Record
+from reports.reading import FORMAT, NotARecord, Record
 from reports.timeline import write_timeline
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.ledger.losses import reason_of
 from scenarios.engine.ledger.notifications import Copy, Notification
+from scenarios.engine.running.unfinished import hidden, lock
 from scenarios.engine.version import airbed_version
 from sim.trace.recorder import Event, line_of
 
@@ -61,10 +63,11 @@ class RecordWriter:
         """`name` is scenario and cell, fit for a file name. Raises OSError."""
         self._runs = runs
         self._name = f"{name}-{seed}"
-        self.path = runs / _hidden(self._name)
+        self.path = runs / hidden(self._name)
         """Where it is made."""
         self.state = self.path / STATE
         self.state.mkdir(parents=True)
+        self._lock = lock(self.path)
         self._trace = (self.path / "trace.jsonl").open("w", encoding="utf-8")
 
     def trace(self, event: Event) -> None:
@@ -114,17 +117,23 @@ class RecordWriter:
         }
         _write_json(self.path / "manifest.json", {**manifest, "sha256": hashes})
         digits = summary["wire_digest"][:8] or f"live-{_moment(manifest['started'])}"
-        return _put_in_place(self.path, self._runs / f"{self._name}-{digits}")
+        final = self._runs / f"{self._name}-{digits}"
+        if not _may_replace(final, summary["file"], hashes["scenario.yaml"]):
+            final = final.with_name(f"{final.name}-{hashes['scenario.yaml'][:8]}")
+        _put_in_place(self.path, final)
+        os.close(self._lock)
+        return final
 
     def discard(self) -> None:
         """Leave nothing behind: the run did not come to an end."""
         self._trace.close()
         shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
 
 
 def unwritable(runs: Path) -> str | None:
     """Why no records can be made in a directory, with its name; None if they can."""
-    probe = runs / _hidden("probe")
+    probe = runs / hidden("probe")
     try:
         probe.mkdir(parents=True)
         probe.rmdir()
@@ -133,20 +142,29 @@ def unwritable(runs: Path) -> str | None:
     return None
 
 
-def _hidden(name: str) -> str:
-    """A name that nobody else has, in this process or another."""
-    return f".{name}.{uuid.uuid4().hex[:12]}"
+def _may_replace(final: Path, file: str, text_hash: str) -> bool:
+    """Whether a record may take the place of what has its name: one of the same file or text.
+
+    Files of the same name in different directories may say the same on the wire.
+    """
+    try:
+        there = Record.read(final)
+        same_text = there.manifest()["sha256"]["scenario.yaml"] == text_hash
+    except (NotARecord, KeyError, TypeError):  # nothing, or nothing worth keeping
+        return True
+    return same_text or there.summary.get("file") == file
 
 
-def _put_in_place(path: Path, final: Path) -> Path:
+def _put_in_place(path: Path, final: Path) -> None:
     """Rename a directory; what has that name makes room. Others may do the same meanwhile."""
     while True:
         try:
-            return path.rename(final)
+            path.rename(final)
+            return
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        old = final.with_name(_hidden(final.name))
+        old = final.with_name(hidden(final.name))
         try:
             final.rename(old)
         except FileNotFoundError:

@@ -3,9 +3,12 @@
 Reads and changes nothing; may be asked at any moment, also before everything is deployed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from scenarios.engine.ledger.fates import Ledger
+from scenarios.engine.ledger.notifications import AtGateway
 from scenarios.engine.running.context import Context
 from scenarios.engine.running.results import Redactor, Section
 from scenarios.engine.world.deployment import Deployment
@@ -28,8 +31,10 @@ def state_of(context: Context) -> list[Section]:
     sections += connections(hosts[:MAX_HOSTS])
     if deployment.deployed:
         phones = [*deployment.population.phones.values(), *deployment.population.fleet]
-        sections.append(Section("phones", _some(map(_phone, phones), len(phones), "phones")))
-        sections.append(Section("gateway", [_outbox(deployment.services.outbox_counts())]))
+        shown = (_phone(phone, context.ledger) for phone in phones)
+        sections.append(Section("phones", _some(shown, len(phones), "phones")))
+        waiting = deployment.services.outbox_counts()
+        sections.append(Section("gateway", _outbox(waiting, context.ledger)))
     sections.append(variables(context))
     return hide_secrets(deployment, sections)
 
@@ -85,21 +90,54 @@ def _host(host: Host) -> str:
     ports = ", ".join(map(str, sorted(host.listeners))) or "-"
     state = host.state if isinstance(host, SimHost) else "running"
     network = "online" if host.online else "offline"
+    count = len(host.connections)
     return (
         f"{host.name:14} {host.address:12} {state:8} {network:8}"
-        f" listens on {ports}; {len(host.connections)} connections"
+        f" listens on {ports}; {count} connection{'' if count == 1 else 's'}"
     )
 
 
-def _phone(phone: Any) -> str:
+def _phone(phone: Any, ledger: Ledger) -> str:
     app = "no app" if phone.app is None else f"app {phone.app.state}"
-    session = "with" if phone.radio.connected else "without"
+    if phone.app is not None and phone.app.page is not None:
+        app += f" at page {phone.app.page}"
+    session = "connected" if phone.radio.connected else "not connected"
     return (
-        f"{phone.name:14} {phone.platform:8} {app:16} {session} a session at its push service;"
-        f" tray: {', '.join(each.mid for each in phone.tray) or 'empty'}"
+        f"{phone.name:14} {phone.platform:8} {app:24} {session} to its push service;"
+        f" {_notifications(phone, ledger)}"
     )
 
 
-def _outbox(counts: Mapping[str, int]) -> str:
-    parts = [f"{count} for {provider}" for provider, count in counts.items()]
-    return f"in the outbox: {', '.join(parts) or 'nothing'}"
+def _notifications(phone: Any, ledger: Ledger) -> str:
+    """What came to a phone, and where it is now: a tap takes a notification out of the tray, also
+    while the app that it opens is still starting.
+    """
+    came = [
+        c for n in ledger.notifications for c in n.copies if c.phone == phone.name and c.receipts
+    ]
+    if not came:
+        return "no notification came"
+    tray = len(phone.tray)
+    places = {
+        "opened": sum(copy.read == "opened" for copy in came),
+        "dismissed": sum(copy.read == "dismissed" for copy in came),
+        f"in the tray ({', '.join(each.mid for each in phone.tray)})": tray,
+    }
+    places["taken by the app, which shows no page of it yet"] = len(came) - sum(places.values())
+    where = ", ".join(f"{count} {place}" for place, count in places.items() if count > 0)
+    return f"notifications: {len(came)} came, {where}"
+
+
+def _outbox(waiting: Mapping[str, int], ledger: Ledger) -> list[str]:
+    """Of each push service, what the gateway has still to answer for. A push stays in the outbox
+    until it is sure that it arrived: APNs' binary protocol says only what did not.
+    """
+    held = [n for n in ledger.notifications if n.gateway is AtGateway.HELD and n.dispatched]
+    written = Counter(notification.provider for notification in held)
+    if not waiting:
+        return ["nothing in the outbox"]
+    return [
+        f"in the outbox for {provider}: {count}, of which {written[provider]} written to it and"
+        " kept until sure to have arrived"
+        for provider, count in waiting.items()
+    ]

@@ -43,7 +43,24 @@ def test_other_seeds_differ_from_the_first_event_on(
     lines = capsys.readouterr().out.splitlines()
     assert "event 1 is the first that differs" in lines
     assert [line[0] for line in lines if "n=1 do=wait" in line] == ["-", "+"]
-    assert any(line.split() == ["seed", "1", "2"] for line in lines)
+    head = lines.index("not the same run: it is no surprise that these differ")
+    assert lines[head + 1].split() == ["seed", "1", "2"]
+    assert head < lines.index("event 1 is the first that differs")
+
+
+def test_another_text_of_the_scenario_is_told_first(
+    records: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "waits.yaml"
+    path.write_text(SCENARIO + "description: other\n")
+    assert main(["run", str(path), "--runs", str(tmp_path / "runs"), "-q"]) == 0
+    [other] = (tmp_path / "runs").glob("waits-1-*")
+    capsys.readouterr()
+    assert main(["diff", str(records[0]), str(other)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == "not the same run: it is no surprise that these differ"
+    assert lines[4].split()[:2] == ["scenario", "file"]
+    assert lines[-2:] == ["the events are the same", "so is the outcome"]
 
 
 def test_an_outcome_alone_can_differ(

@@ -91,6 +91,31 @@ def test_cells_that_sound_alike_have_records_of_their_own(tmp_path: Path, write:
     assert stems == ["quiet-a_b-cell1", "quiet-a_b-cell2", "quiet-A_B-cell3", "quiet-other"]
 
 
+def test_another_scenario_of_the_same_name_does_not_take_a_records_place(tmp_path: Path) -> None:
+    texts = {"one": SCENARIO, "other": SCENARIO + "tags: [other]\n"}
+    records = []
+    for directory, text in texts.items():
+        (tmp_path / directory).mkdir()
+        path = tmp_path / directory / "quiet.yaml"
+        path.write_text(text)
+        for _ in range(2):
+            file = load(path)
+            result = Runner(tmp_path / "runs", Silent()).run(file, file.cells[0], 1)
+            assert result.record is not None
+            records.append(result.record.name)
+    first, again, other, other_again = records
+    assert first == again
+    assert other == other_again
+    assert other.startswith(f"{first}-")
+
+
+def test_a_file_that_was_edited_replaces_its_own_record(tmp_path: Path, write: Write) -> None:
+    for tag in ("a", "b"):
+        file = load(write(f"tags: [{tag}]\n"))
+        Runner(tmp_path / "runs", Silent()).run(file, file.cells[0], 1)
+    assert len(names(tmp_path / "runs")) == 1
+
+
 def test_the_command_of_a_run_repeats_just_this_cell(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,7 +143,29 @@ def test_a_cell_that_is_not_there_is_told_with_those_that_are(
     path, runs = write("matrix: { n: [1, 2] }\n"), tmp_path / "runs"
     assert main(["run", str(path), "--cell", "n=3", "--runs", str(runs)]) == 5
     assert capsys.readouterr().err == (
-        "airbed: there is no cell n=3\n  cells there are:\n  n=1\n  n=2\n"
+        "airbed: no cell has n=3; possible are 1, 2\n  cells there are:\n  n=1\n  n=2\n"
+    )
+    assert main(["run", str(path), "--cell", "m=1", "--runs", str(runs)]) == 5
+    assert capsys.readouterr().err.startswith(
+        "airbed: there is no m in the matrix; only 'n' is possible here\n"
+    )
+
+
+def test_values_that_no_cell_has_together_are_told(
+    tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, runs = write("matrix: { n: [1, 2] }\n"), tmp_path / "runs"
+    assert main(["run", str(path), "--cell", "n=1,n=2", "--runs", str(runs)]) == 5
+    assert capsys.readouterr().err.startswith("airbed: no cell has all of n=1,n=2\n")
+
+
+def test_a_file_without_a_matrix_has_no_cells_to_choose(
+    tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, runs = write(""), tmp_path / "runs"
+    assert main(["run", str(path), "--cell", "n=1", "--runs", str(runs)]) == 5
+    assert capsys.readouterr().err == (
+        f"airbed: {path} has no matrix, and so no cells; leave out --cell n=1\n"
     )
 
 

@@ -86,10 +86,13 @@ def test_it_stops_at_the_first_event_of_which_the_condition_is_true(
     condition = "kind == push.dispatched and host == gateway"
     assert main(["replay", str(recorded), "--break", condition]) == 0
     out = capsys.readouterr().out
-    assert section(out, "gateway") == ["in the outbox: 1 for apns"]
+    assert section(out, "gateway") == [
+        "in the outbox for apns: 1, of which 1 written to it and kept until sure to have arrived"
+    ]
     assert "push.dispatched" in section(out, "last events")[-1]
     assert section(out, "phones") == [
-        "phone          ios      app closed       with a session at its push service; tray: empty"
+        "phone          ios      app closed               connected to its push service;"
+        " no notification came"
     ]
     assert "so far the events are the recorded ones" in out
 
@@ -121,8 +124,7 @@ def test_the_state_shows_no_secrets(recorded: Path, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert "Lab at nine" not in out
     assert section(out, "variables") == ["$msg = 1"]
-    assert "tray: " in out
-    assert "tray: empty" not in out
+    assert "1 in the tray (" in out
 
 
 def test_a_run_that_ends_before_is_code_1(
@@ -251,3 +253,12 @@ def test_an_interrupted_run_has_no_end_to_go_to(
 def test_what_is_no_record_is_code_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(tmp_path / "nowhere")]) == 4
     assert "there is no such record" in capsys.readouterr().err
+
+
+def test_a_negative_moment_is_refused_for_being_negative(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(recorded), "--until", "-1s"])
+    assert ended.value.code == 4
+    assert "argument --until: the duration '-1s' is negative" in capsys.readouterr().err
