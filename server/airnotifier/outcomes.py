@@ -43,6 +43,10 @@ class Outcomes:
             "push.completed", push=push.id, provider=self._provider, message_id=message_id
         )
 
+    def recalled(self, push: Push) -> None:
+        """The push service does not have it after all; it is going to be sent again."""
+        self._outbox.push_open(push)
+
     def rejected(self, push: Push, reason: str, *, prune: bool = False) -> None:
         """The push service does not want it, for good. `prune`: nor anything for this token."""
         self._outbox.push_done(push)
@@ -104,10 +108,13 @@ class Outcomes:
         )
 
     def _prune(self, push: Push, reason: str) -> None:
-        def work(connection: Connection) -> None:
-            if registry.prune_token(
+        def work(connection: Connection) -> bool:
+            return registry.prune_token(
                 connection, self._app_id, push.token, self._provider, push.accepted
-            ):
+            )
+
+        def then(pruned: bool) -> None:
+            if pruned:
                 self._log.event(
                     "token.pruned",
                     app=self._app,
@@ -115,4 +122,4 @@ class Outcomes:
                     reason=reason,
                 )
 
-        self._outbox.later(work)
+        self._outbox.later(work, then)

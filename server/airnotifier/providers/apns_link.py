@@ -14,8 +14,8 @@ Silence counts from the moment at which a push is known to have arrived, so a ne
 everything confirms nothing (where the system does not tell what has arrived: from the moment at
 which it left the process; see `tcp_progress`).
 
-A limit of the protocol that no client can lift: an error packet that is later than `confirm_after`
-finds its push already confirmed.
+An error packet that is later than `confirm_after` finds its push already confirmed: that is taken
+back. The limit that no client can lift is a connection that ends without the packet.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Link:
         self._settings = settings
         self._backlog = backlog
         self._outcomes = outcomes
-        self._window = Window()
+        self._window = Window(settings.window)
         self._arrivals = Arrivals()
         self._suspicion = Suspicion(settings.window)
         self._backoff = Backoff(settings.backoff_initial, settings.backoff_max)
@@ -126,7 +126,7 @@ class Link:
     def connection_made(self, connection: Connection) -> None:
         """The TLS session stands."""
         self._connection = connection
-        self._window = Window()
+        self._window = Window(self._settings.window)
         self._arrivals = Arrivals()
         self._outcomes.connected(connection.name)
         if self._suspicion.active:
@@ -142,6 +142,8 @@ class Link:
         self._detach(packet.reason)
         connection.abort()
         settlement = self._window.settle(packet)
+        for push in settlement.recalled:
+            self._outcomes.recalled(push)
         for push in settlement.confirmed:
             self._outcomes.completed(push)
         if settlement.rejected is not None:

@@ -2,7 +2,8 @@
 
 Pure bookkeeping without I/O and without a clock of its own. On the binary protocol success is
 silence, so every push stays in the window until enough silence has passed or an error packet names
-a later one.
+a later one. The news may be later than that, when the way back is cut for a while: so the last ones
+that silence has confirmed are remembered, and a packet about them takes that back.
 """
 
 from collections import deque
@@ -22,6 +23,8 @@ class Settlement:
     rejected: Push | None = None
     replay: list[Push] = field(default_factory=list)
     """What the server discarded, in the order of writing."""
+    recalled: list[Push] = field(default_factory=list)
+    """Of these, what silence had confirmed."""
     understood: bool = True
     """False: the packet names no push of this window, so nobody knows what it was about."""
 
@@ -33,8 +36,10 @@ class Window:
     notifications it could not read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int) -> None:
+        """`memory`: how many confirmed pushes are remembered."""
         self._entries: deque[tuple[int, float, Push]] = deque()
+        self._confirmed: deque[tuple[int, Push]] = deque(maxlen=memory)
         self.next = 1
         """The identifier of the push that is added next."""
 
@@ -67,7 +72,9 @@ class Window:
         """Remove and return the pushes written before that time."""
         confirmed: list[Push] = []
         while self._entries and self._entries[0][1] < before:
-            confirmed.append(self._entries.popleft()[2])
+            identifier, _, push = self._entries.popleft()
+            self._confirmed.append((identifier, push))
+            confirmed.append(push)
         return confirmed
 
     def settle(self, packet: ErrorPacket) -> Settlement:
@@ -80,7 +87,13 @@ class Window:
         if packet.status == SHUTDOWN:
             if not 0 <= named < self.next:
                 return self._unknown()
-            return Settlement(confirmed=self._take_until(named), replay=self.clear())
+            recalled = self._recall(named)
+            confirmed = self._take_until(named)
+            return Settlement(confirmed, None, [*recalled, *self.clear()], recalled)
+        if self._confirmed and self._confirmed[0][0] <= named <= self._confirmed[-1][0]:
+            recalled = self._recall(named)
+            rejected = self._confirmed.pop()[1]
+            return Settlement([], rejected, [*recalled, *self.clear()], recalled)
         if not self._entries or not self._entries[0][0] <= named < self.next:
             return self._unknown()
         before = self._take_until(named - 1)
@@ -99,6 +112,14 @@ class Window:
         while self._entries and self._entries[0][0] <= identifier:
             taken.append(self._entries.popleft()[2])
         return taken
+
+    def _recall(self, identifier: int) -> list[Push]:
+        """Forget and return what was confirmed behind that one."""
+        recalled: list[Push] = []
+        while self._confirmed and self._confirmed[-1][0] > identifier:
+            recalled.append(self._confirmed.pop()[1])
+        recalled.reverse()
+        return recalled
 
     def _unknown(self) -> Settlement:
         return Settlement(replay=self.clear(), understood=False)

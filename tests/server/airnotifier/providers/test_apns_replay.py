@@ -81,6 +81,54 @@ def test_identifiers_rise_from_one_and_expiry_is_a_day_ahead(tmp_path: Path) -> 
     assert all(0 <= frame.expiry - start - 86_400 < 5 for frame in bench.apns.frames)
 
 
+def test_an_error_packet_that_is_later_than_silence_loses_nothing(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.apns.reject[TOKENS[3]] = 8
+        bench.apns.reject_delay = bench.apns.close_delay = 8.0
+
+        async def main() -> None:
+            for token in TOKENS[:9]:
+                await bench.push(token)
+            await asyncio.sleep(7)
+            assert len(log("push.completed")) == 9
+            assert sql(database_url(tmp_path / "gateway.db"), "SELECT count(*) FROM outbox") == [
+                (0,)
+            ]
+            await asyncio.sleep(2)
+            stored = sql(database_url(tmp_path / "gateway.db"), "SELECT id FROM outbox ORDER BY id")
+            assert stored == [(number,) for number in range(5, 10)]  # no power cut loses them
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[:3] + TOKENS[4:9]
+    assert [entry["push"] for entry in log("push.rejected")] == [4]
+    assert [entry["push"] for entry in log("push.retry")] == [5, 6, 7, 8, 9]
+    assert len(log("token.pruned")) == 1
+    assert sql(database_url(tmp_path / "gateway.db"), "SELECT count(*) FROM outbox") == [(0,)]
+
+
+@pytest.mark.parametrize("delay", [5.1, 5.2, 5.3, 5.4, 5.5, 5.6])
+def test_a_push_that_is_taken_back_before_it_was_forgotten_stays_stored(
+    tmp_path: Path, delay: float
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.apns.reject[TOKENS[0]] = 8
+        bench.apns.reject_delay = delay  # silence has confirmed it a moment before
+
+        async def main() -> None:
+            for token in TOKENS[:3]:
+                await bench.push(token)
+            await asyncio.sleep(7)
+            assert sql(database_url(tmp_path / "gateway.db"), "SELECT id FROM outbox") == [
+                (2,),
+                (3,),
+            ]
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[1:3]
+
+
 def test_a_push_counts_as_completed_only_after_silence(tmp_path: Path, log: Log) -> None:
     with gateway_bench(tmp_path) as bench:
 

@@ -13,8 +13,8 @@ def push(number: int) -> Push:
     return Push(number, "moodle", "apns", "00" * 32, "{}", None, None, 0.0, 1)
 
 
-def window_of(count: int) -> tuple[Window, list[Push]]:
-    window, pushes = Window(), [push(number) for number in range(1, count + 1)]
+def window_of(count: int, memory: int = 100) -> tuple[Window, list[Push]]:
+    window, pushes = Window(memory), [push(number) for number in range(1, count + 1)]
     for number, entry in enumerate(pushes):
         assert window.add(entry, float(number)) == number + 1
     return window, pushes
@@ -43,10 +43,24 @@ def test_a_packet_about_an_unknown_push_leaves_everything_to_be_repeated() -> No
         assert settlement == Settlement(replay=pushes, understood=False)
 
 
-def test_a_packet_about_a_push_that_was_already_confirmed_is_not_understood() -> None:
-    window, pushes = window_of(3)
-    assert window.confirm(0.5) == pushes[:1]
-    assert window.settle(ErrorPacket(8, 1)) == Settlement(replay=pushes[1:], understood=False)
+def test_a_packet_about_a_push_that_was_confirmed_by_silence_takes_that_back() -> None:
+    window, pushes = window_of(6)
+    assert window.confirm(3.5) == pushes[:4]
+    assert window.settle(ErrorPacket(8, 2)) == Settlement(
+        [], pushes[1], pushes[2:], recalled=pushes[2:4]
+    )
+
+
+def test_a_late_shutdown_takes_back_what_was_behind_the_last_accepted_one() -> None:
+    window, pushes = window_of(6)
+    window.confirm(3.5)
+    assert window.settle(ErrorPacket(10, 3)) == Settlement([], None, pushes[3:], pushes[3:4])
+
+
+def test_what_was_confirmed_too_long_ago_is_not_remembered() -> None:
+    window, pushes = window_of(6, memory=2)
+    window.confirm(3.5)
+    assert window.settle(ErrorPacket(8, 2)) == Settlement(replay=pushes[4:], understood=False)
 
 
 def test_a_shutdown_after_everything_was_confirmed_is_understood() -> None:
@@ -56,7 +70,7 @@ def test_a_shutdown_after_everything_was_confirmed_is_understood() -> None:
 
 
 def test_identifiers_run_out_instead_of_starting_again() -> None:
-    window = Window()
+    window = Window(0)
     window.next = LAST_IDENTIFIER
     assert not window.exhausted
     assert window.add(push(1), 0.0) == LAST_IDENTIFIER
@@ -71,7 +85,9 @@ def test_every_push_has_exactly_one_fate(
     done = window.confirm(confirmed - 0.5)
     settlement = window.settle(ErrorPacket(status, identifier))
     rejected = [settlement.rejected] if settlement.rejected else []
-    assert done + settlement.confirmed + rejected + settlement.replay == pushes
+    taken_back = [*rejected, *settlement.recalled]
+    kept = [push for push in done if push not in taken_back]
+    assert kept + settlement.confirmed + rejected + settlement.replay == pushes
     assert len(window) == 0
 
 
