@@ -3,20 +3,22 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
+
+import joblib
+from rich.text import Text
 
 from reports.fidelity_pages import summary, write_pages
 from reports.two_worlds import fidelity
-from scenarios.engine.commands.console import RunConsole, Terminal
+from scenarios.engine.commands.console import Terminal
 from scenarios.engine.commands.live_limits import refusals
-from scenarios.engine.commands.live_run import why_it_ended
 from scenarios.engine.commands.selection import select
+from scenarios.engine.commands.sweep import LIVE_JOBS, line_of, told
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import InvalidScenario
-from scenarios.engine.format.waits import shortened
-from scenarios.engine.running.runner import Runner
-from scenarios.engine.world.live_stage import LiveOptions, live
-from sim.live.process import ServerFailed
+from scenarios.engine.running.sweep import Job, Manner, jobs_of, longest_first, outcomes_of
 
 DEFAULT: Final = ("flows", "security", "faults/invalid_token.yaml")
 """Of the shipped scenarios those that need no more than seconds in real time."""
@@ -25,8 +27,9 @@ DEFAULT: Final = ("flows", "security", "faults/invalid_token.yaml")
 def fidelity_command(args: argparse.Namespace) -> int:
     """Run `args.files` in both worlds and write `fidelity.md` and `.html` below `args.runs`.
 
-    0: all runs passed in both worlds; 1: at least one did not; 2: interrupted; 4: bad usage. What
-    a live world cannot do is left out, and the report says so. Differences are no failure.
+    0: all runs passed in both worlds; 1: at least one did not; 2: interrupted; 3: at least one was
+    not run to its end; 4: bad usage. What a live world cannot do is left out, and the report says
+    so. Differences are no failure.
     """
     selection = select(args.files or [f"scenarios/{name}" for name in DEFAULT])
     for error in selection.invalid:
@@ -36,38 +39,46 @@ def fidelity_command(args: argparse.Namespace) -> int:
     if not selection.valid:
         print("airbed: no scenario files (*.yaml) there", file=sys.stderr)
         return ExitCode.NOTHING_SELECTED
-    left_out, planned = [], []
+    left_out, files = [], []
     for file in selection.valid:
         refused = refusals(file, foreign_gateway=False)
         if refused is None:
-            planned += [(file, shortened(cell, args.longest_wait)) for cell in file.cells]
+            files.append(file)
         else:
             left_out.append((file.name, _why(refused)))
     simulated, real = args.runs / "simulated", args.runs / "live"
-    for directory in (simulated, real):
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-    console = RunConsole(Terminal(), total=2 * len(planned), brief=True, verbose=False)
-    runners = (Runner(simulated, console), Runner(real, console, stages=live(LiveOptions())))
-    passed = True
+    jobs = list(jobs_of(files, range(args.seed, args.seed + 1))) if files else []
+    wait, cores = args.longest_wait, joblib.cpu_count()
     try:
-        for file, cell in planned:
-            for runner in runners:
-                result = runner.run(file, cell, args.seed)
-                if result.verdict == "interrupted":
-                    return ExitCode.INTERRUPTED
-                passed = passed and result.verdict == "passed"
-    except (OSError, ServerFailed) as error:
-        reason = why_it_ended(error)
-        if reason is None:
-            raise
-        print(f"airbed: {reason}", file=sys.stderr)
-        return ExitCode.INVALID
+        verdicts = _run(jobs, simulated, Manner(keep_all=True, longest_wait=wait), cores)
+        how = Manner(keep_all=True, live_arguments="--live ", longest_wait=wait)
+        verdicts |= _run(longest_first(jobs), real, how, args.jobs or LIVE_JOBS * cores)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     report = fidelity(simulated, real, left_out)
     pages = write_pages(report, args.runs)
     print(summary(report))
     print(f"look at       {pages[-1]}")
-    return ExitCode.OK if passed else ExitCode.FAILED
+    if "error" in verdicts:
+        return ExitCode.INTERNAL_ERROR
+    return ExitCode.OK if verdicts <= {"passed"} else ExitCode.FAILED
+
+
+def _run(jobs: Iterable[Job], runs: Path, how: Manner, workers: int) -> set[str]:
+    """Run all of them; the verdicts there were. Raises KeyboardInterrupt."""
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.mkdir(parents=True)
+    console, verdicts = Terminal(highlight=False, soft_wrap=True), set[str]()
+    with outcomes_of(jobs, runs, how, workers=workers, backend="loky") as outcomes:
+        for outcome in outcomes:
+            if outcome.verdict == "interrupted":
+                raise KeyboardInterrupt
+            verdicts.add(outcome.verdict)
+            world = "live       " if how.is_live else "simulated  "
+            console.print(Text(world, "dim").append_text(line_of(outcome)))
+            if outcome.verdict != "passed":
+                console.print(told(outcome))
+    return verdicts
 
 
 def _why(refused: InvalidScenario) -> str:

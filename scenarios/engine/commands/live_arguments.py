@@ -88,6 +88,7 @@ def add_fidelity(fidelity: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="in both worlds, cut steps that only wait to this (default: 3s)",
     )
+    add_jobs(fidelity)
     fidelity.add_argument(
         "--runs",
         type=Path,

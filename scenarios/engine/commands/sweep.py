@@ -132,9 +132,9 @@ class _Sweep:
                 rows.writerow(dataclasses.astuple(outcome))
                 cause = self.causes.add(outcome)
                 if self._told_of_each:
-                    bar.console.print(_line(outcome), soft_wrap=True, highlight=False)
+                    bar.console.print(line_of(outcome), soft_wrap=True, highlight=False)
                 if cause.count == 1 and outcome.verdict != "passed":
-                    bar.console.print(_told(outcome), soft_wrap=True, highlight=False)
+                    bar.console.print(told(outcome), soft_wrap=True, highlight=False)
                 bar.update(task, advance=1, description=self._verdicts().plain)
         return False
 
@@ -201,7 +201,7 @@ class _Sweep:
         )
         if first.verdict == "passed":
             return
-        self._print(Text("         ").append_text(_told(first)))
+        self._print(Text("         ").append_text(told(first)))
         for example in cause.examples[:MAX_COMMANDS]:
             self._print(Text(f"         {example.command}"))
             if example.record not in example.command:
@@ -213,13 +213,13 @@ class _Sweep:
         self._console.print(text)
 
 
-def _line(outcome: Outcome) -> Text:
+def line_of(outcome: Outcome) -> Text:
     """A run that is over."""
     what = f"  {outcome.virtual_seconds:8.1f} s  {outcome.file} {outcome.cell} seed {outcome.seed}"
     return Text.assemble((f"{outcome.verdict:8}", _STYLES[outcome.verdict]), what)
 
 
-def _told(outcome: Outcome) -> Text:
+def told(outcome: Outcome) -> Text:
     """The first failure of a run in a line."""
     where = f"{outcome.file}:{outcome.place}" if outcome.place else outcome.file
     return Text.assemble(
