@@ -37,7 +37,8 @@ def summary(report: Fidelity) -> str:
     alike = sum(each.same for each in report.comparisons)
     return (
         f"{alike} of {len(report.comparisons)} runs are alike in everything compared;"
-        f" {report.differences} differences in the others."
+        f" {report.differences} differences in the others, {report.explained} of them accounted"
+        " for."
     )
 
 
@@ -52,6 +53,8 @@ def markdown(report: Fidelity) -> Iterator[str]:
         for aspect in each.aspects:
             outcome = "same" if aspect.same else f"**{len(aspect.differences)} differ**"
             yield f"| {aspect.name} | {aspect.simulated} | {aspect.live} | {outcome} |"
+        if each.reason:
+            yield from ("", f"What it comes from: {each.reason}.")
         for aspect in each.aspects:
             if not aspect.same:
                 yield from ("", f"{aspect.name}:", "")
@@ -81,6 +84,8 @@ def html(report: Fidelity) -> Iterator[str]:
                 outcome = f'<span class="differs">{len(aspect.differences)} differ</span>'
             yield f"<tr><th>{aspect.name}</th>{cells}<td>{outcome}</td></tr>"
         yield "</tbody></table>"
+        if each.reason:
+            yield f"<p>What it comes from: {escape(each.reason)}.</p>"
         for aspect in each.aspects:
             if not aspect.same:
                 items = "".join(f"<li><code>{escape(line)}</code></li>" for line in _shown(aspect))
@@ -92,7 +97,8 @@ def html(report: Fidelity) -> Iterator[str]:
 
 
 def _differing(comparison: Comparison) -> str:
-    return ", ".join(each.name for each in comparison.aspects if not each.same) or "nothing"
+    names = ", ".join(each.name for each in comparison.aspects if not each.same) or "nothing"
+    return f"{names} (accounted for)" if comparison.reason else names
 
 
 def _shown(aspect: Aspect) -> Iterator[str]:

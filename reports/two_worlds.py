@@ -5,7 +5,8 @@ The records below two directories are paired by scenario, cell and seed.
 Compared of each pair: the verdict, the steps and their results, the fates, the order of the hops
 of every notification, the status of every request, who opened how many connections to whom, and
 what was sent again. Not compared: when things happened. A difference is not a mistake by itself: a
-machine decides by chance what a simulated world decides by its seed.
+machine decides by chance what a simulated world decides by its seed. Where the records show what a
+difference comes from, the comparison says so (`reports.late`).
 """
 
 from collections import Counter
@@ -15,7 +16,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
+from reports.late import Row, reason
 from reports.reading import NotARecord, Record
+
+_AGAIN: Final = "sent again"
+_CONNECTIONS: Final = "connections"
+_SEEN: Final = "seen by "
 
 MAX_SHOWN: Final = 10
 """Differences listed of one aspect; the rest are counted."""
@@ -47,6 +53,8 @@ class Comparison:
 
     name: str
     aspects: list[Aspect]
+    reason: str | None = None
+    """What accounts for all of its differences."""
 
     @property
     def same(self) -> bool:
@@ -64,6 +72,11 @@ class Fidelity:
     def differences(self) -> int:
         return sum(len(a.differences) for c in self.comparisons for a in c.aspects)
 
+    @property
+    def explained(self) -> int:
+        """How many of the differences are accounted for."""
+        return sum(len(a.differences) for c in self.comparisons for a in c.aspects if c.reason)
+
 
 def fidelity(simulated: Path, live: Path, left_out: Iterable[tuple[str, str]] = ()) -> Fidelity:
     """Compare the records below two directories. Raises NotARecord."""
@@ -80,16 +93,38 @@ def fidelity(simulated: Path, live: Path, left_out: Iterable[tuple[str, str]] = 
 def compare(simulated: Record, live: Record) -> Comparison:
     """One run in both worlds. Raises NotARecord."""
     sides = [_Side(simulated), _Side(live)]
+    hops, why, late = _hops(sides)
     aspects = [
         _one("verdict", sides, lambda side: side.summary["verdict"]),
         _listed("steps", sides, _steps, "steps"),
         _counted("fates", sides, lambda side: side.summary["fates"]),
-        _hops(sides),
+        hops,
         _listed("requests", sides, lambda side: side.requests, "requests"),
-        _counted("connections", sides, lambda side: side.connections),
-        _counted("sent again", sides, lambda side: side.repetitions),
+        _counted(_CONNECTIONS, sides, lambda side: side.connections),
+        _counted(_AGAIN, sides, lambda side: side.repetitions),
     ]
-    return Comparison(simulated.name, aspects)
+    # The fates are those of the notifications: what accounts for these accounts for them.
+    consequences = {hops.name, "fates"}
+    if _as_many(sides, late):
+        consequences.add(_AGAIN)
+    if _more_live(sides):
+        consequences.add(_CONNECTIONS)
+    if not {aspect.name for aspect in aspects if not aspect.same} <= consequences:
+        why = None
+    return Comparison(simulated.name, aspects, why)
+
+
+def _as_many(sides: Sequence["_Side"], number: int) -> bool:
+    """Whether each count of what was sent again differs by that number, if it does."""
+    here, there = (side.repetitions for side in sides)
+    return {abs(here[name] - there[name]) for name in {*here, *there}} <= {0, number}
+
+
+def _more_live(sides: Sequence["_Side"]) -> bool:
+    """Whether only push services had other connections, and live one more: for what came late."""
+    here, there = (side.connections for side in sides)
+    changed = {name: there[name] - here[name] for name in {*here, *there}}
+    return all(n == 0 or (n == 1 and name.startswith(_SEEN)) for name, n in changed.items())
 
 
 class _Side:
@@ -100,16 +135,20 @@ class _Side:
         self.rows = list(record.notifications())
         self.connections: Counter[str] = Counter()
         self.repetitions: Counter[str] = Counter()
+        self.refusal: int | None = None
+        """When a push service refused a notification for the first time."""
         by_host: dict[str, list[str]] = {}
         for event in record.events():
             match event["kind"]:
                 case "connection.opened":
                     self.connections[f"{_lane(event['host'])} to {event['to']}"] += 1
                 case "vendor.connected":
-                    self.connections[f"seen by {event['service']}"] += 1
+                    self.connections[f"{_SEEN}{event['service']}"] += 1
                 case "http.request":
                     text = f"{event['method']} {event['server']}{event['path']}: {event['status']}"
                     by_host.setdefault(event["host"], []).append(f"{event['host']} {text}")
+                case "vendor.rejected" if self.refusal is None:
+                    self.refusal = event["t"]
                 case "push.retry":
                     self.repetitions["put off by the gateway"] += 1
                 case "push.dispatched" if event["attempt"] > 1:
@@ -135,19 +174,36 @@ def _without_date(result: Any) -> Any:
     return {name: value for name, value in result.items() if name != "date"}
 
 
-def _hops(sides: Sequence[_Side]) -> Aspect:
-    """Notifications are told apart by message and addressee, not by number."""
+_End = tuple[str, dict[str, str]]
+"""The hops of a notification as they are shown, and its row."""
+
+
+def _hops(sides: Sequence[_Side]) -> tuple[Aspect, str | None, int]:
+    """Notifications are told apart by message and addressee, not by number. With the differences
+    comes what accounts for them, and of how many notifications.
+    """
     here, there = (_orders(side.rows) for side in sides)
     aspect = Aspect("hops", f"{len(sides[0].rows)} notifications", f"{len(sides[1].rows)}")
+    nothing: _End = ("none", {})
+    pairs: list[tuple[Row, Row]] = []
+    differing: list[bool] = []
     for key in [*here, *(key for key in there if key not in here)]:
-        for one, other in zip_longest(here.get(key, ()), there.get(key, ())):
-            if one != other:
-                aspect.differences.append(f"{key}: {one or 'none'} | {other or 'none'}")
-    return aspect
+        ends = here.get(key, []), there.get(key, [])
+        pair: tuple[_End, _End]
+        for pair in zip_longest(*ends, fillvalue=nothing):
+            one, other = pair
+            if one[0] != other[0]:
+                aspect.differences.append(f"{key}: {one[0]} | {other[0]}")
+            pairs.append((one[1], other[1]))
+            differing.append(one[0] != other[0])
+    whole = all(row for pair in pairs for row in pair)
+    refusals = [side.refusal for side in sides]
+    why = reason(refusals, pairs, differing) if whole else None
+    return aspect, why, sum(differing)
 
 
-def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[_End]]:
+    found: dict[str, list[_End]] = {}
     for row in rows:
         who = row["phone"] or row["token_ref"] or row["user"] or "nobody"
         times = [
@@ -157,7 +213,7 @@ def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[str]]:
         what = row["message"] or row["origin"]
         attempts = f", {row['attempts']} attempts" if row["attempts"] not in ("", "0", "1") else ""
         end = f"{order} ({row['fate']}{attempts})"
-        found.setdefault(f"{what} to {who}", []).append(end)
+        found.setdefault(f"{what} to {who}", []).append((end, row))
     return found
 
 

@@ -156,3 +156,55 @@ def test_a_record_can_be_compared_with_itself(tmp_path: Path) -> None:
     shutil.copytree(simulated, tmp_path / "live")
     assert Record.read(simulated / "run").name == "A run [platform=ios], seed 1"
     assert fidelity(simulated, tmp_path / "live").differences == 0
+
+
+def late(summary: dict[str, Any], events: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    """APNs refused one at 0; this one was taken at 9 and lost, though nobody ever wrote it."""
+    events[0].clear()
+    events[0].update(kind="vendor.rejected", host="apns")
+    row.update(accepted_ns=9, dispatched_ns="", completed_ns=10)
+
+
+def refused_early(s: dict[str, Any], e: list[dict[str, Any]], r: dict[str, Any]) -> None:
+    e[0].clear()
+    e[0].update(kind="vendor.rejected", host="apns")
+
+
+def test_differences_of_what_came_late_are_accounted_for(tmp_path: Path) -> None:
+    simulated, live = tmp_path / "simulated", tmp_path / "live"
+    report = fidelity(record(simulated, refused_early), record(live, late))
+    [comparison] = report.comparisons
+    assert [aspect.name for aspect in comparison.aspects if not aspect.same] == ["hops"]
+    assert comparison.reason is not None
+    assert report.explained == report.differences == 1
+    for page in ("\n".join(markdown(report)), "\n".join(html(report))):
+        assert "1 differences in the others, 1 of them accounted for" in page
+        assert "hops (accounted for)" in page
+        assert f"What it comes from: {comparison.reason}." in page
+
+
+@pytest.mark.parametrize(("repetitions", "accounted_for"), [(1, True), (2, False)])
+def test_what_was_sent_again_is_accounted_for_if_it_is_as_many(
+    tmp_path: Path, repetitions: int, accounted_for: bool
+) -> None:
+    def changed(s: dict[str, Any], e: list[dict[str, Any]], r: dict[str, Any]) -> None:
+        late(s, e, r)
+        e += [{"kind": "push.retry", "host": "gateway"}] * repetitions
+
+    simulated, live = tmp_path / "simulated", tmp_path / "live"
+    [comparison] = fidelity(record(simulated, refused_early), record(live, changed)).comparisons
+    assert (comparison.reason is not None) is accounted_for
+
+
+@pytest.mark.parametrize(("service", "accounted_for"), [("apns", True), (None, False)])
+def test_one_more_connection_to_a_push_service_is_accounted_for_and_no_other(
+    tmp_path: Path, service: str | None, accounted_for: bool
+) -> None:
+    def changed(s: dict[str, Any], e: list[dict[str, Any]], r: dict[str, Any]) -> None:
+        late(s, e, r)
+        s["fates"].update(delivered=0, lost=1)
+        e.append(EVENTS[3] if service else EVENTS[0])
+
+    simulated, live = tmp_path / "simulated", tmp_path / "live"
+    [comparison] = fidelity(record(simulated, refused_early), record(live, changed)).comparisons
+    assert (comparison.reason is not None) is accounted_for

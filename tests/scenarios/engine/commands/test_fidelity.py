@@ -6,6 +6,7 @@ import pytest
 
 from reports.two_worlds import fidelity
 from scenarios.engine.commands.cli import main
+from scenarios.engine.commands.live_limits import most_phones
 from scenarios.engine.exit_codes import ExitCode
 
 pytestmark = pytest.mark.live
@@ -14,24 +15,34 @@ FILES = [
     "scenarios/security/send_with_app_key.yaml",
     "scenarios/flows/two_devices_one_disabled.yaml",
     "scenarios/flows/not_enabled.yaml",
-    "scenarios/faults/dns_failure.yaml",
 ]
+TOO_MANY = """\
+format: 1
+name: More phones than there are descriptors
+world: {{ gateway: {{ kind: airnotifier }}, site: {{ kind: moodle }} }}
+devices:
+  fleet: {{ count: {count}, platform: ios }}
+flow: [{{ do: settle }}]
+"""
 
 
-def test_three_shipped_scenarios_are_alike_in_both_worlds(
+def test_one_command_makes_the_report_and_finds_shipped_scenarios_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["fidelity", *FILES, "--runs", str(tmp_path), "--longest-wait", "300ms"]
-    assert main(arguments) == ExitCode.OK
+    too_many = tmp_path / "many.yaml"
+    too_many.write_text(TOO_MANY.format(count=most_phones() + 1))
+    runs = tmp_path / "runs"
+    options = ["--runs", str(runs), "--longest-wait", "300ms"]
+    assert main(["fidelity", *FILES, str(too_many), *options]) == ExitCode.OK
     assert "runs are alike in everything compared" in capsys.readouterr().out
-    report = fidelity(tmp_path / "simulated", tmp_path / "live")
+    report = fidelity(runs / "simulated", runs / "live")
     assert len(report.comparisons) == 4  # one has two cells
     for comparison in report.comparisons:
         aspects = {aspect.name: aspect for aspect in comparison.aspects}
         assert aspects["verdict"].simulated == aspects["verdict"].live == "passed"
         for name in ("steps", "fates", "hops", "requests", "connections"):
             assert aspects[name].differences == [], f"{comparison.name}: {name}"
-    pages = [(tmp_path / name).read_text() for name in ("fidelity.md", "fidelity.html")]
+    pages = [(runs / name).read_text() for name in ("fidelity.md", "fidelity.html")]
     for page in pages:
         assert "Of two devices, the disabled one stays silent, seed 1" in page
-        assert "a live world cannot inject dns_failure into host.gateway" in page
+        assert f"{most_phones() + 1} phones have more connections" in page
