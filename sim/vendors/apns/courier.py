@@ -11,7 +11,8 @@ After published analyses of iOS 5 and later, reduced to what push needs. The fra
     0a Notification  <  1 device token, 2 topic, 3 payload, 4 message id u32, 5 expiry u32,
                         6 timestamp u64 ns, 7 storage flags (1 from storage, 2 last from storage)
     0b Ack           >  4 message id, 8 status (0 received, 1 no app for the topic)
-    0c KeepAlive     >  not read
+    0c KeepAlive     >  1 network ("WiFi" or operator), 2 system, 3 build, 4 model, 5 interval in
+                        minutes, all text; not read
     0d KeepAliveAck  <  empty
     11 AppToken      >  2 topic
     12 AppTokenAck   <  1 status (0 ok, 2 malformed), 2 push token, 3 topic

@@ -9,9 +9,9 @@ version (41; the phone's may be 38 to 41; the server's comes with its LoginRespo
                              10 received_persistent_id*; all else is not read
      3 LoginResponse      <  1 id, 6 last_stream_id_received, 7 heartbeat_config{3 ms}, 8 time ms;
                              or 3 error{1 code, 2 message} and the end of the connection
-     4 Close              >  the server closes 7 IqStanza           >  7 extension{1 id, 2 data},
-     10 last_stream_id_received; id 13 is a stream
-                             ack, id 12 a selective ack whose data is {1 persistent_id*}
+     4 Close              >  the server closes
+     7 IqStanza           >  7 extension{1 id, 2 data}, 10 last_stream_id_received; id 13 is a
+                             stream ack, id 12 a selective ack whose data is {1 persistent_id*}
      8 DataMessageStanza  <  2 id, 3 from (sender), 4 to, 5 category (package), 6 token (collapse
                              key), 7 app_data{1 key, 2 value}*, 8, 9 persistent_id, 10 stream_id,
                              11 last_stream_id_received, 13 reg_id, 17 ttl, 18 sent ms, 19 queued s
