@@ -55,6 +55,16 @@ def find_user(connection: Connection, username: str) -> tuple[str, User] | None:
     return None if row is None else (row[0], User._make(row[1:]))
 
 
+def lock(connection: Connection, user_id: int) -> None:
+    """Let other transactions that lock this user wait for the end of this one: they read, then
+    write what depends on it. (SQLite has one writer anyway.)
+    """
+    # Not as strong as it could be: rows that refer to the user may be stored meanwhile.
+    connection.execute(
+        select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+    )
+
+
 def touch(connection: Connection, user: User, now: int) -> None:
     """Note that the user looked at a page. Once a minute is enough (LASTACCESS_UPDATE_SECS)."""
     if now - user.lastaccess > 60:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.moodle import login, rest
 from server.moodle.settings import SiteSettings
@@ -22,7 +24,21 @@ def create_app(settings: SiteSettings) -> web.Application:
     Serve it without an access log: tokens and passwords of apps are in query strings.
     """
     site = Site(settings)
-    app = web.Application(client_max_size=settings.max_body)
+
+    @web.middleware
+    async def without_database(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What every page is while the database is away. The REST server has its own words."""
+        try:
+            return await handler(request)
+        except SQLAlchemyError as error:
+            site.log.trouble("database.failed", path=request.path, error=type(error).__name__)
+            return web.Response(
+                status=503,
+                text="<p>Error: Database connection failed.</p>",
+                content_type="text/html",
+            )
+
+    app = web.Application(client_max_size=settings.max_body, middlewares=[without_database])
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await site.open()

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from server.moodle.accounts import lock
 from server.moodle.errors import MoodleError
 from server.moodle.tables import airnotifier_user_devices as table
-from server.moodle.tables import users
 from server.prepared import Prepared
 
 _LOWERED = ("devicetype", "deviceos", "deviceosversion", "devicebrand")
@@ -51,8 +51,7 @@ def register(
         if name in values:
             values[name] = _strtolower(values[name])
     _check_lengths(values)
-    # Two transactions of one user wait for each other here (SQLite has one writer anyway).
-    connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
+    lock(connection, user_id)
     row = connection.execute(
         select(table.c.id)
         .where(

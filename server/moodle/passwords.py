@@ -18,6 +18,7 @@ from server.moodle.accounts import (
     User,
     find_user,
     get_preferences,
+    lock,
     set_preference,
     unset_preferences,
 )
@@ -63,7 +64,7 @@ class Passwords:
         elif found is None or reason:
             await self._database.run(_count_for_the_site, configuration)
         else:
-            await self._database.run(unset_preferences, found[1].id, _COUNT, _LAST, _LOCKED)
+            await self._database.run(_forget_failures, found[1].id)
             return found[1], ""
         return None, reason
 
@@ -101,6 +102,7 @@ def _count_failure(connection: Connection, user_id: int, configuration: Configur
     threshold = int(configuration.values["lockoutthreshold"])
     if not threshold:
         return
+    lock(connection, user_id)  # guesses that are made at once all count
     now = int(clock.now())
     preferences = get_preferences(connection, user_id)
     recent = now - int(preferences.get(_LAST, "0")) <= int(configuration.values["lockoutwindow"])
@@ -111,10 +113,17 @@ def _count_failure(connection: Connection, user_id: int, configuration: Configur
         set_preference(connection, user_id, _LOCKED, str(now))
 
 
+def _forget_failures(connection: Connection, user_id: int) -> None:
+    lock(connection, user_id)
+    unset_preferences(connection, user_id, _COUNT, _LAST, _LOCKED)
+
+
 def _count_for_the_site(connection: Connection, configuration: Configuration) -> None:
     """As much work as `_count_failure`, statement by statement."""
     if not int(configuration.values["lockoutthreshold"]):
         return
+    threshold = select(config.c.id).where(config.c.name == "lockoutthreshold")
+    connection.execute(threshold.with_for_update(key_share=True))
     query = select(config.c.name, config.c.value).where(config.c.name.in_((_COUNT, _LAST)))
     values = {row.name: row.value for row in connection.execute(query)}
     _set(connection, _COUNT, str(int(values.get(_COUNT, "0")) + 1))

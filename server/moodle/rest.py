@@ -42,6 +42,7 @@ _RESERVED = (
 class _Done:
     result: Any
     sent: list[Sent]
+    journal: Journal
 
 
 class RestServer:
@@ -60,9 +61,8 @@ class RestServer:
         for reserved in _RESERVED:
             arguments.pop(reserved, None)
         json = wanted == "json"
-        journal = Journal()
         try:
-            done = await site.database.run(self._call, token, name, arguments, journal)
+            done = await site.database.run(self._call, token, name, arguments)
         except MoodleError as problem:
             return rest_format.error(problem, json=json)
         except SQLAlchemyError as problem:
@@ -71,13 +71,13 @@ class RestServer:
             return rest_format.error(MoodleError("dmlwriteexception"), json=json)
         if isinstance(done, MoodleError):
             return rest_format.error(done, json=json)
-        journal.write(site.log)
+        done.journal.write(site.log)
         if done.sent:
             await self._finish(done.sent)
         return rest_format.answer(done.result, json=json)
 
     def _call(
-        self, connection: Connection, token: str, name: str, arguments: PhpArray, journal: Journal
+        self, connection: Connection, token: str, name: str, arguments: PhpArray
     ) -> _Done | MoodleError:
         now = int(clock.now())
         user = tokens.authenticate(connection, token, now)
@@ -91,8 +91,8 @@ class RestServer:
         if not function.mobile:
             raise MoodleError("accessexception")
         valid = validate(function.parameters, arguments)
-        call = Call(self._site, connection, user, now, journal, FUNCTIONS)
-        return _Done(function.run(call, valid), call.sent)
+        call = Call(self._site, connection, user, now, Journal(), FUNCTIONS)
+        return _Done(function.run(call, valid), call.sent, call.journal)
 
     async def _finish(self, sent: list[Sent]) -> None:
         site = self._site
@@ -100,5 +100,10 @@ class RestServer:
             if item.pushes:
                 await deliver(item.pushes, site.gateway, site.configuration, site.log)
         read = [item.id for item in sent if item.read_after]
-        if read:
+        if not read:
+            return
+        try:
             await site.database.run(mark_read, read, int(clock.now()))
+        except SQLAlchemyError as problem:
+            # They have been sent all the same: who is told otherwise would send them again.
+            site.log.trouble("database.failed", error=type(problem).__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from server.moodle.accounts import USER_COLUMNS, User
+from server.moodle.accounts import USER_COLUMNS, User, lock
 from server.moodle.errors import MoodleError
 from server.moodle.tables import external_tokens, users
 from server.prepared import Prepared
@@ -32,11 +32,15 @@ def obtain(connection: Connection, user: User, now: int) -> str:
     """The user's token for the mobile service: the newest valid one, or a new one."""
     mine = (external_tokens.c.userid == user.id) & (external_tokens.c.service == MOBILE_SERVICE)
     connection.execute(delete(external_tokens).where(mine, external_tokens.c.validuntil < now))
-    row = connection.execute(
+    newest = (
         select(external_tokens.c.id, external_tokens.c.token)
         .where(mine)
         .order_by(external_tokens.c.timecreated.desc(), external_tokens.c.id.desc())
-    ).first()
+    )
+    row = connection.execute(newest).first()
+    if row is None:
+        lock(connection, user.id)  # of two first logins the second gets the token of the other
+        row = connection.execute(newest).first()
     if row is not None:
         connection.execute(
             update(external_tokens).where(external_tokens.c.id == row.id).values(lastaccess=now)

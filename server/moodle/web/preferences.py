@@ -67,9 +67,8 @@ class PreferencesPage:
     async def save(self, request: web.Request) -> web.Response:
         """Save what is ticked and show the form again."""
         visit = await self._pages.enter(request)
-        journal = Journal()
-        await self._site.database.run(
-            _save, visit.user, visit.form, self._site.configuration, journal
+        journal = await self._site.database.run(
+            _save, visit.user, visit.form, self._site.configuration
         )
         journal.write(self._site.log)
         raise self._pages.redirect(f"{PATH}?saved=1")
@@ -101,12 +100,9 @@ def _read(
 
 
 def _save(
-    connection: Connection,
-    user: User,
-    form: PhpArray,
-    configuration: Configuration,
-    journal: Journal,
-) -> None:
+    connection: Connection, user: User, form: PhpArray, configuration: Configuration
+) -> Journal:
+    journal = Journal()
     for state in STATES:
         ticked = form.get(f"{PROVIDER}_{state}")
         names = ticked if isinstance(ticked, PhpArray) else PhpArray()
@@ -122,3 +118,4 @@ def _save(
     if stop != user.emailstop:
         connection.execute(update(users).where(users.c.id == user.id).values(emailstop=stop))
         journal.note("preference.changed", user=user.id, name="emailstop", value=str(stop))
+    return journal
