@@ -52,8 +52,11 @@ def reason_of(notification: Notification) -> str:
 def is_needless(notification: Notification, lives: Lives) -> bool:
     """Whether it is lost although nothing was done to those who had it."""
     match loss_of(notification):
-        case None | Loss.SILENCE:
+        case None:
             return False
+        case Loss.SILENCE:
+            assert notification.written is not None
+            return not lives.trouble_since(notification.written)
         case Loss.NOT_ASKED:
             # A gateway that dies after it has taken a request leaves its caller waiting for good.
             since = notification.created

@@ -118,8 +118,11 @@ class Link:
         self._confirm()
         connection.close()
         await asyncio.wait([connection.ended], timeout=1.0)
-        if self._confirmation is not None:
-            self._confirmation.cancel()
+        if self._connection is connection:
+            # The path is dead. What comes of it later is no business of a link that is closed: the
+            # outbox still has what is unconfirmed, and the next process sends it.
+            self._detach("stopped")
+            connection.abort()
 
     # What the connection tells
 

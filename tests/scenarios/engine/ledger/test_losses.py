@@ -32,6 +32,7 @@ def at(story: Any, seconds: float) -> Any:
 
 def silenced(story: Any, completed: float) -> Any:
     """APNs takes no notice of a push on a connection that stands, and the gateway lets it go."""
+    story.tell("fault.started", "network", fault="cut", family="partition")
     story.tell("provider.connected", "gateway", provider="apns", connection="10.0.0.1:5001")
     story.message(pushes="aa").accepted().requested().dispatched()
     return at(story.completed(), completed)
@@ -94,6 +95,12 @@ def test_silence_that_lasted_as_consent_is_nobodys_fault(story: Any) -> None:
     silenced(story, 5.1)
     assert lost(story) == ["APNs threw it away, and said so too late or not at all"]
     assert needless(story) == []
+
+
+def test_without_a_fault_silence_is_consent(story: Any) -> None:
+    silenced(story, 5.1)
+    del story.events[0]
+    assert len(needless(story)) == 1
 
 
 def test_a_gateway_that_takes_a_shorter_silence_for_consent_has_lost_it(story: Any) -> None:

@@ -449,3 +449,25 @@ def test_a_gateway_waits_for_all_dead_connections_at_the_same_time(tmp_path: Pat
         bench.run(main)
     assert took < 10
     assert set(bench.apns.accepted) == set(TOKENS[:5])
+
+
+def test_a_gateway_that_has_stopped_says_no_more_of_what_it_had_under_way(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            await bench.push(TOKENS[0])
+            await asyncio.sleep(10)
+            bench.apns_host.disconnect()
+            await bench.push(TOKENS[1])
+            await bench.stop_gateway()
+            assert log("provider.closed")[-1]["reason"] == "stopped"
+            await asyncio.sleep(100)
+            assert log("push.retry") == []
+            bench.apns_host.reconnect()
+            await bench.start_gateway()
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[:2]
