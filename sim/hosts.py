@@ -74,7 +74,7 @@ class Host:
         self._next_port = _FIRST_EPHEMERAL_PORT
         self._context: contextvars.Context | None = None
         self._life: Life | None = None
-        self._held: list[SimTransport] = []
+        self._held: tuple[SimTransport, ...] = ()
         self._former_addresses: dict[int, str] | None = None
         self.address = network.add(self)
 
@@ -244,7 +244,7 @@ class Host:
             self.network.keepalives.consider(end.peer)
         self.network.windows.consider_all()
         self.listeners = {}
-        self._held.clear()
+        self._held = ()
         self._context = self._life = None
 
     def boot(self) -> None:
@@ -264,7 +264,7 @@ class Host:
         self.trace.emit("host.paused", self.name)
         self.state = "paused"
         self.network.loop.halt(self.life, LifeState.PAUSED)
-        self._held = [end for end in self.connections.values() if end.hold()]
+        self._held = tuple(end for end in self.connections.values() if end.hold())
 
     def resume(self) -> None:
         """Let its processes go on: first with what has come due. `ValueError` if not paused."""
@@ -274,7 +274,7 @@ class Host:
         self.network.loop.carry_on(self.life)
         for end in self._held:
             end.resume_reading()
-        self._held.clear()
+        self._held = ()
 
     def set_clock(self, *, offset: float = 0.0, drift: float = 0.0) -> None:
         """Make its calendar clock wrong by `offset` seconds, and by `drift` more each second from

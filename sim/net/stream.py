@@ -31,6 +31,9 @@ Segment = list[bytes]
 FIN: Segment = []
 """Stands for FIN in the order of segments. Told apart by identity, never changed."""
 
+_NEVER = -1.0
+"""One object for all connections: an idle one need not keep the moment at which it last sent."""
+
 SocketOptions = tuple[tuple[int, int, Any], ...]
 """(level, name, value) of each option, in the order in which they were last set."""
 
@@ -68,7 +71,7 @@ class StreamEnd(asyncio.Transport):
         self._options: SocketOptions = ()
         self._arrival = 0.0
         self._segment: Segment | None = None
-        self._segment_time = -1.0
+        self._segment_time = _NEVER
         self._sent = 0
         self._under_way = 0
         self._outage: Outage | None = None
@@ -230,6 +233,7 @@ class StreamEnd(asyncio.Transport):
             return
         if sender._segment is segment:
             sender._segment = None
+            sender._segment_time = _NEVER
         if not self._dead:
             self.take(segment)
         elif segment is not FIN or self.vanished:
