@@ -17,7 +17,7 @@ first needed.
 import asyncio
 import contextvars
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
     from sim.net.listener import SimServer
     from sim.trace.recorder import Recorder
+
+Listeners = Mapping[int, tuple[tuple[str, "SimServer"], ...]]
+"""By port: the addresses at which somebody listens, with who it is, in the order of binding."""
+
+_NO_LISTENERS: Listeners = {}
 
 _FIRST_EPHEMERAL_PORT = 49_152
 _LAST_PORT = 65_535
@@ -69,7 +74,8 @@ class Host:
         """Increases with each power cut: what remembers another number is of an earlier life."""
         self.state: Literal["running", "paused", "off"] = "running"
         self.workload: Workload | None = None
-        self.listeners: dict[int, list[tuple[str, SimServer]]] = {}
+        self.listeners: Listeners = _NO_LISTENERS
+        """Replaced and never changed: most hosts share one."""
         self.connections: dict[int, SimTransport] = {}
         self._next_port = _FIRST_EPHEMERAL_PORT
         self._context: contextvars.Context | None = None
@@ -243,7 +249,7 @@ class Host:
             end.vanish()
             self.network.keepalives.consider(end.peer)
         self.network.windows.consider_all()
-        self.listeners = {}
+        self.listeners = _NO_LISTENERS
         self._held = ()
         self._context = self._life = None
 

@@ -105,8 +105,10 @@ class SimServer(asyncio.AbstractServer):
                         errno.EADDRINUSE,
                         f"{self._host.name}: address ({address!r}, {port}) is already in use",
                     )
+        bound = dict(listeners)
         for address, port in self._addresses:
-            listeners.setdefault(port, []).append((address, self))
+            bound[port] = (*bound.get(port, ()), (address, self))
+        self._host.listeners = bound
 
     async def start_serving(self) -> None:
         self._serving = not self._closed
@@ -126,12 +128,10 @@ class SimServer(asyncio.AbstractServer):
             return
         self._closed = True
         self._serving = False
+        left = dict(self._host.listeners)
         for _address, port in self._addresses:
-            remaining = [entry for entry in self._host.listeners[port] if entry[1] is not self]
-            if remaining:
-                self._host.listeners[port] = remaining
-            else:
-                del self._host.listeners[port]
+            left[port] = tuple(entry for entry in left[port] if entry[1] is not self)
+        self._host.listeners = {port: entries for port, entries in left.items() if entries}
         if not self._open:
             self._wake()
 
