@@ -52,6 +52,9 @@ _PSYCOPG = "postgresql+psycopg"
 _LIMITS = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 """Of libpq, which else waits for a database that is out of reach as long as the kernel does:
 seconds for a connection, milliseconds for the acknowledgement of what was sent."""
+_ATTEMPTS = 4
+"""Of a transaction that collides with others. Who stored the same key is seen by the second; of two
+that wait for each other, the one that begins again may do so too early."""
 _COLLISIONS = ("40001", "40P01")
 """SQLSTATE of transactions that PostgreSQL ended for the sake of others: serialization_failure,
 deadlock_detected. (PostgreSQL 15, appendix A)"""
@@ -97,10 +100,10 @@ class Database:
     ) -> T:
         """Run `work(connection, ...)` in one transaction outside the loop and return its result.
 
-        The work may be done a second time, after a first that left no trace in the database: when
-        another transaction stored the same key meanwhile, or waited for this one as this one for
-        it. So it must do nothing except by its connection and its result. Raises SQLAlchemyError;
-        see `connection_lost`.
+        The work may be done several times, of which all but the last leave no trace in the
+        database: when another transaction stored the same key meanwhile, or waited for this one as
+        this one for it. So it must do nothing except by its connection and its result.
+        Raises SQLAlchemyError; see `connection_lost`.
         """
 
         def transaction() -> T:
@@ -181,18 +184,16 @@ def _transact(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    try:
+    left = _ATTEMPTS
+    while True:
         try:
             with connection.begin():
                 return work(connection, *args, **kwargs)
         except DBAPIError as error:
-            if not _collided(connection, error):
+            left -= 1
+            if not left or not _collided(connection, error):
+                _leave_out_rows(error)
                 raise
-        with connection.begin():
-            return work(connection, *args, **kwargs)
-    except DBAPIError as error:
-        _leave_out_rows(error)
-        raise
 
 
 def _collided(connection: Connection, error: DBAPIError) -> bool:

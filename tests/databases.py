@@ -13,10 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ClauseElement, Connection, Engine, create_engine, make_url, text
+import pytest
+from sqlalchemy import ClauseElement, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 POSTGRES = os.environ.get("AIRBED_POSTGRES")
+
+needs_postgresql = pytest.mark.skipif(
+    POSTGRES is None, reason="needs a PostgreSQL in AIRBED_POSTGRES; make postgres starts one"
+)
 
 _process = secrets.token_hex(6)  # drawn now: inside a world it would be every world's
 _numbers = itertools.count()
@@ -30,8 +35,10 @@ def database_url(file: Path) -> str:
     if file not in _schemas:
         _schemas[file] = f"airbed_{_process}_{next(_numbers)}"
         _administer(f"CREATE SCHEMA {_schemas[file]}")
-    url = make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={_schemas[file]}"})
-    return _text(url)
+    url = make_url(POSTGRES).update_query_dict(
+        {"options": f"-csearch_path={_schemas[file]}", "application_name": _schemas[file]}
+    )
+    return url.render_as_string(hide_password=False)
 
 
 def sql(url: str, statement: str | ClauseElement, /, **values: Any) -> list[tuple[Any, ...]]:
@@ -48,6 +55,30 @@ def rows(
     query = text(statement) if isinstance(statement, str) else statement
     result = connection.execute(query, values)  # type: ignore[call-overload]
     return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def sessions(url: str, state: str = "true") -> list[int]:
+    """The process ids of the sessions that others have on a test's PostgreSQL database; `state`
+    is a condition on pg_stat_activity.
+    """
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE application_name = :name "
+        f"AND pid <> pg_backend_pid() AND {state} ORDER BY pid"
+    )
+    return [pid for (pid,) in sql(url, query, name=make_url(url).query["application_name"])]
+
+
+WAITING = "wait_event_type = 'Lock'"
+"""A state: waiting for another transaction."""
+
+
+def end_sessions(url: str, state: str = "true") -> int:
+    """End these sessions as an administrator does. Returns how many; they are over by then."""
+    ended = sessions(url, state)
+    for pid in ended:
+        # Waits until the session's process is gone.
+        assert sql(url, "SELECT pg_terminate_backend(:pid, 10000)", pid=pid) == [(True,)]
+    return len(ended)
 
 
 def drop_schemas() -> None:
@@ -68,7 +99,3 @@ def _administer(statement: str) -> None:
         # A test that left a transaction open fails here, instead of waiting for ever.
         connection.exec_driver_sql("SET lock_timeout = '10s'")
         connection.exec_driver_sql(statement)
-
-
-def _text(url: URL) -> str:
-    return url.render_as_string(hide_password=False)

@@ -101,8 +101,15 @@ class PrivateServer:
                 raise RuntimeError(f"PostgreSQL does not start:\n{self._log.read_text()}")
             time.sleep(0.05)
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT closes all sessions first, SIGQUIT is its kind of a crash."""
+    def stop(self) -> None:
+        """End it, and all sessions with it, in good order."""
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """End it on the spot; at its next start it recovers from its log."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
         self._process.send_signal(number)

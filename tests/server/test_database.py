@@ -1,19 +1,23 @@
 """The database as both servers use it."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from server.database import Database
+from server.database import Database, DatabaseUnusable
 from server.prepared import Prepared
+from tests.databases import database_url
 
 metadata = MetaData()
 things = Table("things", metadata, Column("name", String, unique=True))
 
 
 @pytest.mark.parametrize("prepared", [False, True])
-def test_an_error_of_the_database_does_not_show_the_values(prepared: bool) -> None:
-    database = Database("sqlite://")
+def test_an_error_of_the_database_does_not_show_the_values(tmp_path: Path, prepared: bool) -> None:
+    database = Database(database_url(tmp_path / "x.db"))
     statement = insert(things)
 
     def work(connection):
@@ -26,6 +30,18 @@ def test_an_error_of_the_database_does_not_show_the_values(prepared: bool) -> No
 
     with pytest.raises(SQLAlchemyError) as caught:
         database.run_now(work)
-    assert "UNIQUE" in str(caught.value)
+    assert "unique" in str(caught.value).lower()
     assert "hush" not in str(caught.value)
     database.engine.dispose()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_a_driver_that_is_missing_is_named_with_the_extra_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DatabaseUnusable) as caught:
+        Database(f"{scheme}://ann:hush@db/x")
+    assert "psycopg" in str(caught.value)
+    assert "pip install 'airbed[postgres]'" in str(caught.value)
+    assert "hush" not in str(caught.value)

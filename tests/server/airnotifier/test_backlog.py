@@ -82,3 +82,38 @@ def test_what_is_put_back_comes_first_and_in_order() -> None:
         assert await take_all(queue) == [2, 3, 4, 5]
 
     asyncio.run(main())
+
+
+def test_an_outbox_that_could_not_be_read_is_read_again_until_the_gateway_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backlog, "READ_AGAIN", 0.0)
+    failures = 3
+
+    async def main() -> None:
+        stored = Stored(3)
+        reported: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, what: reported.append(what["message"])
+        )
+
+        async def load(after: int, limit: int) -> list[Push]:
+            if len(reported) < failures:
+                raise OSError("no database")
+            return await stored.load(after, limit)
+
+        queue = Backlog("test", load, lambda: None)
+        queue.start()
+        assert await take_all(queue) == [1, 2, 3]
+        assert reported == ["the outbox was not read"] * failures
+
+        reported.clear()
+        late = Backlog("test", load, lambda: None)
+        late.start()
+        while not reported:
+            await asyncio.sleep(0)
+        await late.close()
+        assert await take_all(late) == []
+        assert len(reported) == 1
+
+    asyncio.run(main())
