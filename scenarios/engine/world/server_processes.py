@@ -36,7 +36,9 @@ class _Server:
     port: int
     real_port: int
     process: ServerProcess | None = None
+    """None while it does not run."""
     absences: int = 0
+    """How many faults keep it down; with the last of them it comes back."""
     stopping: simpy.Process | None = None
 
 
@@ -55,6 +57,8 @@ class ServerProcesses:
         self._ports = ports
         self._servers: dict[str, _Server] = {}
         self._started: dict[str, asyncio.Future[int]] = {}
+        self._processes: list[ServerProcess] = []
+        """All that were ever started."""
         world.trace.listen(self._see)
         world.at_exit(self._kill_all)
 
@@ -74,21 +78,25 @@ class ServerProcesses:
         """Cut the power of the host. False if it was off."""
         known = self._servers[name]
         known.absences += 1
-        process, known.process = known.process, None
-        if process is None:
+        known.process = known.stopping = None
+        if known.host.state == "off":
             return False
         known.host.crash()
-        process.kill()
+        for process in self._processes:
+            if process.name == name:
+                process.kill()
         return True
 
     def stop(self, name: str) -> bool:
-        """Stop the server in good order. False if it does not run."""
+        """Stop the server in good order. False if it does not run; a paused one hears nothing and
+        goes on afterwards.
+        """
         known = self._servers[name]
         known.absences += 1
-        process, known.process = known.process, None
-        if process is None or known.host.state != "running":
+        if known.process is None or known.host.state != "running":
             return False
-        known.stopping = self._world.env.process(self._stop(known.host, process))
+        process, known.process = known.process, None
+        known.stopping = self._world.env.process(self._stop(process))
         return True
 
     def start_again(self, name: str) -> None:
@@ -98,7 +106,8 @@ class ServerProcesses:
         if known.absences == 0:
             if known.host.state == "off":
                 known.host.boot()
-            self._world.env.process(self._start(known))
+            if known.process is None:
+                self._world.env.process(self._start(known))
 
     def pause(self, name: str) -> bool:
         """SIGSTOP. False if the server does not run."""
@@ -117,15 +126,17 @@ class ServerProcesses:
     def stop_all(self) -> Generator[simpy.Event, Any, None]:
         """Stop what runs in good order, the last one first."""
         for known in reversed(self._servers.values()):
-            process, known.process = known.process, None
-            if process is not None and known.host.state == "running":
-                yield from self._stop(known.host, process)
+            if known.process is not None and known.host.state == "running":
+                process, known.process = known.process, None
+                yield from self._stop(process)
 
     # -- one process
 
     def _start(self, known: _Server) -> Generator[simpy.Event, Any, None]:
         if known.stopping is not None and known.stopping.is_alive:
             yield known.stopping
+            if known.absences or known.process is not None:
+                return  # the next fault has begun meanwhile, or is over, too
         host, program = known.host, known.program
         settings = self._state / f"{host.name}.json"
         program.write_settings(settings, host=LOOPBACK, port=known.real_port)
@@ -134,9 +145,15 @@ class ServerProcesses:
         started = self._started[host.name] = self._world.loop.create_future()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
         process = known.process = self._process(host, program.module, settings, environment)
+        self._processes.append(process)
         host.runs(process.pid)
         self._logs.follow(process)
-        yield as_event(self._world.env, self._ready(process, started))
+        try:
+            yield as_event(self._world.env, self._ready(process, started))
+        except ServerFailed:
+            if known.process is process:
+                raise
+            return  # stopped, or killed by a power cut, before it listened
         host.listens(known.port, LOOPBACK, started.result())
         # From now on the port stays: other processes have been told of it.
         known.real_port = started.result()
@@ -174,11 +191,10 @@ class ServerProcesses:
             if started is not None and not started.done():
                 started.set_result(int(event["port"]))
 
-    def _stop(self, host: LiveHost, process: ServerProcess) -> Generator[simpy.Event, Any, None]:
+    def _stop(self, process: ServerProcess) -> Generator[simpy.Event, Any, None]:
         yield as_event(self._world.env, self._world.loop.create_task(process.stop()))
         self._world.trace.catch_up()
 
     def _kill_all(self) -> None:
-        for known in self._servers.values():
-            if known.process is not None:
-                known.process.kill()
+        for process in self._processes:
+            process.kill()

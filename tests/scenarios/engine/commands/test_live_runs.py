@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scenarios.engine.commands.cli import main
+from scenarios.engine.commands.live_limits import most_phones
 from scenarios.engine.exit_codes import ExitCode
 from sim.kernel.seeds import Seeds
 from sim.net.tls import CertificateAuthority
@@ -54,6 +55,30 @@ CRASH = """\
 faults:
   - { id: power, target: host.gateway, inject: crash, window: { from: step dispatch, for: 1s } }
 """
+
+STRANGE_MACHINE = """\
+faults:
+  - { id: wrong,    target: host.gateway, inject: clock_offset, with: { offset: -2h } }
+  - { id: strange,  target: host.site,    inject: clock_drift,  with: { drift: 10% } }
+  - { id: nameless, target: host.gateway, inject: dns_failure,  with: { names: [apns] }, window: { for: 500ms } }
+"""  # noqa: E501
+CROWD = """\
+format: 1
+name: More than fit
+world:
+  gateway: {{ kind: airnotifier }}
+  site:    {{ kind: moodle }}
+devices:
+  fleet: {{ count: {count}, platform: ios }}
+flow: [{{ do: settle }}]
+"""
+DOWN_IN_MANY_WAYS = """\
+faults:
+  - { id: again,  target: host.gateway, inject: restart, window: { from: 0s, for: 300ms } }
+  - { id: power,  target: host.gateway, inject: crash,   window: { from: 400ms, for: 200ms } }
+  - { id: frozen, target: host.site,    inject: pause,   window: { from: 0s, for: 1s } }
+  - { id: deaf,   target: host.site,    inject: restart, window: { from: 200ms, for: 200ms }, may_not_fire: true }
+"""  # noqa: E501
 
 
 def write(directory: Path, platform: str, fault: str = "") -> Path:
@@ -111,6 +136,34 @@ def test_a_gateway_that_loses_its_power_finishes_its_work_afterwards(tmp_path: P
     assert kinds.count("server.started") == 3
 
 
+def test_a_server_with_a_wrong_clock_and_without_names_is_the_same_server(tmp_path: Path) -> None:
+    file, runs = write(tmp_path, "ios", STRANGE_MACHINE), tmp_path / "runs"
+    assert main(["run", "--live", str(file), "--runs", str(runs), "-q"]) == ExitCode.OK
+    events = [json.loads(line) for line in (record(runs) / "trace.jsonl").read_text().splitlines()]
+    fired = {event["fault"] for event in events if event["kind"] == "fault.fired"}
+    assert fired == {"wrong", "strange", "nameless"}
+    [refused] = [e for e in events if e["kind"] == "provider.closed" and e["connection"] is None]
+    assert refused["reason"] == "gaierror"
+    assert servers_of(str(runs)) == []
+
+
+def test_faults_that_overlap_keep_a_server_down_until_all_are_over(tmp_path: Path) -> None:
+    """The power fails while the gateway starts again; the site is to stop, and cannot hear it."""
+    file, runs = write(tmp_path, "ios", DOWN_IN_MANY_WAYS), tmp_path / "runs"
+    wait = "flow:\n  - { do: wait, with: { for: 6s } }\n"
+    file.write_text(file.read_text().replace("flow:\n", wait, 1))
+    assert main(["run", "--live", str(file), "--runs", str(runs), "-q"]) == ExitCode.OK
+    events = [json.loads(line) for line in (record(runs) / "trace.jsonl").read_text().splitlines()]
+    told = [(event["kind"], event["host"]) for event in events if event["kind"].startswith("host.")]
+    assert told == [
+        ("host.paused", "site"),
+        ("host.crashed", "gateway"),
+        ("host.booted", "gateway"),
+        ("host.resumed", "site"),
+    ]
+    assert servers_of(str(runs)) == []
+
+
 def test_an_interrupt_stops_the_servers_and_leaves_a_record(tmp_path: Path) -> None:
     file, runs = write(tmp_path, "android"), tmp_path / "runs"
     text = file.read_text().replace("flow:\n", "flow:\n  - { do: wait, with: { for: 10m } }\n", 1)
@@ -133,11 +186,11 @@ def test_an_interrupt_stops_the_servers_and_leaves_a_record(tmp_path: Path) -> N
 def test_what_a_live_world_cannot_do_is_said_before_anything_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fault = "faults:\n  - { id: it, target: host.site, inject: clock_drift, with: { drift: 1% } }\n"
-    file, runs = write(tmp_path, "ios", fault), tmp_path / "runs"
+    file, runs = tmp_path / "crowd.yaml", tmp_path / "runs"
+    file.write_text(CROWD.format(count=most_phones() + 1))
     assert main(["run", "--live", str(file), "--runs", str(runs)]) == ExitCode.INVALID
     said = capsys.readouterr().err
-    assert f"{file}:9:42: error[not-live]" in said
+    assert f"{file}:7:19: error[not-live]" in said
     assert said.endswith("airbed: nothing was run\n")
     assert not any(path.is_dir() for path in runs.glob("*"))
 
