@@ -69,6 +69,7 @@ def call(
         f"{site_url}/webservice/rest/server.php?wstoken={token}&moodlewsrestformat=json",
         form={"wsfunction": function, **arguments},
         timeout=timeout,
+        traced_path=f"/webservice/rest/server.php?wsfunction={function}",
     )
     answer = read_json(response)
     if isinstance(answer, dict) and "exception" in answer:

@@ -216,7 +216,7 @@ class _Reader:
             item: Item | None = redirected
         else:
             tone: Tone = "request" if 200 <= status < 400 else "problem"
-            label = f"{event['method']} {event['path']} → {status or 'no answer'}"
+            label = f"{_called(event)} → {status or 'no answer'}"
             item = self._hop(start, host, t, event["server"], label, tone)
         if 300 <= status < 400 and item is not None:
             self._redirected[host] = item
@@ -331,6 +331,12 @@ class _Reader:
         if event.get("from_state"):
             label += f" (was {event['from_state']})"
         self._mark(t, event["host"], label, "good", "open")
+
+
+def _called(event: dict[str, Any]) -> str:
+    """What a request asked for: method and path, or the function of the site's web service."""
+    path, _, function = event["path"].partition("?wsfunction=")
+    return f"{function}()" if function else f"{event['method']} {path}"
 
 
 _CAUSES = ("message", "broadcast")

@@ -15,13 +15,17 @@ from reports.latency import latency_html
 from reports.reading import Record, clock, seconds
 from reports.timeline_style import STYLE
 
-STEP_WIDTH = 290
-TIME_WIDTH = 84
-LANE_WIDTH = 190
-MARGIN = 200
-ROW = 34
+STEP_WIDTH = 244
+TIME_WIDTH = 76
+LANE_WIDTH = 158
+MARGIN = 16
+ROW = 32
 SLANT = 8
 HEAD = 58
+TITLE = 25
+"""Characters of a step's title in a line."""
+CHARACTER = 6.9
+"""About as wide is a character of a label."""
 
 
 def write_timeline(record: Record) -> Path:
@@ -57,7 +61,8 @@ def timeline_html(record: Record) -> str:
 <span class="key push">the push on its way</span>
 <span class="key good">it worked</span>
 <span class="key problem">refused, rejected, lost; a fault</span>
-Time runs downwards, in virtual time since the start of the run; rows are in order, not to scale.
+Time runs downwards, in virtual time since the start of the run; within a step rows are in order,
+not to scale.
 </figcaption>
 </figure>
 {_fates(summary)}
@@ -84,8 +89,9 @@ def _values(summary: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _failures(summary: dict[str, Any]) -> str:
-    texts = "".join(f"<pre>{escape(text)}</pre>" for text in summary["failures"])
-    return f'<section class="failures">{texts}</section>' if texts else ""
+    texts = [text.partition("\n") for text in summary["failures"]]
+    shown = "".join(f"<p>{escape(what)}</p><pre>{escape(where)}</pre>" for what, _, where in texts)
+    return f'<section class="failures">{shown}</section>' if shown else ""
 
 
 def _fates(summary: dict[str, Any]) -> str:
@@ -103,12 +109,14 @@ def _svg(picture: Drawing) -> str:
         lane.name: STEP_WIDTH + TIME_WIDTH + LANE_WIDTH * (index + 0.5)
         for index, lane in enumerate(picture.lanes)
     }
-    width = STEP_WIDTH + TIME_WIDTH + LANE_WIDTH * max(1, len(picture.lanes)) + MARGIN
+    width = _width(picture, columns)
     parts: list[str] = []
     y = float(HEAD)
-    for section in picture.sections:
+    for index, section in enumerate(picture.sections):
         height = _section_height(section)
-        parts.append(_section(section, columns, y, height, width))
+        parts.append(f'<g class="{_band(index, section)}">')
+        parts.append(_section(section, columns, y, width))
+        parts.append("</g>")
         y += height
     lifelines = "".join(
         f'<line class="life" x1="{x:g}" y1="{HEAD - 8}" x2="{x:g}" y2="{y:g}"/>'
@@ -121,6 +129,23 @@ def _svg(picture: Drawing) -> str:
         f'role="img" aria-label="{escape(_description(picture), quote=True)}">'
         f"{_MARKERS}{bands}{lifelines}{heads}{''.join(parts)}</svg>"
     )
+
+
+def _width(picture: Drawing, columns: dict[str, float]) -> float:
+    """As wide as the lanes are, and the labels that stand to the right of their marks."""
+    lanes = STEP_WIDTH + TIME_WIDTH + LANE_WIDTH * max(1, len(picture.lanes))
+    marks = (
+        columns[item.source] + 11 + _length(item)
+        for section in picture.sections
+        for item in section.items
+        if item.target in (None, item.source)
+    )
+    return float(round(max((lanes, *marks)) + MARGIN))
+
+
+def _length(item: Item) -> float:
+    """About how wide its label is."""
+    return CHARACTER * len(f"{_times(item)}{item.label}{_took(item)}")
 
 
 _MARKERS = "<defs>" + "".join(
@@ -137,8 +162,14 @@ def _description(picture: Drawing) -> str:
 
 
 def _section_height(section: Section) -> float:
-    title_lines = len(_wrapped(_title(section)[1], 32))
-    return max(ROW * len(section.items) + 14, 18.0 * title_lines + 34)
+    title_lines = len(_wrapped(_title(section)[1], TITLE))
+    return max(_lead(section) + ROW * len(section.items) + 14, 18.0 * title_lines + 34)
+
+
+def _lead(section: Section) -> float:
+    """Room for the time at which the step begins, unless something happens right then or, for its
+    sake, before."""
+    return 0 if section.items and section.items[0].start <= section.start else ROW - 8
 
 
 def _title(section: Section) -> tuple[str, str]:
@@ -154,12 +185,16 @@ def _bands(sections: list[Section], width: float) -> list[str]:
     bands, y = [], float(HEAD)
     for index, section in enumerate(sections):
         height = _section_height(section)
-        kind = "failed" if section.status == "failed" else "even" if index % 2 == 0 else "odd"
         bands.append(
-            f'<rect class="band {kind}" x="0" y="{y:g}" width="{width:g}" height="{height:g}"/>'
+            f'<rect class="band {_band(index, section)}" x="0" y="{y:g}" '
+            f'width="{width:g}" height="{height:g}"/>'
         )
         y += height
     return bands
+
+
+def _band(index: int, section: Section) -> str:
+    return "failed" if section.status == "failed" else "even" if index % 2 == 0 else "odd"
 
 
 def _fault_bands(picture: Drawing, columns: dict[str, float], bottom: float) -> list[str]:
@@ -169,7 +204,8 @@ def _fault_bands(picture: Drawing, columns: dict[str, float], bottom: float) -> 
     for section in picture.sections:
         for row, item in enumerate(section.items):
             if item.fault:
-                ends.setdefault(item.fault, []).append((item.source, y + 27 + ROW * row))
+                mark = y + 27 + _lead(section) + ROW * row
+                ends.setdefault(item.fault, []).append((item.source, mark))
         y += _section_height(section)
     lasting = {fault["id"] for fault in picture.faults if fault["end_ns"] != fault["start_ns"]}
     bars = []
@@ -188,7 +224,7 @@ def _lane_head(lane: Lane, x: float) -> str:
     count = f" &#215; {lane.count}" if lane.count > 1 else ""
     role = escape(lane.detail or _ROLE_NAMES[lane.role])
     return (
-        f'<g class="head {lane.role}"><rect x="{x - 84:g}" y="8" width="168" height="38" rx="8"/>'
+        f'<g class="head {lane.role}"><rect x="{x - 72:g}" y="8" width="144" height="38" rx="8"/>'
         f'<text x="{x:g}" y="25">{escape(lane.title)}{count}</text>'
         f'<text class="role" x="{x:g}" y="39">{role}</text></g>'
     )
@@ -204,11 +240,9 @@ _ROLE_NAMES = {
 }
 
 
-def _section(
-    section: Section, columns: dict[str, float], y: float, height: float, width: float
-) -> str:
+def _section(section: Section, columns: dict[str, float], y: float, width: float) -> str:
     number, title = _title(section)
-    lines = _wrapped(title, 32)
+    lines = _wrapped(title, TITLE)
     parts = [f'<g class="step"><title>{escape(section.do)}</title>']
     if number:
         parts.append(f'<circle cx="20" cy="{y + 20:g}" r="13"/>')
@@ -219,15 +253,16 @@ def _section(
         f'<text class="detail" x="42" y="{y + 24 + 18 * len(lines):g}">'
         f"{escape(_step_detail(section))}</text></g>"
     )
+    lead = _lead(section)
+    if lead:
+        parts.append(_time(section.start, y + 24))
     for row, item in enumerate(section.items):
-        parts.append(_row(item, columns, y + 7 + ROW * row))
+        parts.append(_row(item, columns, y + 7 + lead + ROW * row, width))
     return "".join(parts)
 
 
 def _step_detail(section: Section) -> str:
-    by = f"by {section.by} · " if section.by else ""
-    if "state" in section.arguments:
-        by += f"{section.arguments['state']} · "
+    by = f"{section.by} · " if section.by else ""
     if section.end is None:
         return f"{by}not finished"
     took = section.end - section.start
@@ -235,34 +270,42 @@ def _step_detail(section: Section) -> str:
     return detail if section.status == "passed" else f"{detail} · {section.status}"
 
 
-def _row(item: Item, columns: dict[str, float], y: float) -> str:
-    time = (
-        f'<text class="time" x="{STEP_WIDTH + TIME_WIDTH - 10:g}" y="{y + 20:g}">'
-        f"{escape(clock(item.start))}</text>"
-    )
-    count = f"{item.count} &#215; " if item.count > 1 else ""
+def _time(ns: int, y: float) -> str:
+    x = STEP_WIDTH + TIME_WIDTH - 10
+    return f'<text class="time" x="{x:g}" y="{y:g}">{escape(clock(ns))}</text>'
+
+
+def _times(item: Item) -> str:
+    return f"{item.count} \N{MULTIPLICATION SIGN} " if item.count > 1 else ""
+
+
+def _took(item: Item) -> str:
+    if item.end == item.start:
+        return ""
+    took = seconds(item.end - item.start)
+    alone = item.count == 1 and item.target not in (None, item.source)
+    return f" · {took}" if alone else f" · within {took}"
+
+
+def _row(item: Item, columns: dict[str, float], y: float, width: float) -> str:
+    time = _time(item.start, y + 20)
+    label = f'{escape(_times(item) + item.label)}<tspan class="took">{escape(_took(item))}</tspan>'
     x1 = columns[item.source]
     if item.target is None or item.target == item.source:
-        return time + _mark(x1, y, count + escape(item.label), item)
+        return (
+            f'{time}<g class="mark {item.tone}"><circle cx="{x1:g}" cy="{y + 20:g}" r="5"/>'
+            f'<text x="{x1 + 11:g}" y="{y + 24:g}">{label}</text></g>'
+        )
     x2 = columns[item.target]
     side = 1 if x2 > x1 else -1
-    took = seconds(item.end - item.start)
-    until = f" · within {took}" if item.count > 1 else f" · {took}" if item.end > item.start else ""
     slant = SLANT if item.end > item.start else 0
+    # In the middle of its arrow, unless it would leave the picture or cover the times there.
+    half = _length(item) / 2
+    middle = max(STEP_WIDTH + TIME_WIDTH + half, min((x1 + x2) / 2, width - half))
     return (
         f'{time}<g class="hop {item.tone}"><line x1="{x1 + 3 * side:g}" y1="{y + 20:g}" '
         f'x2="{x2 - 2 * side:g}" y2="{y + 20 + slant:g}" marker-end="url(#{item.tone})"/>'
-        f'<text x="{(x1 + x2) / 2:g}" y="{y + 15:g}">{count}{escape(item.label)}'
-        f'<tspan class="took">{until}</tspan></text></g>'
-    )
-
-
-def _mark(x: float, y: float, label: str, item: Item) -> str:
-    span = item.end - item.start
-    took = f'<tspan class="took"> · within {escape(seconds(span))}</tspan>' if span else ""
-    return (
-        f'<g class="mark {item.tone}"><circle cx="{x:g}" cy="{y + 20:g}" r="5"/>'
-        f'<text x="{x + 11:g}" y="{y + 24:g}">{label}{took}</text></g>'
+        f'<text x="{middle:g}" y="{y + 14:g}">{label}</text></g>'
     )
 
 

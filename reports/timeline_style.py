@@ -18,12 +18,17 @@ h1 { font-size: 22px; margin: 0 0 4px; }
 .facts { margin: 0 0 18px; color: var(--soft); } .facts b { color: var(--ink); }
 .facts strong { text-transform: uppercase; letter-spacing: .04em; }
 .passed { color: var(--good); } strong.failed { color: var(--problem); }
-.failures pre { margin: 0 0 12px; padding: 10px 14px; overflow-x: auto; background: var(--fail);
-  border-left: 4px solid var(--problem); font-size: 13px; }
+.failures p, .failures pre { margin: 0; padding: 10px 14px; background: var(--fail);
+  border-left: 4px solid var(--problem);
+  font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
+.failures p { font-weight: 700; overflow-wrap: anywhere; padding-bottom: 0; }
+.failures pre { margin-bottom: 12px; overflow-x: auto; }
 figure { margin: 0; overflow-x: auto; } figcaption { margin: 10px 0 22px; color: var(--soft); }
 svg { display: block; font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-@media (min-width: 1100px) { svg { max-width: 100%; height: auto; } }
+figure > svg { max-width: 100%; min-width: 960px; height: auto; }
+.latency > svg { min-width: 0; }
 svg text { fill: var(--ink); }
+.even { --under: var(--band); } .odd { --under: var(--page); } .failed { --under: var(--fail); }
 .band.even { fill: var(--band); } .band.odd { fill: var(--page); }
 .band.failed { fill: var(--fail); }
 rect.fault { fill: var(--problem); opacity: .22; }
@@ -38,7 +43,7 @@ rect.fault { fill: var(--problem); opacity: .22; }
 .step text.number { fill: var(--page); text-anchor: middle; font-size: 13px; }
 text.time { text-anchor: end; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .hop line { stroke-width: 2; } .hop text { text-anchor: middle; font-size: 12px; }
-.hop text, .mark text { paint-order: stroke; stroke: var(--page); stroke-width: 4px;
+.hop text, .mark text { paint-order: stroke; stroke: var(--under); stroke-width: 4px;
   stroke-linejoin: round; font-size: 12px; }
 .took { fill: var(--soft); }
 .request line { stroke: var(--request); } marker.request { fill: var(--request); }

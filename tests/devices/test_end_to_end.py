@@ -25,6 +25,8 @@ from tests.devices.parts import API_KEY, APP, APP_ID, android, apns, gcm, iphone
 APP_KEY, SITE_KEY = "key-of-the-app-000", "key-of-the-site-00"
 PASSWORDS = {"ana": "Ana-secret1", "ben": "Ben-secret1", "root": "Root-secret1"}
 ROLES = {"ana": "teacher", "ben": "student", "root": "admin"}
+REST = "/webservice/rest/server.php?wsfunction="
+"""How the trace has a call of the site's web service; the function itself is in the form."""
 PHONES: dict[str, Callable[..., MoodleApp]] = {"ios": iphone, "android": android}
 
 
@@ -159,9 +161,9 @@ def test_the_order_of_the_design_registers_before_the_login(stand: Stand) -> Non
     assert requests == [
         ("gateway", "/tokens"),
         ("site", "/login/token.php"),
-        ("site", "/webservice/rest/server.php"),  # who am I
+        ("site", REST + "moodle_webservice_get_siteinfo"),
         ("gateway", "/tokens"),  # the site's channel
-        ("site", "/webservice/rest/server.php"),  # the device
+        ("site", REST + "message_airnotifier_add_user_device"),
     ]
 
 
@@ -173,10 +175,10 @@ def test_the_app_of_2013_asks_the_site_for_a_key_ten_seconds_after_it_got_its_to
     made = [e for e in stand.events if e["kind"] == "http.request"]
     assert [(e["method"], e["server"], e["path"]) for e in made] == [
         ("GET", "site", "/login/token.php"),
-        ("POST", "site", "/webservice/rest/server.php"),  # who am I
-        ("POST", "site", "/webservice/rest/server.php"),  # the key
+        ("POST", "site", REST + "moodle_webservice_get_siteinfo"),
+        ("POST", "site", REST + "message_airnotifier_get_access_key"),
         ("POST", "gateway", "/tokens/<token>"),
-        ("POST", "site", "/webservice/rest/server.php"),  # the device
+        ("POST", "site", REST + "message_airnotifier_add_user_device"),
     ]
     assert made[2]["t"] - made[1]["t"] > 9e9
 

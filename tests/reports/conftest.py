@@ -38,6 +38,9 @@ STEPS = [
 ]
 
 
+_REST = "/webservice/rest/server.php"
+
+
 def _steps() -> list[dict[str, Any]]:
     return [
         {
@@ -68,9 +71,9 @@ def _events() -> list[dict[str, Any]]:
         _request(3090, "phone", "push.example", "/tokens/<token>"),
         _request(4080, "phone", "school.example", "/login/token.php", "GET"),
         at(4060, "login.succeeded", "site"),
-        _request(4160, "phone", "school.example", "/webservice/rest/server.php"),
+        _request(4160, "phone", "school.example", _REST),
         at(5060, "device.registered", "site", device=1, token_ref="aa"),
-        _request(5090, "phone", "school.example", "/webservice/rest/server.php"),
+        _request(5090, "phone", "school.example", f"{_REST}?wsfunction=add_device"),
         _request(6050, "ben-browser", "school.example", "/message/edit.php"),
         at(7030, "message.created", "site", message=1, user_to=3),
         at(7050, "push.accepted", "gateway", push=1, broadcast=None),

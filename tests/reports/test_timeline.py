@@ -1,12 +1,19 @@
 """The timeline draws every hop of a run under the step it belongs to."""
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
 from reports.hops import Drawing, drawing
 from reports.reading import Record
-from reports.timeline import timeline_html, write_timeline
+from reports.timeline import (
+    CHARACTER,
+    STEP_WIDTH,
+    TIME_WIDTH,
+    timeline_html,
+    write_timeline,
+)
 
 WriteRecord = Callable[..., Record]
 
@@ -67,7 +74,7 @@ def test_a_fleet_is_one_lane_and_its_hops_are_counted(write_record: WriteRecord)
     record = write_record(events, hosts=[fleet, *write_record().summary["hosts"]])
     [item] = [item for section in drawing(record).sections for item in section.items]
     assert (item.source, item.target, item.count) == ("apns", "fleet", 100)
-    assert "100 &#215; push arrives" in timeline_html(record)
+    assert "100 \N{MULTIPLICATION SIGN} push arrives" in timeline_html(record)
 
 
 def test_a_fault_is_marked_where_it_begins_and_ends_with_a_bar_between(
@@ -134,6 +141,28 @@ def test_all_ten_steps_are_named(write_record: WriteRecord) -> None:
     for n in range(1, 11):
         assert f">{n}</text>" in page
     assert "The user opens the app" in page
+
+
+def test_a_call_of_the_web_service_goes_by_its_function(write_record: WriteRecord) -> None:
+    [call] = [item for item in drawing(write_record()).sections[4].items if item.target]
+    assert call.label == "add_device() → 200"
+
+
+def test_a_step_shows_when_it_begins(write_record: WriteRecord) -> None:
+    page = timeline_html(write_record())
+    times = re.findall(r'class="time"[^>]*>([^<]*)<', page)
+    assert times[:3] == ["1.000 s", "2.000 s", "3.000 s"], "step 1 at its mark, 2 has none"
+    assert times[3:5] == ["3.050 s", "4.000 s"], "what happens first in step 3 begins with it"
+
+
+def test_a_label_covers_neither_the_times_nor_the_edge(write_record: WriteRecord) -> None:
+    long = "/a/very/long/path/that/is/wider/than/the/space/between/two/lanes/and/then/some.php"
+    request = {"kind": "http.request", "host": "ana-browser", "method": "POST", "status": 200}
+    steps = {"kind": "step.started", "host": "engine", "do": "", "by": "", "t": 1000, "n": 1}
+    event = {**request, "server": "site", "path": long, "t": 2000}
+    page = timeline_html(write_record([steps, event]))
+    [middle] = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+">POST /a', page)
+    assert float(middle) - CHARACTER * len(f"POST {long} → 200") / 2 > STEP_WIDTH + TIME_WIDTH - 1
 
 
 def test_what_comes_from_a_scenario_cannot_break_out_of_the_page(

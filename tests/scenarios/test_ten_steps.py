@@ -23,6 +23,7 @@ CELLS = [
     for state in ("closed", "background", "open")
 ]
 TEXT = b"Lab at nine"
+REST = "/webservice/rest/server.php?wsfunction="
 CHANNEL = hashlib.md5(b"http://school.example", usedforsecurity=False).hexdigest()
 
 
@@ -98,7 +99,7 @@ def test_step_3_the_gateway_gets_the_token_with_the_apps_own_key(
 def test_step_4_the_site_lets_the_user_in_and_tells_the_app_about_itself(run: Any) -> None:
     assert run.requests("login") == [
         ("phone", "POST", "school.example", "/login/token.php", 200),
-        ("phone", "POST", "school.example", "/webservice/rest/server.php", 200),
+        ("phone", "POST", "school.example", f"{REST}moodle_webservice_get_siteinfo", 200),
     ]
     said = run.sent("phone", "site")
     [login] = forms(said, "/login/token.php")
@@ -116,7 +117,7 @@ def test_step_5_the_site_gets_the_device_and_the_gateway_the_sites_channel(
 ) -> None:
     assert run.requests("register_site") == [
         ("phone", "POST", "push.example", "/tokens", 200),
-        ("phone", "POST", "school.example", "/webservice/rest/server.php", 200),
+        ("phone", "POST", "school.example", f"{REST}message_airnotifier_add_user_device", 200),
     ]
     subscription = forms(run.sent("phone", "gateway"), "/tokens")[1]
     assert (subscription["token"], subscription["channel"]) == (token, CHANNEL)

@@ -48,6 +48,14 @@ class StepContract:
     results: Mapping[str, str] = field(default_factory=dict)
     within: str | None = None
     within_required: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What it is with one of the values that it may be done with, where that is another thing."""
+
+    def title(self, arguments: Mapping[str, object]) -> str:
+        """What is done in a step with these arguments, for reports."""
+        return next(
+            (self.titles[v] for v in map(str, arguments.values()) if v in self.titles), self.help
+        )
 
     def has_result(self, name: str) -> bool:
         """Whether `name` is one of the results: `status`, `custom.id`."""
@@ -199,7 +207,7 @@ STEPS: Final[Mapping[str, StepContract]] = {
         within="how long the admin waits for the page",
     ),
     "receive_nothing": StepContract(
-        "the phone receives no push for as long as `within` says",
+        "the phone receives no push for a given time",
         by=("phone", "fleet"),
         within="how long to watch",
         within_required=True,
@@ -215,6 +223,11 @@ STEPS: Final[Mapping[str, StepContract]] = {
                 required=True,
                 choices=("closed", "background", "open"),
             )
+        },
+        titles={
+            "closed": "the user closes the app",
+            "background": "the user leaves the app in the background",
+            "open": "the user opens the app",
         },
     ),
     "go_offline": StepContract(

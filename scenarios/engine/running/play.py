@@ -77,7 +77,7 @@ def play(
     trace, faults = context.deployment.world.trace, context.deployment.faults
     for index, step in enumerate(context.scenario.flow):
         outcome = StepOutcome(
-            n=index + 1, do=step.do, by=step.by or "", title=step.contract.help,
+            n=index + 1, do=step.do, by=step.by or "", title=step.contract.title(step.arguments),
             start=_ns(context),
         )  # fmt: skip
         if step.when is not None and not step.when.holds(scope):
