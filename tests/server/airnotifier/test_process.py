@@ -148,6 +148,51 @@ def test_a_push_survives_kill_9_between_acceptance_and_dispatch(
     asyncio.run(main())
 
 
+def test_every_push_that_was_answered_survives_kill_9_and_its_number_is_not_given_again(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
+    async def main() -> None:
+        config = write_config(tmp_path, authority, apns_port=9)  # nothing listens there
+        process = Process(config)
+        url = await process.start()
+        answered: list[int] = []
+        enough = asyncio.Event()
+
+        async def register(session: aiohttp.ClientSession, token: str) -> None:
+            async with session.post(f"{url}/tokens/{token}", headers=HEADERS) as answer:
+                assert answer.status == 200
+
+        async def push(session: aiohttp.ClientSession, token: str) -> None:
+            fields = {"token": token, "alert": "hi"}
+            headers = {**HEADERS, "X-AN-APP-KEY": SITE_KEY}
+            async with session.post(f"{url}/notification/", data=fields, headers=headers) as answer:
+                assert answer.status == 200
+                answered.append(int(answer.headers["X-AN-Push-Id"]))
+                if len(answered) == 100:
+                    enough.set()
+
+        async with aiohttp.ClientSession() as session:
+            tokens = [apns_token(number) for number in range(20)]
+            await asyncio.gather(*(register(session, token) for token in tokens))
+            asked = [asyncio.create_task(push(session, tokens[n % 20])) for n in range(400)]
+            await enough.wait()
+            assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
+            await asyncio.gather(*asked, return_exceptions=True)
+        stored = sql(database_url(tmp_path / "gateway.db"), "select id from outbox")
+        assert {(number,) for number in answered} <= set(stored)
+        assert len(answered) < 400  # it died amid them
+
+        process = Process(config)
+        url = await process.start()
+        before = max(answered)
+        async with aiohttp.ClientSession() as session:
+            await push(session, tokens[0])
+        assert answered[-1] > max(before, *(number for (number,) in stored))
+        await process.stop(signal.SIGTERM)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
