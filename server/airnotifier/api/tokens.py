@@ -13,6 +13,7 @@ from aiohttp import web
 
 from server.airnotifier.api.call import admit, answer
 from server.airnotifier.api.letters import channels_of
+from server.airnotifier.auth import App
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
@@ -41,10 +42,14 @@ class Tokens:
         """Forget the token of the path."""
         call = await admit(self._gateway, request, Permission.DELETE_TOKEN)
         text = request.match_info["token"]
-        stored = text.lower() if len(text) == APNS_TOKEN_DIGITS else text
-        found = await self._gateway.unregister(call.app, stored)
-        if not found and stored != text:
-            found = await self._gateway.unregister(call.app, text)
-        if not found:
+        # Nothing else can have been registered, and PostgreSQL does not take a NUL for text.
+        if not text.isprintable() or not await self._forget(call.app, text):
             return answer({"status": "Token does't exist"}, 404)  # AirNotifier's spelling
         return answer({"status": "deleted"})
+
+    async def _forget(self, app: App, text: str) -> bool:
+        stored = text.lower() if len(text) == APNS_TOKEN_DIGITS else text
+        found = await self._gateway.unregister(app, stored)
+        if not found and stored != text:
+            found = await self._gateway.unregister(app, text)
+        return found

@@ -75,6 +75,12 @@ def test_deleting_says_whether_there_was_something(tmp_path: Path) -> None:
     assert answers[2].json == {"status": "Token does't exist"}
 
 
+@pytest.mark.parametrize("token", ["a%00b", "A" * 63 + "%00", "%ff%fe", "x" * 5000])
+def test_what_cannot_be_a_token_is_not_there_to_be_deleted(tmp_path: Path, token: str) -> None:
+    [answer] = ask(tmp_path, ("DELETE", f"/tokens/{token}", {}))
+    assert (answer.status, answer.json) == (404, {"status": "Token does't exist"})
+
+
 def test_a_watcher_learns_that_the_gateway_serves(tmp_path: Path) -> None:
     [health] = ask(tmp_path, ("GET", "/health", {}))
     assert (health.status, health.json) == (200, {"status": "ok"})
