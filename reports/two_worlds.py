@@ -6,7 +6,7 @@ Compared of each pair: the verdict, the steps and their results, the fates, the 
 of every notification, the status of every request, who opened how many connections to whom, and
 what was sent again. Not compared: when things happened. A difference is not a mistake by itself: a
 machine decides by chance what a simulated world decides by its seed. Where the records show what a
-difference comes from, the comparison says so (`reports.late`).
+difference comes from, the comparison says so (`reports.reasons`).
 """
 
 from collections import Counter
@@ -16,12 +16,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from reports.late import Row, reason
 from reports.reading import NotARecord, Record
+from reports.reasons import Row, came_late, confirmed_early
 
 _AGAIN: Final = "sent again"
 _CONNECTIONS: Final = "connections"
 _SEEN: Final = "seen by "
+_SERVICES: Final = ("apns", "gcm")
 
 MAX_SHOWN: Final = 10
 """Differences listed of one aspect; the rest are counted."""
@@ -135,8 +136,9 @@ class _Side:
         self.rows = list(record.notifications())
         self.connections: Counter[str] = Counter()
         self.repetitions: Counter[str] = Counter()
-        self.refusal: int | None = None
-        """When a push service refused a notification for the first time."""
+        self.moment: int | None = None
+        """When a push service refused a notification, or a fault of it began, for the first time.
+        """
         by_host: dict[str, list[str]] = {}
         for event in record.events():
             match event["kind"]:
@@ -147,8 +149,10 @@ class _Side:
                 case "http.request":
                     text = f"{event['method']} {event['server']}{event['path']}: {event['status']}"
                     by_host.setdefault(event["host"], []).append(f"{event['host']} {text}")
-                case "vendor.rejected" if self.refusal is None:
-                    self.refusal = event["t"]
+                case "vendor.rejected" if self.moment is None:
+                    self.moment = event["t"]
+                case "fault.fired" if self.moment is None and event["host"] in _SERVICES:
+                    self.moment = event["t"]
                 case "push.retry":
                     self.repetitions["put off by the gateway"] += 1
                 case "push.dispatched" if event["attempt"] > 1:
@@ -193,28 +197,44 @@ def _hops(sides: Sequence[_Side]) -> tuple[Aspect, str | None, int]:
         for pair in zip_longest(*ends, fillvalue=nothing):
             one, other = pair
             if one[0] != other[0]:
-                aspect.differences.append(f"{key}: {one[0]} | {other[0]}")
+                row = one[1] or other[1]
+                name = f"{row['message'] or row['origin']} to {_addressee(row)}"
+                aspect.differences.append(f"{name}: {one[0]} | {other[0]}")
             pairs.append((one[1], other[1]))
             differing.append(one[0] != other[0])
     whole = all(row for pair in pairs for row in pair)
-    refusals = [side.refusal for side in sides]
-    why = reason(refusals, pairs, differing) if whole else None
+    moments = [side.moment for side in sides]
+    why = None
+    if whole:
+        why = came_late(moments, pairs, differing) or confirmed_early(pairs, differing)
     return aspect, why, sum(differing)
 
 
 def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[_End]]:
     found: dict[str, list[_End]] = {}
     for row in rows:
-        who = row["phone"] or row["token_ref"] or row["user"] or "nobody"
-        times = [
-            (int(row[f"{hop}_ns"]), place) for place, hop in enumerate(HOPS) if row[f"{hop}_ns"]
-        ]
-        order = " > ".join(HOPS[place] for _, place in sorted(times))
-        what = row["message"] or row["origin"]
+        # Which phone it was is not known of what never got there.
+        who = row["token_ref"] or row["user"] or row["phone"]
         attempts = f", {row['attempts']} attempts" if row["attempts"] not in ("", "0", "1") else ""
-        end = f"{order} ({row['fate']}{attempts})"
-        found.setdefault(f"{what} to {who}", []).append((end, row))
+        end = f"{_order(row)} ({row['fate']}{attempts})"
+        found.setdefault(f"{row['message'] or row['origin']} to {who}", []).append((end, row))
     return found
+
+
+def _order(row: dict[str, str]) -> str:
+    """The hops in their order. What the gateway concludes and what becomes of the push behind the
+    push service have none.
+    """
+    times = [(int(row[f"{hop}_ns"]), place) for place, hop in enumerate(HOPS) if row[f"{hop}_ns"]]
+    order = [HOPS[place] for _, place in sorted(times)]
+    if "vendor_accepted" in order[: order.index("completed") if "completed" in order else 0]:
+        order.remove("completed")
+        return f"{' > '.join(order)}, completed"
+    return " > ".join(order)
+
+
+def _addressee(row: dict[str, str]) -> str:
+    return row["phone"] or row["token_ref"] or row["user"] or "nobody"
 
 
 def _one(name: str, sides: Sequence[_Side], of: Callable[[_Side], str]) -> Aspect:
