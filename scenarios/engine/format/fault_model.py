@@ -12,16 +12,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
 from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
-from scenarios.engine.format.quantities import Name, Percent
+from scenarios.engine.format.quantities import Name, Percent, one_of, read_each, told
 from scenarios.engine.format.units import UnitError
 
 TARGET_PATTERN: Final = (
@@ -33,10 +32,6 @@ _STEP: Final = rf"^step +[a-z0-9_]+( *\+ *{_DURATION}(\.\.{_DURATION})?)?$"
 MOMENT_PATTERN: Final = rf"{SPAN_PATTERN}|{_STEP}|^before_dispatch$"
 
 
-def _told(error: UnitError) -> PydanticCustomError:
-    return PydanticCustomError("quantity", "{message}", {"message": str(error), "help": error.help})
-
-
 def _written(parse: Callable[[object], object]) -> Callable[[Any], str]:
     """A value that is kept as it is written, for the record, once it can be read."""
 
@@ -44,7 +39,7 @@ def _written(parse: Callable[[object], object]) -> Callable[[Any], str]:
         try:
             parse(value)
         except UnitError as error:
-            raise _told(error) from None
+            raise told(error) from None
         return "0s" if value == 0 else str(value)
 
     return read
@@ -131,7 +126,9 @@ class Fault(_Section):
         " vendor.apns or vendor.gcm.",
     )
     select: Selection | None = Field(default=None, description="Of device.fleet: which phones.")
-    inject: str = Field(description="What goes wrong.", json_schema_extra={"enum": list(FAULTS)})
+    inject: Annotated[str, one_of("fault", FAULTS)] = Field(
+        description="What goes wrong.", json_schema_extra={"enum": list(FAULTS)}
+    )
     arguments: dict[str, Any] = Field(
         default_factory=dict, alias="with", description="The fault's parameters."
     )
@@ -152,26 +149,12 @@ class Fault(_Section):
         """What the fault's name stands for."""
         return FAULTS[self.inject]
 
-    @field_validator("inject")
-    @classmethod
-    def _known(cls, inject: str) -> str:
-        if inject not in FAULTS:
-            context = {"given": inject, "known": list(FAULTS)}
-            raise PydanticCustomError("unknown_fault", "there is no fault '{given}'", context)
-        return inject
-
     @field_validator("arguments")
     @classmethod
     def _readable(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "inject" not in info.data:  # an unknown fault, reported already
             return given
-        known, errors = FAULTS[info.data["inject"]].parameters, []
-        for key, value in given.items():
-            try:
-                if key in known:
-                    read_parameter(known[key], value)
-            except UnitError as error:
-                errors.append(InitErrorDetails(type=_told(error), loc=(key,), input=value))
-        if errors:
-            raise ValidationError.from_exception_data("with", errors)
+        known = FAULTS[info.data["inject"]].parameters
+        # Kept as they are written, for the record.
+        read_each(given, lambda key, value: key in known and read_parameter(known[key], value))
         return given

@@ -5,17 +5,17 @@ A value that contains a reference (`$token`) is left as it is: only the run can 
 Not here: whether keys, actors, results and references exist (`checks.py`).
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic import ValidationInfo as Info
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.expressions import Expression
-from scenarios.engine.format.quantities import Duration, Name
+from scenarios.engine.format.quantities import Duration, Name, one_of, read_each
 from scenarios.engine.format.references import has_reference
 from scenarios.engine.format.steps_catalog import STEPS, Argument, StepContract
-from scenarios.engine.format.units import UnitError, kind_of, parse_duration
+from scenarios.engine.format.units import kind_of, parse_duration
 
 _EXPECTED: Final = {
     "text": "a text",
@@ -32,7 +32,9 @@ class Step(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    do: str = Field(description="What is done.", json_schema_extra={"enum": list(STEPS)})
+    do: Annotated[str, one_of("step", STEPS)] = Field(
+        description="What is done.", json_schema_extra={"enum": list(STEPS)}
+    )
     by: str | None = Field(
         default=None, description="Who does it: a phone, a user of the site, fleet or gateway."
     )
@@ -72,40 +74,22 @@ class Step(BaseModel):
             seconds = self.within
         return seconds if isinstance(seconds, float) else 0.0
 
-    @field_validator("do")
-    @classmethod
-    def _known(cls, do: str) -> str:
-        if do not in STEPS:
-            context = {"given": do, "known": list(STEPS)}
-            raise PydanticCustomError("unknown_step", "there is no step '{given}'", context)
-        return do
-
     @field_validator("arguments")
     @classmethod
-    def _read(cls, given: dict[str, Any], info: Info) -> dict[str, Any]:
+    def _readable(cls, given: dict[str, Any], info: Info) -> dict[str, Any]:
         if "do" not in info.data:  # an unknown step, reported already
             return given
         known = STEPS[info.data["do"]].arguments
-        read, errors = dict(given), []
-        for key, value in given.items():
-            try:
-                read[key] = _read_argument(known[key], value) if key in known else value
-            except PydanticCustomError as error:
-                errors.append(InitErrorDetails(type=error, loc=(key,), input=value))
-        if errors:
-            raise ValidationError.from_exception_data("with", errors)
-        return read
+        return read_each(
+            given, lambda key, value: _read(known[key], value) if key in known else value
+        )
 
 
-def _read_argument(argument: Argument, value: Any) -> Any:
+def _read(argument: Argument, value: Any) -> Any:
     if has_reference(value):
         return value
     if argument.type == "duration":
-        try:
-            return parse_duration(value)
-        except UnitError as error:
-            context = {"message": str(error), "help": error.help}
-            raise PydanticCustomError("quantity", "{message}", context) from None
+        return parse_duration(value)
     if argument.type == "choice":
         if value not in argument.choices:
             choices = {"given": kind_of(value), "known": list(argument.choices)}

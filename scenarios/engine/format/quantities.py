@@ -6,10 +6,16 @@ Size           256B                                        bytes
 Percent        45%                                         a share between 0 and 1
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 import sim.distributions
@@ -25,13 +31,47 @@ _PARAMETERS: Final = {
 }
 
 
+def told(error: UnitError) -> PydanticCustomError:
+    """What cannot be read, as a model reports it."""
+    return PydanticCustomError("quantity", "{message}", {"message": str(error), "help": error.help})
+
+
+def read_each(given: Mapping[Any, Any], read: Callable[[Any, Any], Any]) -> dict[Any, Any]:
+    """The values of a mapping as `read(key, value)` gives them, all mistakes at once.
+
+    `read` raises UnitError or PydanticCustomError. Raises ValidationError, each mistake at its key.
+    """
+    values: dict[Any, Any] = {}
+    errors = []
+    for key, value in given.items():
+        try:
+            values[key] = read(key, value)
+        except (UnitError, PydanticCustomError) as error:
+            kind = told(error) if isinstance(error, UnitError) else error
+            errors.append(InitErrorDetails(type=kind, loc=(key,), input=value))
+    if errors:
+        raise ValidationError.from_exception_data("values", errors)
+    return values
+
+
+def one_of(what: str, known: Collection[str]) -> AfterValidator:
+    """Refuses a name that is not known: of a step, of a fault."""
+
+    def check(given: str) -> str:
+        if given not in known:
+            context = {"given": given, "known": list(known)}
+            raise PydanticCustomError("unknown_" + what, "it is unknown", context)
+        return given
+
+    return AfterValidator(check)
+
+
 def _reader(parse: Callable[[object], float]) -> Callable[[Any], float]:
     def read(value: Any) -> float:
         try:
             return parse(value)
         except UnitError as error:
-            context = {"message": str(error), "help": error.help}
-            raise PydanticCustomError("quantity", "{message}", context) from None
+            raise told(error) from None
 
     return read
 
@@ -43,16 +83,7 @@ def _distribution(value: Any) -> Any:
     """The same with durations in seconds, as the simulation's own settings have it."""
     if not isinstance(value, dict):
         return _duration(value)
-    read: dict[Any, Any] = {}
-    errors = []
-    for key, item in value.items():
-        try:
-            read[key] = item if key == "dist" else _duration(item)
-        except PydanticCustomError as error:
-            errors.append(InitErrorDetails(type=error, loc=(key,), input=item))
-    if errors:
-        raise ValidationError.from_exception_data("distribution", errors)
-    return read
+    return read_each(value, lambda key, item: item if key == "dist" else parse_duration(item))
 
 
 def _written(unit: str, example: str) -> dict[str, Any]:

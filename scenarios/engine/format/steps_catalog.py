@@ -72,68 +72,79 @@ _PHONE: Final = Argument(
 )
 _STATUS: Final = {"status": "HTTP status of the answer"}
 _PREFERENCES: Final = {"status": "HTTP status of the answer to the preferences form"}
+_SITE_ANSWERS: Final = "how long the site may take to answer"
+
+
+def _phone(
+    help: str, results: Mapping[str, str] | None = None, within: str | None = None,
+    **arguments: Argument,
+) -> StepContract:  # fmt: skip
+    """What a named phone does, or its user with it."""
+    return StepContract(help, ("phone",), arguments, results or {}, within)
+
+
+def _phones(help: str) -> StepContract:
+    """What happens to a named phone, or to the whole fleet."""
+    return StepContract(help, ("phone", "fleet"))
+
+
+def _person(
+    help: str, results: Mapping[str, str], within: str | None = None, **arguments: Argument
+) -> StepContract:
+    """What a user does on the site."""
+    return StepContract(help, ("person",), arguments, results, within)
+
 
 STEPS: Final[Mapping[str, StepContract]] = {
     # The ten steps, in their order
-    "open_app": StepContract(
-        "1 · the user opens the app",
-        by=("phone",),
-        results={"state": "life cycle of the app afterwards: open"},
+    "open_app": _phone(
+        "1 · the user opens the app", {"state": "life cycle of the app afterwards: open"}
     ),
-    "accept_push": StepContract(
+    "accept_push": _phone(
         "2 · the user accepts push notifications; the phone gets its push token",
-        by=("phone",),
-        results={"token": "push token: lowercase hex on iOS, registration id on Android"},
-        within="how long the push service may take to issue the token",
+        {"token": "push token: lowercase hex on iOS, registration id on Android"},
+        "how long the push service may take to issue the token",
     ),
-    "decline_push": StepContract("2 · the user declines push notifications", by=("phone",)),
-    "register_gateway": StepContract(
+    "decline_push": _phone("2 · the user declines push notifications"),
+    "register_gateway": _phone(
         "3 · the app registers its token at the gateway",
-        by=("phone",),
-        arguments={
-            "token": _TOKEN,
-            "key": Argument(
-                "choice",
-                "the access key to present; left out: the one the app's registration order uses",
-                choices=("app", "site"),
-            ),
-            "channel": Argument("text", "channel to subscribe to; the site's own when left out"),
-        },
-        results=_STATUS,
-        within="how long the gateway may take to answer",
+        _STATUS,
+        "how long the gateway may take to answer",
+        token=_TOKEN,
+        key=Argument(
+            "choice",
+            "the access key to present; left out: the one the app's registration order uses",
+            choices=("app", "site"),
+        ),
+        channel=Argument("text", "channel to subscribe to; the site's own when left out"),
     ),
-    "login": StepContract(
+    "login": _phone(
         "4 · the user logs in on the site, in the app",
-        by=("phone",),
-        arguments={"user": Argument("user", "who logs in", required=True)},
-        results=_STATUS,
-        within="how long the site may take to answer",
+        _STATUS,
+        _SITE_ANSWERS,
+        user=Argument("user", "who logs in", required=True),
     ),
-    "register_site": StepContract(
+    "register_site": _phone(
         "5 · the app registers the device on the site",
-        by=("phone",),
-        arguments={"token": _TOKEN},
-        results={**_STATUS, "device": "the site's id of the device"},
-        within="how long the site may take to answer",
+        {**_STATUS, "device": "the site's id of the device"},
+        _SITE_ANSWERS,
+        token=_TOKEN,
     ),
-    "enable": StepContract(
+    "enable": _person(
         "6 · the user switches push on: the preference of the processor, and the device",
-        by=("person",),
-        arguments={"processor": _PROCESSOR, "device": _PHONE},
-        results=_PREFERENCES,
+        _PREFERENCES,
+        processor=_PROCESSOR,
+        device=_PHONE,
     ),
-    "message": StepContract(
+    "message": _person(
         "7 · somebody sends a message on the site",
-        by=("person",),
-        arguments={
-            "to": Argument("recipients", "who gets it: a user, or `all` others", required=True),
-            "text": Argument("text", "the message", required=True),
-        },
-        results={
+        {
             "id": "the site's id of the message (of the first one, if there are several)",
             "sent": "how many messages the site created",
         },
-        within="how long the sender waits for the site",
+        "how long the sender waits for the site",
+        to=Argument("recipients", "who gets it: a user, or `all` others", required=True),
+        text=Argument("text", "the message", required=True),
     ),
     "dispatch": StepContract(
         "8 · the gateway hands what it accepted since the last message to the push services",
@@ -157,54 +168,35 @@ STEPS: Final[Mapping[str, StepContract]] = {
         },
         within="how long until the push is there",
     ),
-    "open_at_page": StepContract(
+    "open_at_page": _phone(
         "10 · the app opens on the page of the push (by a tap, unless it is open already)",
-        by=("phone",),
-        results={
+        {
             "page": "the page: message",
             "msgid": "the message shown, the site's id",
             "from_state": "the app's state before: closed, background or open",
         },
-        within="how long until the page is there",
+        "how long until the page is there",
     ),
     # Variations of them
-    "disable": StepContract(
+    "disable": _person(
         "the user switches push off: the preference of the processor",
-        by=("person",),
-        arguments={"processor": _PROCESSOR},
-        results=_PREFERENCES,
+        _PREFERENCES,
+        processor=_PROCESSOR,
     ),
-    "set_preference": StepContract(
+    "set_preference": _person(
         "the user sets when the processor is used",
-        by=("person",),
-        arguments={
-            "processor": _PROCESSOR,
-            "loggedin": Argument("boolean", "while the user is logged in", required=True),
-            "loggedoff": Argument("boolean", "while the user is not", required=True),
-        },
-        results=_PREFERENCES,
+        _PREFERENCES,
+        processor=_PROCESSOR,
+        loggedin=Argument("boolean", "while the user is logged in", required=True),
+        loggedoff=Argument("boolean", "while the user is not", required=True),
     ),
-    "enable_device": StepContract(
-        "the user switches push on for one device",
-        by=("person",),
-        arguments={"device": _PHONE},
-        results=_STATUS,
-    ),
-    "disable_device": StepContract(
-        "the user switches push off for one device",
-        by=("person",),
-        arguments={"device": _PHONE},
-        results=_STATUS,
-    ),
-    "broadcast": StepContract(
+    "enable_device": _person("the user switches push on for one device", _STATUS, device=_PHONE),
+    "disable_device": _person("the user switches push off for one device", _STATUS, device=_PHONE),
+    "broadcast": _person(
         "an admin sends one push to everybody on the site's channel, md5(wwwroot)",
-        by=("person",),
-        arguments={"text": Argument("text", "the text to show", required=True)},
-        results={
-            "status": "HTTP status of the gateway's answer",
-            "channel": "the channel used",
-        },
-        within="how long the admin waits for the page",
+        {"status": "HTTP status of the gateway's answer", "channel": "the channel used"},
+        "how long the admin waits for the page",
+        text=Argument("text", "the text to show", required=True),
     ),
     "receive_nothing": StepContract(
         "the phone receives no push for a given time",
@@ -230,11 +222,9 @@ STEPS: Final[Mapping[str, StepContract]] = {
             "open": "the user opens the app",
         },
     ),
-    "go_offline": StepContract(
-        "the phone loses its network; nobody is told", by=("phone", "fleet")
-    ),
-    "go_online": StepContract("the phone has its network again", by=("phone", "fleet")),
-    "uninstall": StepContract("the user removes the app", by=("phone",)),
+    "go_offline": _phones("the phone loses its network; nobody is told"),
+    "go_online": _phones("the phone has its network again"),
+    "uninstall": _phone("the user removes the app"),
     # Time
     "settle": StepContract(
         "wait until every notification has come to its fate and nothing is on its way",
