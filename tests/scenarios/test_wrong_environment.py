@@ -34,7 +34,9 @@ def test_a_phone_has_its_session_where_its_token_is_from(tapped: Callable[..., A
 
 
 def test_without_a_sandbox_in_the_scenario_there_is_none(tapped: Callable[..., Any]) -> None:
-    assert tapped("flows/phone_offline.yaml", platform="ios").deployment.services.sandbox is None
+    assert (
+        tapped("flows/phone_offline.yaml", platform="ios").deployment.services.push.sandbox is None
+    )
 
 
 def test_an_android_phone_has_no_sandbox(tmp_path: Path) -> None:

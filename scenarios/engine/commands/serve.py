@@ -78,7 +78,7 @@ def _serve(
     population = Population(stage.world, _SCENARIO, services)
     wanted = ("gateway", "site", "vendors") if args.part == "all" else (args.part,)
     if "vendors" in wanted:
-        yield from services.start_vendors()
+        yield from services.push.start()
     yield from services.start_servers(population.staff(), only=wanted)
     info = Parts(stage, services, population, wanted).info()
     for line in lines(info):

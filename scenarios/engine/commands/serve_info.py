@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from scenarios.engine.world.live_stage import LiveStage
 from scenarios.engine.world.population import Population
-from scenarios.engine.world.services import APP_ID, SENDER_ID, Services
+from scenarios.engine.world.push_services import SENDER_ID
+from scenarios.engine.world.services import APP_ID, Services
 from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT
 from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT
 
@@ -61,7 +62,7 @@ class Parts:
 
     def _vendors(self) -> dict[str, Any]:
         services, ca_file = self.services, self.stage.world.ca.ca_file
-        apns, gcm = services.apns, services.gcm
+        apns, gcm = services.push.apns, services.push.gcm
         android, _ = gcm.add_device()
         certificate = services.certificate
         return {

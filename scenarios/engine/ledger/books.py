@@ -40,12 +40,12 @@ class Books:
 def read_books(deployment: "Deployment") -> Books:
     """Ask them all. Changes nothing."""
     services, population = deployment.services, deployment.population
-    apns = [services.apns.statistics()]
-    if services.sandbox is not None:
-        apns.append(services.sandbox.statistics())
+    apns = [services.push.apns.statistics()]
+    if services.push.sandbox is not None:
+        apns.append(services.push.sandbox.statistics())
     statistics: dict[str, Sequence[DeliveryStatistics]] = {
         "apns": apns,
-        "gcm": [services.gcm.statistics()],
+        "gcm": [services.push.gcm.statistics()],
     }
     phones = [*population.phones.values(), *population.fleet]
     return Books(

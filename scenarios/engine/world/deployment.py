@@ -36,7 +36,7 @@ class Deployment:
         """Deploy everything; to be run inside the world. Ends when the flow may begin."""
         self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
-        yield from self.services.start_vendors()
+        yield from self.services.push.start()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())
         yield from self.population.start()

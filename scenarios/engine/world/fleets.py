@@ -107,14 +107,14 @@ def _add(
     app: AppSettings,
     site: Site,
 ) -> str:
-    host = world.host(name, link=services.link or LINKS["wifi"])
+    host = world.host(name, link=services.hosts.link or LINKS["wifi"])
     if platform == "ios":
-        device = services.apns.add_device()
-        token = services.apns.issue(device, app.app_id).hex()
+        device = services.push.apns.add_device()
+        token = services.push.apns.issue(device, app.app_id).hex()
         fleet.add_ios(host, device_token=device, token=token, site=site)
     else:
-        android_id, secret = services.gcm.add_device()
-        token = services.gcm.register(android_id, app.app_id, [app.sender_id])
+        android_id, secret = services.push.gcm.add_device()
+        token = services.push.gcm.register(android_id, app.app_id, [app.sender_id])
         fleet.add_android(
             host, android_id=android_id, security_token=secret, token=token, site=site
         )

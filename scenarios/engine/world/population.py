@@ -22,13 +22,8 @@ from scenarios.engine.format.models import Phone as PhoneModel
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.fleets import ProvisionedFleet, provision_fleet, start_fleet
-from scenarios.engine.world.services import (
-    APP_ID,
-    GOOGLE_NAME,
-    SANDBOX_COURIER_NAME,
-    SENDER_ID,
-    Services,
-)
+from scenarios.engine.world.push_services import GOOGLE_NAME, SANDBOX_COURIER_NAME, SENDER_ID
+from scenarios.engine.world.services import APP_ID, Services
 from server.moodle.settings import Role
 from sim.net.links import LINKS
 from sim.surface import World
@@ -71,7 +66,7 @@ class Population:
         return ios, android
 
     def _add_phone(self, name: str, wanted: PhoneModel) -> None:
-        host = self._world.host(name, link=self._services.link or LINKS[wanted.network])
+        host = self._world.host(name, link=self._services.hosts.link or LINKS[wanted.network])
         phone: Phone
         if wanted.platform == "ios":
             ios = self._ios
@@ -127,7 +122,7 @@ class Population:
         """The browser on a user's computer, which is switched on when first needed."""
         if name not in self._browsers:
             host = self._world.host(
-                f"{name}-browser", link=self._services.link or LINKS["ethernet"]
+                f"{name}-browser", link=self._services.hosts.link or LINKS["ethernet"]
             )
             person = self.people[name]
             self._browsers[name] = Browser(

@@ -1,12 +1,10 @@
-"""The servers and push services of a world, set up and started as their operators would do it.
+"""The gateway and the site of a world, set up and started as their operators would do it.
 
 Settings files' contents come from the scenario; keys and passwords from the world's seed;
 certificates from the world's authority; databases are SQLite files below the run's directory.
-Names are those of the real world where there were any (gateway.push.apple.com), and otherwise in
-the reserved domain `.example`.
+Their names are in the reserved domain `.example`. The push services are in `push_services.py`.
 """
 
-import ssl
 from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +15,18 @@ from pydantic import SecretStr
 
 from devices.people import Person
 from scenarios.engine.format.fault_catalog import SERVERS
-from scenarios.engine.format.models import Environment, Platform, Scenario
+from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.foreign_gateway import register
+from scenarios.engine.world.named_hosts import NamedHosts
 from scenarios.engine.world.programs import Program
+from scenarios.engine.world.push_services import (
+    APNS_NAME,
+    CERTIFIED,
+    GCM_NAME,
+    SANDBOX_NAME,
+    PushServices,
+)
 from scenarios.engine.world.stage import Stage
 from server.airnotifier import admin as gateway_admin
 from server.airnotifier.app import create_app as create_gateway
@@ -49,26 +55,13 @@ from server.moodle.settings import (
     UserSettings,
 )
 from server.moodle.site import install as install_site
-from sim.kernel.bridge import as_event
-from sim.net.links import LINKS, Link
-from sim.surface import Host
-from sim.vendors.apns.certificates import Environment as AppleEnvironment
-from sim.vendors.apns.service import PROVIDER_PORT, ApnsService
-from sim.vendors.gcm.service import HTTPS_PORT, GcmService
-from sim.vendors.gcm.settings import Project
+from sim.vendors.apns.service import PROVIDER_PORT
+from sim.vendors.gcm.service import HTTPS_PORT
 
 APP_ID: Final = "com.moodle.moodlemobile"
-SENDER_ID: Final = "694767596569"
 GATEWAY_NAME: Final = "push.example"
 GATEWAY_PORT: Final = 8801
 SITE_NAME: Final = "school.example"
-APNS_NAME: Final = "gateway.push.apple.com"
-COURIER_NAME: Final = "1-courier.push.apple.com"
-SANDBOX_NAME: Final = "gateway.sandbox.push.apple.com"
-SANDBOX_COURIER_NAME: Final = "1-courier.sandbox.push.apple.com"
-GCM_NAME: Final = "android.googleapis.com"
-GOOGLE_NAME: Final = "android.clients.google.com"
-MTALK_NAME: Final = "mtalk.google.com"
 
 NO_POWER_CUT: Final[Durability] = "normal"
 """Survives the end of a process. Where no fault cuts the power, waiting for a real disk would be
@@ -76,13 +69,6 @@ wall-clock time spent for nothing."""
 
 PASSWORD_HASH: Final = PasswordHash(time_cost=1, memory_cost=8, parallelism=1)
 """The cheapest there is: nobody attacks these accounts, and hashing takes no virtual time."""
-
-
-_CERTIFIED: Final[dict[Environment, AppleEnvironment]] = {
-    "production": "production",
-    "sandbox": "development",
-}
-"""What Apple's certificates call it."""
 
 
 class Services:
@@ -93,56 +79,28 @@ class Services:
         self._stage = stage
         self._scenario = scenario
         self._state = state
-        network = scenario.world.network
-        self.link: Link | None = None
-        if network.latency is not None or network.jitter is not None:
-            self.link = Link(network.latency or 0.0, network.jitter or 0.0)
         keys = world.seeds.stream("deployment/keys")
         self.app_key, self.site_key, self.api_key = (keys.randbytes(16).hex() for _ in range(3))
-        self._names: dict[str, tuple[str, ...]] = {}
-        self.gateway = self._host("gateway", GATEWAY_NAME)
+        self.hosts = NamedHosts(world, scenario.world.network)
+        self.gateway = self.hosts.add("gateway", GATEWAY_NAME)
         foreign = self._foreign = stage.foreign_gateway
         if foreign is not None:
             self.app_key = foreign.app_key or self.app_key
             self.site_key = foreign.site_key or self.site_key
             stage.stand_for_gateway(self.gateway)
-        self.site = self._host("site", SITE_NAME)
-        self._apns_host = self._host("apns", APNS_NAME, COURIER_NAME)
-        self._gcm_host = self._host("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
-        self.apns = self._apns(self._apns_host, APNS_NAME, COURIER_NAME, "production")
-        self.sandbox: ApnsService | None = None
-        """APNs for apps in development, where a scenario has any."""
-        if scenario.uses_sandbox:
-            names = (SANDBOX_NAME, SANDBOX_COURIER_NAME)
-            self._sandbox_host = self._host("apns-sandbox", *names)
-            self.sandbox = self._apns(self._sandbox_host, *names, "development")
-        project = Project(sender_id=SENDER_ID, api_keys=(self.api_key,))
-        self.gcm = GcmService(
-            scenario.world.vendors.gcm.settings(project),
-            host_name=self._gcm_host.name,
-            trace=world.trace,
-            rng=world.seeds.stream("vendors/gcm"),
-            phone_tls=self._phone_tls("android", MTALK_NAME),
-            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=self._gcm_names())),
-        )
+        self.site = self.hosts.add("site", SITE_NAME)
+        self.push = PushServices(stage, scenario, self.hosts, self.api_key)
         self._servers = stage.servers
         self.certificate = world.ca.issue(
             "airnotifier",
             uid=APP_ID,
-            environments=[_CERTIFIED[self._scenario.world.gateway.environment]],
+            environments=[CERTIFIED[self._scenario.world.gateway.environment]],
         )
         """By which APNs knows the gateway."""
         self._gateway_settings = self._make_gateway_settings()
         self._site_settings: SiteSettings
 
     # -- running
-
-    def start_vendors(self) -> Generator[simpy.Event, Any, None]:
-        """Start the push services, so that phones can be made known to them."""
-        yield self._stage.start_apns(self._apns_host, self.apns)
-        if self.sandbox is not None:
-            yield self._stage.start_apns(self._sandbox_host, self.sandbox)
-        yield self._stage.start_gcm(self._gcm_host, self.gcm)
 
     def start_servers(
         self, staff: Sequence[tuple[Person, Role]], only: Collection[str] = SERVERS
@@ -159,10 +117,7 @@ class Services:
     def stop(self) -> Generator[simpy.Event, Any, None]:
         """Stop everything in good order, the site first."""
         yield from self._servers.stop_all()
-        for host, stop in ((self._apns_host, self.apns.stop), (self._gcm_host, self.gcm.stop)):
-            yield as_event(self._world.env, host.start(stop))
-        if self.sandbox is not None:
-            yield as_event(self._world.env, self._sandbox_host.start(self.sandbox.stop))
+        yield from self.push.stop()
 
     def crash(self, name: str) -> bool:
         """Cut the power of `gateway` or `site`; see `Servers.crash`."""
@@ -183,17 +138,6 @@ class Services:
     def start_again(self, name: str) -> None:
         """The end of a crash or stop; see `Servers.start_again`."""
         self._servers.start_again(name)
-
-    def apns_of(self, phone: str) -> ApnsService:
-        """The APNs from which a phone has its token; a fleet's have theirs from production."""
-        wanted = self._scenario.devices.phones.get(phone)
-        if self.sandbox is not None and wanted is not None and wanted.environment == "sandbox":
-            return self.sandbox
-        return self.apns
-
-    def names_of(self, name: str) -> tuple[str, ...]:
-        """All names under which a host of this deployment is looked up."""
-        return self._names.get(name, (name,))
 
     # -- in bulk, before the servers start
 
@@ -297,52 +241,10 @@ class Services:
                 "title": "gateway",
                 "names": ["gateway", urlsplit(self.gateway_url).hostname],
             },
-            {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]},
-            *self._sandbox_lane(),
-            {"name": "gcm", "role": "gcm", "title": "GCM", "names": ["gcm", GOOGLE_NAME]},
+            *self.push.lanes(),
         ]
 
-    def _sandbox_lane(self) -> list[dict[str, Any]]:
-        lane = {"name": "apns-sandbox", "role": "apns", "title": "APNs sandbox"}
-        return [] if self.sandbox is None else [{**lane, "names": ["apns-sandbox"]}]
-
     # -- settings
-
-    def _apns(
-        self, host: Host, name: str, courier: str, environment: AppleEnvironment
-    ) -> ApnsService:
-        world = self._world
-        return ApnsService(
-            self._scenario.world.vendors.apns.settings(),
-            host_name=host.name,
-            trace=world.trace,
-            rng=world.seeds.stream(f"vendors/{host.name}"),
-            phone_tls=self._phone_tls("ios", courier),
-            provider_tls=world.ca.server_context(
-                world.ca.issue(name, names=self._stage.names_on_certificate(name)),
-                client_certificates=True,
-            ),
-            environment=environment,
-        )
-
-    def _phone_tls(self, platform: Platform, name: str) -> ssl.SSLContext | None:
-        """What a push service listens with for its phones; None: in the clear."""
-        if not self._scenario.devices.use_tls(platform):
-            return None
-        names = self._stage.names_on_certificate(name)
-        return self._world.ca.server_context(self._world.ca.issue(name, names=names))
-
-    def _gcm_names(self) -> list[str]:
-        """Names of the HTTPS port, where phones with TLS register too."""
-        names = self._stage.names_on_certificate(GCM_NAME)
-        return [*names, GOOGLE_NAME] if self._scenario.devices.use_tls("android") else names
-
-    def _host(self, name: str, *names: str) -> Host:
-        host = self._world.host(name, link=self.link or LINKS["datacentre"])
-        for other in names:
-            self._world.network.alias(other, host)
-        self._names[name] = (name, *names)
-        return host
 
     def _durability(self, name: str) -> Durability:
         faults = self._scenario.faults

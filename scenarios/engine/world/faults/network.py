@@ -35,7 +35,7 @@ def dns_failure(injection: Injection) -> None:
     services, parameters = injection.deployment.services, injection.parameters
     for asker, other in injection.paths():
         hosts = parameters["names"] if other is None else (other,)
-        names = tuple(name for host in hosts for name in services.names_of(host))
+        names = tuple(name for host in hosts for name in services.hosts.names_of(host))
         _add(
             injection,
             DnsFailure(

@@ -55,9 +55,9 @@ def token_rotation(injection: Injection) -> None:
         if device is None or app is None:
             continue
         if isinstance(device, bytes):
-            token = services.apns_of(phone.name).reissue(device, app.app_id).hex()
+            token = services.push.apns_of(phone.name).reissue(device, app.app_id).hex()
         else:
-            token = services.gcm.refresh(device, app.app_id)
+            token = services.push.gcm.refresh(device, app.app_id)
         population.tokens[token] = phone.name
         injection.fire()
 
@@ -69,9 +69,9 @@ def token_corrupt(injection: Injection) -> None:
     for phone in injection.phones():
         for token in [token for token, name in tokens.items() if name == phone.name]:
             if phone.platform == "ios":
-                known = services.apns_of(phone.name).invalidate(bytes.fromhex(token))
+                known = services.push.apns_of(phone.name).invalidate(bytes.fromhex(token))
             else:
-                known = services.gcm.invalidate(token)
+                known = services.push.gcm.invalidate(token)
             if known:
                 injection.fire()
 

@@ -29,13 +29,15 @@ def wrong_error_packet(injection: Injection) -> None:
 @fault("shutdown")
 def shutdown(injection: Injection) -> None:
     """Code 10 on every connection now, or on one when it has taken so many notifications."""
-    _close(injection, "shutdown_after", injection.deployment.services.apns.shut_down_connections)
+    _close(
+        injection, "shutdown_after", injection.deployment.services.push.apns.shut_down_connections
+    )
 
 
 @fault("silent_close")
 def silent_close(injection: Injection) -> None:
     """The end of every connection now, or of one when it has taken so many notifications."""
-    _close(injection, "close_after", injection.deployment.services.apns.close_silently)
+    _close(injection, "close_after", injection.deployment.services.push.apns.close_silently)
 
 
 @fault("unavailable")
@@ -71,19 +73,19 @@ def _close(injection: Injection, setting: str, close_all: Any) -> None:
         injection.fire()
         override.end()
 
-    override: Override[ApnsSettings] = injection.deployment.services.apns.override(
+    override: Override[ApnsSettings] = injection.deployment.services.push.apns.override(
         {setting: after}, used
     )
     injection.at_end(override.end)
 
 
 def _override_apns(injection: Injection, changes: dict[str, Any]) -> None:
-    override = injection.deployment.services.apns.override(changes, injection.fire)
+    override = injection.deployment.services.push.apns.override(changes, injection.fire)
     injection.at_end(override.end)
 
 
 def _override_gcm(injection: Injection, changes: dict[str, Any]) -> None:
-    override: Override[GcmSettings] = injection.deployment.services.gcm.override(
+    override: Override[GcmSettings] = injection.deployment.services.push.gcm.override(
         changes, injection.fire
     )
     injection.at_end(override.end)

@@ -359,5 +359,5 @@ def test_the_same_from_python(run: Run) -> None:
 
 def test_hosts_are_named_as_they_are_looked_up(run: Run) -> None:
     services = run().context.deployment.services
-    assert all(host in services.names_of(host) for host in HOSTS)
-    assert "gateway.push.apple.com" in services.names_of("apns")
+    assert all(host in services.hosts.names_of(host) for host in HOSTS)
+    assert "gateway.push.apple.com" in services.hosts.names_of("apns")
