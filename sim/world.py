@@ -94,10 +94,11 @@ class World:
                 for transport in host.connections.values():
                     transport.forget()
         finally:
-            self._guard.__exit__(kind, error, traceback)
             self._close()
             if self.loop.past_lives:
+                # Within the guard: what is older than the world is out of the collector's way.
                 self._forget_the_dead()
+            self._guard.__exit__(kind, error, traceback)
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
 

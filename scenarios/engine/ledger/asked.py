@@ -7,31 +7,63 @@ for is written nowhere; of several the one that was written first has it.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from scenarios.engine.ledger.notifications import Notification
 
 Create = Callable[..., Notification]
 
 
+@dataclass(slots=True)
+class _Planned:
+    """One push that the site is going to ask for."""
+
+    message: str
+    token_ref: str
+    asked: bool = False
+
+
+@dataclass(slots=True)
+class _Call:
+    """What the site is going to ask for, one after the other, because of one call of a sender."""
+
+    pushes: list[_Planned] = field(default_factory=list)
+    next: int = 0
+    """The first that is not asked for."""
+
+
 class Asked:
     """The requests of a site that are open."""
 
     def __init__(self) -> None:
-        self._planned: dict[str, list[str]] = {}
-        """By message, in the order of writing: tokens that the site has not yet asked for."""
+        self._calls: dict[tuple[int, str], _Call] = {}
+        """By the moment in which its messages were written, and the sender."""
+        self._of_message: dict[str, tuple[int, str]] = {}
         self._unanswered: list[Notification] = []
 
-    def plan(self, message: str, token_refs: list[str]) -> None:
-        """The site is going to ask for these."""
-        self._planned[message] = token_refs
+    def plan(self, message: str, t: int, sender: str, token_refs: list[str]) -> None:
+        """The site is going to ask for these, after what it is going to ask for already."""
+        call = self._calls.setdefault((t, sender), _Call())
+        call.pushes += [_Planned(message, token_ref) for token_ref in token_refs]
+        self._of_message[message] = t, sender
 
     def ask(self, message: str, token_ref: str) -> None:
         """It has asked for one of them."""
-        planned = self._planned.get(message)
-        if planned is not None and token_ref in planned:
-            planned.remove(token_ref)
-            if not planned:
-                del self._planned[message]
+        key = self._of_message.get(message, (-1, ""))
+        call = self._calls.get(key)
+        if call is None:
+            return
+        for place in range(call.next, len(call.pushes)):
+            push = call.pushes[place]
+            if push.message == message and push.token_ref == token_ref and not push.asked:
+                push.asked = True
+                break
+        while call.next < len(call.pushes) and call.pushes[call.next].asked:
+            call.next += 1
+        if call.next == len(call.pushes):
+            for push in call.pushes:
+                self._of_message.pop(push.message, None)
+            del self._calls[key]
 
     def unanswered(self, notification: Notification) -> None:
         """There was no answer."""
@@ -47,13 +79,22 @@ class Asked:
 
         `messages`: when each was written, and to whom.
         """
-        for message, token_refs in self._planned.items():
-            t, user = messages[message]
-            self._unanswered += [
-                create(t, origin="message", message=message, user=user, token_ref=token_ref)
-                for token_ref in token_refs
-            ]
-        self._planned.clear()
+        for call in self._calls.values():
+            last = max((n for n, planned in enumerate(call.pushes) if planned.asked), default=-1)
+            for place, planned in enumerate(call.pushes):
+                if not planned.asked:
+                    t, user = messages[planned.message]
+                    self._unanswered.append(
+                        create(
+                            t,
+                            origin="message",
+                            message=planned.message,
+                            user=user,
+                            token_ref=planned.token_ref,
+                            overtaken=place < last,
+                        )
+                    )
+        self._calls.clear()
         unclaimed: dict[str, list[Notification]] = {}
         for each in notifications:
             if each.origin == "direct" and each.push is not None:

@@ -60,7 +60,7 @@ def is_needless(notification: Notification, lives: Lives) -> bool:
         case Loss.NOT_ASKED:
             # A gateway that dies after it has taken a request leaves its caller waiting for good.
             since = notification.created
-            return not (
+            return notification.overtaken or not (
                 lives.ended.get(SITE, -1) >= since or lives.crashed.get(GATEWAY, -1) >= since
             )
         case Loss.UNANSWERED:

@@ -119,6 +119,8 @@ class Notification:
     gateway: AtGateway = AtGateway.UNKNOWN
     asked: int | None = None
     """When the site had its answer, or none."""
+    overtaken: bool = False
+    """The site has not asked for it, and has asked for what came after it in the same call."""
     excused: bool = False
     """There was a reason that the site had no answer: a fault, a gateway that was down."""
     accepted: int | None = None

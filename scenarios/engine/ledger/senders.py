@@ -112,7 +112,7 @@ class Senders:
         self._messages[message] = (t, str(event["user_to"]))
         planned = str(event.get("pushes") or "")
         if planned:
-            self._asked.plan(message, planned.split(","))
+            self._asked.plan(message, t, str(event["user_from"]), planned.split(","))
         else:
             self._silent[message] = None
 

@@ -59,6 +59,15 @@ def test_a_site_may_wait_for_good_for_a_gateway_that_died(story: Any) -> None:
     assert needless(story) == []
 
 
+def test_a_dead_site_has_asked_for_nothing_behind_what_it_had_not_asked_for(story: Any) -> None:
+    story.message(pushes="aa,bb,cc").accepted("p1", "bb").requested("p1", token_ref="bb")
+    story.tell("host.crashed", "site")
+    assert len(lost(story)) == 2
+    assert needless(story) == [
+        "notification 2 of 1 is lost without need: the site never asked the gateway"
+    ]
+
+
 def test_a_site_that_was_stopped_has_not_asked_either(story: Any) -> None:
     assert needless(story.message(pushes="aa").tell("server.stopped", "site")) == []
 
