@@ -93,9 +93,15 @@ class LiveHost:
         self._process = process
 
     def crash(self) -> None:
-        """The power is cut: off the network, so that nobody hears of the end of its process."""
+        """The power is cut: off the network, so that nobody hears of the end of its process. Its
+        ends of connections are gone; what is sent to them is answered with RST when it has booted.
+
+        Sockets are closed when the loop runs again: the process has to be killed before.
+        """
         self.state = "off"
         self.disconnect()
+        for lane in list(self.connections.values()):
+            lane.vanish()
         self.trace.emit("host.crashed", self.name)
 
     def boot(self) -> None:

@@ -138,6 +138,11 @@ class Lane:
         self._backoff = None
         self._set_timer(None)
 
+    def vanish(self) -> None:
+        """The end that sends here is gone without a word."""
+        self.clear()
+        self.source.reset(ConnectionResetError(104, "Connection reset by peer"))
+
     def answer_reset(self) -> None:
         """Data came for an end that is gone: reset the other one, even after a FIN."""
         self.ended = False

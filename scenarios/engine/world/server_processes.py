@@ -79,13 +79,13 @@ class ServerProcesses:
         known = self._servers[name]
         known.absences += 1
         known.process = known.stopping = None
-        if known.host.state == "off":
-            return False
-        known.host.crash()
+        was_on = known.host.state != "off"
+        if was_on:
+            known.host.crash()
         for process in self._processes:
             if process.name == name:
                 process.kill()
-        return True
+        return was_on
 
     def stop(self, name: str) -> bool:
         """Stop the server in good order. False if it does not run; a paused one hears nothing and
@@ -100,14 +100,15 @@ class ServerProcesses:
         return True
 
     def start_again(self, name: str) -> None:
-        """One reason less to be down; with the last one gone the server starts."""
+        """One reason less to be down; with the last one gone the server starts.
+
+        A host without power boots when its server listens: what a process takes to start here it
+        does not take in a simulated world, where nobody finds a machine without its server.
+        """
         known = self._servers[name]
         known.absences -= 1
-        if known.absences == 0:
-            if known.host.state == "off":
-                known.host.boot()
-            if known.process is None:
-                self._world.env.process(self._start(known))
+        if known.absences == 0 and known.process is None:
+            self._world.env.process(self._start(known))
 
     def pause(self, name: str) -> bool:
         """SIGSTOP. False if the server does not run."""
@@ -154,6 +155,12 @@ class ServerProcesses:
             if known.process is process:
                 raise
             return  # stopped, or killed by a power cut, before it listened
+        if host.state == "off":
+            if known.absences:  # it was to be stopped, and could not be told
+                process.kill()
+                known.process = None
+                return
+            host.boot()
         host.listens(known.port, LOOPBACK, started.result())
         # From now on the port stays: other processes have been told of it.
         known.real_port = started.result()

@@ -358,3 +358,22 @@ def test_a_slow_close_holds_the_end_and_not_the_data(
         assert world.env.now - start >= 0.1
 
     talk(story)
+
+
+def test_a_host_that_lost_its_power_says_nothing_and_resets_when_it_is_back(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        host = service.host
+        service.connections[0].transport.write(b"never said")
+        host.crash()
+        yield from client.until(lambda: bool(service.lost))  # its socket is closed
+        yield world.env.timeout(0.3)
+        assert (client.heard, client.ended, client.lost) == (b"", False, [])
+        client.transport.write(b"are you there")
+        host.boot()
+        yield from client.until(lambda: bool(client.lost))
+        assert isinstance(client.lost[0], ConnectionResetError)
+        assert not client.ended
+
+    talk(story)
