@@ -32,6 +32,8 @@ class Record:
         """Open a record. Raises NotARecord."""
         if not path.is_dir():
             raise NotARecord(f"{path}: there is no such record; a record is a directory")
+        if not (path / "summary.json").exists():
+            raise NotARecord(f"{path}: this is no record of a run, which has a summary.json in it")
         return cls(path, _read_json(path / "summary.json"))
 
     @property

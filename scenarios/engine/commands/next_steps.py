@@ -24,7 +24,7 @@ def next_steps(results: Sequence[RunResult], cell: str | None, *, with_packets: 
     if last.verdict == "interrupted":
         return steps
     only = f" --cell {shlex.quote(cell)}" if cell else ""
-    another = last.with_seed(max(each.seed for each in results) + 1)
+    another = last.with_seed(max(each.seed for each in results if each.file is last.file) + 1)
     steps.append(("try next", f"{another}{only}   # other people, other latencies"))
     if last.mode == "simulated" and not with_packets:
         steps.append(("", f"{last.command} --pcap   # its packets, for Wireshark"))

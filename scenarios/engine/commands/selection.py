@@ -22,7 +22,8 @@ class Selection:
 
 
 def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
-    """Load what is named. A directory stands for all scenario files below it, in order of name.
+    """Load what is named. A directory stands for all scenario files below it, in order of name, but
+    for what is hidden and for the copies that records keep.
 
     A name that does not exist here is looked for among the shipped scenarios, with or without
     `scenarios/` in front, so that the same command works in any directory.
@@ -49,4 +50,9 @@ def _files(name: str) -> list[Path]:
     if not exists(path) or not path.is_dir():
         return [path]
     found = [each for pattern in ("*.yaml", "*.yml") for each in path.rglob(pattern)]
-    return sorted(each for each in found if each.is_file())
+    return sorted(each for each in found if each.is_file() and not _set_aside(each, path))
+
+
+def _set_aside(file: Path, directory: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
+    return hidden or (file.parent / "manifest.json").exists()

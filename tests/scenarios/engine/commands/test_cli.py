@@ -64,6 +64,23 @@ def test_a_file_that_is_named_twice_is_checked_once(
     assert "1 file checked" in capsys.readouterr().out
 
 
+def test_a_directory_stands_for_its_scenarios_and_not_for_copies_in_records(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (here / "some/first.yaml").read_text()
+    for place in ("runs/first-1-0123abcd", ".venv/share"):
+        (here / place).mkdir(parents=True)
+        (here / place / "scenario.yaml").write_text(text)
+    (here / "runs/first-1-0123abcd/manifest.json").touch()
+    assert main(["list", "."]) == 0
+    assert "scenario.yaml" not in capsys.readouterr().out
+    assert main(["run", "runs"]) == 5
+    assert capsys.readouterr().err == (
+        "airbed: no scenario files (*.yaml) there; `airbed replay` repeats the run of a record\n"
+    )
+    assert main(["check", "runs/first-1-0123abcd/scenario.yaml"]) == 0
+
+
 def test_list_is_a_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "some"]) == 0
     assert capsys.readouterr().out == (

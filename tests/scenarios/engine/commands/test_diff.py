@@ -83,7 +83,7 @@ def test_what_is_no_record_is_code_4_and_named(
         f"airbed: {tmp_path}/nowhere: there is no such record; a record is a directory\n"
     )
     assert main(["diff", str(tmp_path), str(records[0])]) == 4
-    assert f"cannot read {tmp_path}/summary.json" in capsys.readouterr().err
+    assert f"airbed: {tmp_path}: this is no record of a run" in capsys.readouterr().err
 
 
 def test_a_record_of_another_format_is_code_4(
