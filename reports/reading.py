@@ -32,8 +32,8 @@ class Record:
         """Open a record. Raises NotARecord."""
         if not path.is_dir():
             raise NotARecord(f"{path}: there is no such record; a record is a directory")
-        if not (path / "summary.json").exists():
-            raise NotARecord(f"{path}: this is no record of a run, which has a summary.json in it")
+        if not any((path / name).exists() for name in ("summary.json", "manifest.json")):
+            raise NotARecord(f"{path}: this is no record of a run: those have a summary.json")
         return cls(path, _read_json(path / "summary.json"))
 
     @property

@@ -153,9 +153,7 @@ def _nothing(selection: Selection) -> int:
         tags = sorted({tag for file in selection.left_out for tag in file.tags})
         _say(f"airbed: no scenario has these tags\n  tags there are: {', '.join(tags) or 'none'}")
     else:
-        _say(
-            "airbed: no scenario files (*.yaml) there; `airbed replay` repeats the run of a record"
-        )
+        _say("airbed: no scenario files (*.yaml) there")
     return ExitCode.NOTHING_SELECTED
 
 
