@@ -71,6 +71,19 @@ def test_servers_that_lost_their_power_may_have_stored_what_they_did_not_tell() 
     assert disagree(*crashes, outbox=("7",), messages=1) == []
 
 
+def test_a_gateway_that_is_up_again_does_not_keep_what_it_has_ticked_off() -> None:
+    told: list[dict[str, Any]] = [
+        {"kind": "push.accepted", "host": "gateway", "push": "1", "token_ref": "aa"},
+        {"kind": "push.completed", "host": "gateway", "push": "1", "provider": "apns"},
+        {"kind": "host.crashed", "host": "gateway"},
+    ]
+    assert disagree(*told, outbox=("1",)) == []
+    told.append({"kind": "host.booted", "host": "gateway"})
+    assert disagree(*told, outbox=("1",)) == [
+        "push 1 is in the gateway's outbox, and the trace does not say so"
+    ]
+
+
 def test_into_the_outbox_of_a_foreign_gateway_nobody_can_look() -> None:
     accepted = {
         "kind": "push.accepted", "host": "gateway", "push": "1", "token_ref": "aa",

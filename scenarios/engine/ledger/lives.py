@@ -23,6 +23,7 @@ class Lives:
             "server.stopped": self._ended,
             "host.paused": self._paused,
             "host.resumed": self._resumed,
+            "host.booted": self._booted,
             "fault.started": self._fault_started,
             "fault.ended": self._fault_ended,
         }
@@ -30,9 +31,15 @@ class Lives:
         """Host -> when it lost its power last (ns)."""
         self.ended: dict[str, int] = {}
         """Host -> when its server ended last, by a power cut or in good order (ns)."""
+        self._off: dict[str, None] = {}
         self._pauses: dict[str, list[tuple[int, int | None]]] = {}
         self._in_force = 0
         self._last_trouble: int | None = None
+
+    def is_up(self, host: str) -> bool:
+        """Whether it has power and its processes run."""
+        pauses = self._pauses.get(host)
+        return host not in self._off and not (pauses and pauses[-1][1] is None)
 
     def ran_for(self, host: str, start: int, end: int) -> int:
         """How long its processes ran between two moments: pauses left out (ns)."""
@@ -52,8 +59,12 @@ class Lives:
         self.ended[host] = t
         if event["kind"] == "host.crashed":
             self.crashed[host] = t
+            self._off[host] = None
             self._resumed(t, event)
         self._last_trouble = t
+
+    def _booted(self, _t: int, event: Event) -> None:
+        self._off.pop(str(event["host"]), None)
 
     def _paused(self, t: int, event: Event) -> None:
         self._pauses.setdefault(str(event["host"]), []).append((t, None))

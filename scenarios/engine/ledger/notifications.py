@@ -132,7 +132,7 @@ class Notification:
     """Over which connection to APNs, last."""
     completed: int | None = None
     by_silence: bool = False
-    """It was completed while its connection stood, so it was not bad news that decided."""
+    """It was completed while its connection stood, and no bad news came over that later."""
     attempts: int = 0
     in_doubt: bool = False
     """The gateway has sent it and cannot know whether it arrived: the connection ended without a

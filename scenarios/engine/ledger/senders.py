@@ -231,7 +231,11 @@ class Senders:
         self._connections[str(event["connection"])] = None
 
     def _provider_closed(self, t: int, event: Event) -> None:
-        self._connections.pop(str(event["connection"]), None)
+        connection = str(event["connection"])
+        if self._connections.pop(connection, "") is None and _is_status(str(event["reason"])):
+            for notification in self._pushes.values():
+                if notification.connection == connection:
+                    notification.by_silence = False
 
     def _push_accepted(self, t: int, event: Event) -> None:
         self._gateway = str(event["host"])
@@ -350,7 +354,14 @@ UNWRITTEN_FOR: Final = 250_000_000
 """Nanoseconds after a push was ticked off in which a power cut undoes that: the gateway writes
 completions together, a quarter of a second later."""
 
+_NO_PACKET: Final = frozenset({"closed", "garbage", "stopped", "identifiers used up"})
+
 _SILENCE: Final = frozenset({"connection_closed", "malformed_answer"})
+
+
+def _is_status(reason: str) -> bool:
+    """Whether a connection ended with an error packet, which names what was taken and what not."""
+    return reason.islower() and reason not in _NO_PACKET
 
 
 def _may_have_been_taken(reason: str) -> bool:

@@ -28,6 +28,14 @@ def test_a_pause_ends_with_the_power() -> None:
     assert (known.crashed, known.ended) == ({"a": 15}, {"a": 15})
 
 
+def test_a_host_is_up_unless_it_is_off_or_paused() -> None:
+    assert lives().is_up("a")
+    assert not lives((1, "host.crashed", "a")).is_up("a")
+    assert lives((1, "host.crashed", "a"), (2, "host.booted", "a")).is_up("a")
+    assert not lives((1, "host.paused", "a")).is_up("a")
+    assert lives((1, "host.paused", "a"), (2, "host.resumed", "a")).is_up("a")
+
+
 def test_a_server_that_stops_in_good_order_has_ended_without_losing_its_power() -> None:
     known = lives((5, "server.stopped", "a"))
     assert (known.crashed, known.ended) == ({}, {"a": 5})

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.invariants import Evidence, Witness, check
 from scenarios.engine.ledger.losses import Loss, loss_of, reason_of
@@ -125,6 +127,18 @@ def test_a_gateway_that_was_told_and_does_not_send_again_has_lost_it(story: Any)
     at(closed, 6)
     story.events[-2:] = reversed(story.events[-2:])
     assert len(needless(story)) == 1
+
+
+@pytest.mark.parametrize(("reason", "told"), [("invalid_token", 1), ("ConnectionResetError", 0)])
+def test_who_was_told_later_has_to_take_its_consent_back(
+    story: Any, reason: str, told: int
+) -> None:
+    silenced(story, 5.1)
+    closed = story.tell(
+        "provider.closed", "gateway", provider="apns", connection="10.0.0.1:5001", reason=reason
+    )
+    at(closed, 9)
+    assert len(needless(story)) == told
 
 
 def test_a_gateway_that_was_told_later_and_sends_again_has_lost_nothing(story: Any) -> None:
