@@ -19,13 +19,19 @@ from sqlalchemy.pool import NullPool
 
 POSTGRES = os.environ.get("AIRBED_POSTGRES")
 
-needs_postgresql = pytest.mark.skipif(
-    POSTGRES is None, reason="needs a PostgreSQL in AIRBED_POSTGRES; make postgres starts one"
-)
 
 _process = secrets.token_hex(6)  # drawn now: inside a world it would be every world's
 _numbers = itertools.count()
 _schemas: dict[Path, str] = {}
+
+
+def need_postgresql() -> None:
+    """Leave out the module that calls this unless its tests will get a PostgreSQL."""
+    if POSTGRES is None:
+        pytest.skip(
+            "needs a PostgreSQL in AIRBED_POSTGRES; make postgres starts one",
+            allow_module_level=True,
+        )
 
 
 def database_url(file: Path) -> str:

@@ -15,9 +15,11 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, create_engin
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from server.database import Database, Number, connection_lost
-from tests.databases import WAITING, database_url, end_sessions, needs_postgresql, rows, sessions
+from tests.databases import WAITING, database_url, end_sessions, need_postgresql, rows, sessions
 
-pytestmark = [needs_postgresql, pytest.mark.live]
+need_postgresql()
+
+pytestmark = pytest.mark.live
 
 metadata = MetaData()
 things = Table(

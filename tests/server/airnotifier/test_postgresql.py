@@ -17,7 +17,7 @@ from server.airnotifier import admin, outbox
 from server.airnotifier.app import create_app
 from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.settings import GatewaySettings
-from tests.databases import WAITING, database_url, end_sessions, needs_postgresql, sessions, sql
+from tests.databases import WAITING, database_url, end_sessions, need_postgresql, sessions, sql
 from tests.postgres import PrivateServer
 from tests.server.airnotifier.support import (
     FULL_KEY,
@@ -27,7 +27,9 @@ from tests.server.airnotifier.support import (
     gcm_token,
 )
 
-pytestmark = [needs_postgresql, pytest.mark.live]
+need_postgresql()
+
+pytestmark = pytest.mark.live
 
 UNSTORED = {"error": "The request could not be stored, try again later"}
 

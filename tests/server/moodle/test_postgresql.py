@@ -15,10 +15,12 @@ from sqlalchemy import create_engine
 
 from server.moodle.app import create_app
 from server.moodle.settings import SiteSettings
-from tests.databases import WAITING, database_url, needs_postgresql, sessions, sql
+from tests.databases import WAITING, database_url, need_postgresql, sessions, sql
 from tests.postgres import PrivateServer
 
-pytestmark = [needs_postgresql, pytest.mark.live]
+need_postgresql()
+
+pytestmark = pytest.mark.live
 
 LOGIN = {"username": "ben", "password": "Ben-secret1", "service": "moodle_mobile_app"}
 DEVICE = {
