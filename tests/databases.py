@@ -19,7 +19,6 @@ from sqlalchemy.pool import NullPool
 
 POSTGRES = os.environ.get("AIRBED_POSTGRES")
 
-
 _process = secrets.token_hex(6)  # drawn now: inside a world it would be every world's
 _numbers = itertools.count()
 _schemas: dict[Path, str] = {}
