@@ -32,6 +32,7 @@ help:
 	@echo "make live     all scenarios on real sockets, in real time: about 25 minutes of waiting"
 	@echo "make swarm    1,000 seeds of the storms: hundreds of runs a minute, a quarter of an hour"
 	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
+	@echo "make conversations   random talks over simulated and real sockets, compared (20 min of CPU)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
 	@echo "make clean    remove environments, caches and run records"
 	@echo
@@ -106,6 +107,9 @@ swarm: env
 
 tcp-table: env
 	@PYTHONPATH=. $(BIN)/python tests/tcp/table.py && git --no-pager diff --stat -- docs/tcp.md
+
+conversations: dev-env
+	@PYTHONPATH=. $(BIN)/python tests/conformance/campaign.py
 
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"

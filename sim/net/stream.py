@@ -24,6 +24,7 @@ from sim.net.socket_timeouts import timeouts_of
 
 if TYPE_CHECKING:
     from sim.hosts import Host
+    from sim.net.network import Network
 
 Segment = list[bytes]
 """The writes of one instant, in order."""
@@ -96,6 +97,20 @@ class StreamEnd(asyncio.Transport):
     def address(self) -> tuple[str, int]:
         """(address, port) of this end."""
         return (self.host.address_on(self.number), self.local_port)
+
+    @property
+    def _network(self) -> "Network":
+        return self.host.network
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """peername, sockname and socket, as in asyncio."""
+        if name == "peername":
+            return self._peer.address
+        if name == "sockname":
+            return self.address
+        if name == "socket":
+            return self._network.socket_of(self)  # type: ignore[arg-type]  # see the class
+        return default
 
     @property
     def peer(self) -> "StreamEnd":
@@ -306,3 +321,10 @@ class StreamEnd(asyncio.Transport):
             environment.call_at(after, self._retransmit, outage)
         else:
             network.path.retransmit(self, outage)
+
+
+def name_of(error: BaseException) -> str:
+    """For the trace: an errno in small letters, else the class."""
+    if isinstance(error, OSError) and error.errno:
+        return errno.errorcode.get(error.errno, "error").lower()
+    return type(error).__name__

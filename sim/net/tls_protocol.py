@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class SimTlsProtocol(sslproto.SSLProtocol):
     """`asyncio.sslproto.SSLProtocol` that shows the world what it is about to encrypt."""
 
-    _transport: "SimTransport"
+    _transport: "SimTransport | None"
 
     def forget(self) -> None:
         """The world is over: see `SimTransport.forget`."""
@@ -29,12 +29,13 @@ class SimTlsProtocol(sslproto.SSLProtocol):
 
     def _write_appdata(self, list_of_data: Any) -> None:
         transport = self._transport
-        network = transport.host.network
-        now = network.environment.now
-        for data in list_of_data:
-            network.digest.add(
-                digest.PLAINTEXT, now, transport.number, transport.direction, bytes(data)
-            )
+        if transport is not None:  # else the connection is lost, and nothing goes out
+            network = transport.host.network
+            now = network.environment.now
+            for data in list_of_data:
+                network.digest.add(
+                    digest.PLAINTEXT, now, transport.number, transport.direction, bytes(data)
+                )
         super()._write_appdata(list_of_data)
 
 

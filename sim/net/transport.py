@@ -3,7 +3,7 @@ ends.
 
 The receiver's window limits what is under way; a sender with more to say keeps it in its send
 buffer and asks its protocol to pause (flow control as in asyncio). Closing is what the kernel
-does when a socket is closed.
+does when a socket is closed. A protocol learns of an end when asyncio would look at the socket.
 
 Simplification: a sender knows at once what its peer's protocol has read; only a *full* window is
 reopened by a message that takes its time. What travels, and what happens if it does not arrive:
@@ -14,19 +14,19 @@ import asyncio
 import errno
 import socket
 import struct
-from asyncio import protocols, sslproto
+from asyncio import constants, protocols, sslproto
+from asyncio.log import logger
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from sim.net.rules import Kind
-from sim.net.stream import FIN, Segment, StreamEnd
+from sim.net.stream import FIN, Segment, StreamEnd, name_of
 from sim.net.tls_protocol import SimTlsProtocol
 
 if TYPE_CHECKING:
     from sim.hosts import Host
-    from sim.net.network import Network
 
 RECEIVE_WINDOW = 262_144
 """Bytes that may be under way or unread in one direction: of the order of Linux's windows."""
@@ -50,11 +50,14 @@ class SimTransport(StreamEnd):
         "_backlog",
         "_closing",
         "_context",
+        "_eof_heard",
         "_eof_sent",
         "_inbox",
         "_paused",
         "_protocol",
         "_protocol_paused",
+        "_unnoticed",
+        "_vain_writes",
         "_water",
         "on_gone",
     )
@@ -74,7 +77,10 @@ class SimTransport(StreamEnd):
         self._attaching = False
         self._protocol_paused = False
         self._closing = False
+        self._eof_heard = False
         self._eof_sent = False
+        self._unnoticed: OSError | None = None
+        self._vain_writes = 0
 
     def __repr__(self) -> str:
         state = "dead" if self._dead else "closing" if self._closing else "open"
@@ -114,19 +120,6 @@ class SimTransport(StreamEnd):
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "peername":
-            return self._peer.address
-        if name == "sockname":
-            return self.address
-        if name == "socket":
-            return self._network.socket_of(self)
-        return default
-
-    @property
-    def _network(self) -> "Network":
-        return self.host.network
-
     def _in_context(self, function: Any, *args: Any) -> Any:
         if self._context is None:
             return function(*args)
@@ -142,10 +135,13 @@ class SimTransport(StreamEnd):
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise TypeError(f"data must be bytes, bytearray or memoryview, not {data!r}")
             data = bytes(data)
-        if self._eof_sent and not self._closing:
+        if self._eof_sent:
             raise RuntimeError("Cannot call write() after write_eof()")
-        if self._closing or self._dead or not data:
-            return  # asyncio drops such writes as well; the peer never sees them
+        if not data:
+            return
+        if self._dead:
+            self._write_in_vain()
+            return
         room = RECEIVE_WINDOW - self._under_way
         if self._backlog is None and len(data) <= room:
             self.send(data)
@@ -159,11 +155,29 @@ class SimTransport(StreamEnd):
         self._backlog.append(data)
         self._pause_writing_if_full()
 
+    def _write_in_vain(self) -> None:
+        """Nobody is there: asyncio drops the bytes, and after some warns of it."""
+        if self._unnoticed is not None and not self._closing:
+            self._force_close(self._unnoticed)
+            return
+        self._vain_writes += 1
+        if self._vain_writes >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+            logger.warning("socket.send() raised exception.")
+
     def _pause_writing_if_full(self) -> None:
         high = self._water[1] if self._water else HIGH_WATER
         if not self._protocol_paused and self.get_write_buffer_size() > high:
             self._protocol_paused = True
-            self._protocol.pause_writing()
+            self._tell(self._protocol.pause_writing)
+
+    def _tell(self, callback: Callable[[], object]) -> None:
+        """Call the protocol; a fault of it is reported and does not end the connection."""
+        try:
+            callback()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._report(error, f"protocol.{callback.__name__}() failed")
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
@@ -188,9 +202,9 @@ class SimTransport(StreamEnd):
         if self._protocol_paused and self.get_write_buffer_size() <= low:
             self._protocol_paused = False
             if self.host.is_paused:
-                self._soon(self._protocol.resume_writing)
+                self._soon(self._tell, self._protocol.resume_writing)
             else:
-                self._in_context(self._protocol.resume_writing)
+                self._in_context(self._tell, self._protocol.resume_writing)
         if self._backlog is None and not self._dead:  # resume_writing() may do anything
             if self._closing:
                 self._end(None)
@@ -226,6 +240,8 @@ class SimTransport(StreamEnd):
         if self._closing or self._eof_sent:
             return
         self._eof_sent = True
+        if self._dead:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
         if self._backlog is None:
             self.send_fin()
 
@@ -236,6 +252,9 @@ class SimTransport(StreamEnd):
             if self._inbox is None:
                 self._inbox = deque()
             self._inbox.append(segment)
+        elif segment is FIN:  # a turn behind the bytes that came with it, as from a selector
+            self._inbox = deque([FIN])
+            self._soon(self._drain_inbox)
         elif self._context is None:
             self._receive(segment)
         else:
@@ -247,6 +266,8 @@ class SimTransport(StreamEnd):
             self._receive(inbox.popleft())
         if not inbox:
             self._inbox = None
+            if self._unnoticed is not None and not (self._paused or self._eof_heard):
+                self._force_close(self._unnoticed)
 
     def _receive(self, segment: Segment) -> None:
         if segment is FIN:
@@ -259,8 +280,6 @@ class SimTransport(StreamEnd):
             network = self.host.network
             delay = network.delay(self.host, peer.host)
             network.environment.call_later(delay, self._tell_window)
-        if self._closing:
-            return
         protocol = self._protocol
         try:
             if isinstance(protocol, asyncio.BufferedProtocol):
@@ -281,8 +300,7 @@ class SimTransport(StreamEnd):
             peer.window_told()
 
     def _receive_eof(self) -> None:
-        if self._closing:
-            return
+        self._eof_heard = True
         try:
             keep_open = self._protocol.eof_received()
         except (SystemExit, KeyboardInterrupt):
@@ -294,7 +312,8 @@ class SimTransport(StreamEnd):
             self.close()
 
     def _fail(self, error: BaseException, message: str) -> None:
-        self._report(error, message)
+        if not isinstance(error, OSError):  # asyncio takes that for the connection's
+            self._report(error, message)
         self._force_close(error)
 
     def _report(self, error: BaseException, message: str) -> None:
@@ -323,7 +342,9 @@ class SimTransport(StreamEnd):
         if self._closing or not self._paused:
             return
         self._paused = False
-        if self._inbox:
+        if self._eof_heard:  # a socket at its end of file says so as often as it is read
+            self._inbox = deque([FIN])
+        if self._inbox or self._unnoticed is not None:
             self._soon(self._drain_inbox)
 
     # -- ending -----------------------------------------------------------------------------
@@ -336,6 +357,7 @@ class SimTransport(StreamEnd):
         if self._closing:
             return
         self._closing = True
+        self._paused = True  # what arrives from now on stays unread
         if self._backlog is None:
             self._end(None)
 
@@ -345,7 +367,7 @@ class SimTransport(StreamEnd):
 
     def _force_close(self, error: BaseException | None) -> None:
         # asyncio's TLS protocol calls this by its name.
-        if self._dead:
+        if self._closing and self._backlog is None:
             return
         self._closing = True
         self._drop_backlog()
@@ -355,11 +377,13 @@ class SimTransport(StreamEnd):
         """Close the socket: RST if bytes arrived that were never read or if SO_LINGER is set to
         zero seconds, FIN otherwise.
         """
+        if self._dead:
+            self._lose(error)
+            return
         unread = self._inbox is not None and any(segment is not FIN for segment in self._inbox)
         if unread or _LINGER_ZERO in self._options:
             self.send_reset()
         else:
-            self._eof_sent = True
             self.send_fin()
         self._lose(error)
 
@@ -379,22 +403,37 @@ class SimTransport(StreamEnd):
 
     def hold(self) -> bool:
         """The host's code is paused: keep what arrives. Whether it was reading."""
-        was_reading = not self._paused
-        self._paused = True
+        was_reading = not (self._paused or self._eof_heard)
+        if was_reading:
+            self._paused = True
         return was_reading
 
     def broken(self, error: OSError) -> None:
-        self._closing = True
-        self._drop_backlog()
-        self._inbox = None
-        self._lose(error)
+        fin_came = self._eof_heard or (self._inbox and self._inbox[-1] is FIN)
+        if fin_came and not self._fin_sent and isinstance(error, ConnectionResetError):
+            error = BrokenPipeError(errno.EPIPE, "Broken pipe")  # Linux, tcp_reset()
+        if self._protocol is None:  # nobody knows of the connection yet
+            self._lose(error)
+            return
+        # asyncio finds out when it looks at the socket: at its next turn if it wants to read or has
+        # bytes to write, else when it reads or writes again. What arrived before can be read.
+        self._dead = True
+        self._unnoticed = error
+        if self._backlog is not None:
+            self._soon(self._notice)
+        elif not (self._paused or self._eof_heard):
+            self._soon(self._drain_inbox)
+
+    def _notice(self) -> None:
+        """The protocol finds out how the connection has ended."""
+        if not self._closing or self._backlog is not None:
+            self._force_close(self._unnoticed)
 
     def _lose(self, error: BaseException | None) -> None:
-        if self._dead:
-            return
         self._dead = True
         self._closing = True
-        how = _name(error) if error is not None else "fin" if self._eof_sent else "rst"
+        cause = error or self._unnoticed
+        how = name_of(cause) if cause is not None else "fin" if self._fin_sent else "rst"
         self._network.connection_ended(self, how)
         self._soon(self._connection_lost, error)
 
@@ -408,9 +447,3 @@ class SimTransport(StreamEnd):
         finally:
             if on_gone is not None:
                 on_gone(self)
-
-
-def _name(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno:
-        return errno.errorcode.get(error.errno, "error").lower()
-    return type(error).__name__

@@ -6,8 +6,6 @@ establishing connections, time, or TLS.
 
 What the simulated network does differently, knowingly, and where a check makes room for it:
 
-* An RST ends a connection at once. On a real socket an end that does not read (paused, or kept
-  open after the peer's end of file) notices at its next read or write, then as EPIPE.
 * Bytes under way are limited by one window per direction; a real kernel buffers megabytes on both
   sides. The checks write more than either can hold.
 """

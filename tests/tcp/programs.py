@@ -332,12 +332,7 @@ async def lingering(net: Net, report: Report) -> None:
     report.say(f"the peer gets {theirs.ending}")
 
 
-@program(
-    "Data for an end that is closed, from a client that has read the end of file",
-    note="The RST ends a simulated connection when it arrives. asyncio does not look at a socket"
-    " after its end of file: it learns of the RST when it writes again, a second later here, and"
-    " then as EPIPE.",
-)
+@program("Data for an end that is closed, from a client that has read the end of file")
 async def late_data(net: Net, report: Report) -> None:
     ours, theirs = await connected(net, client=End(keep_open=True))
     theirs.transport.close()
