@@ -350,9 +350,9 @@ _NOT_TAKEN: Final = frozenset({"Unavailable", "InternalServerError", "DeviceMess
 _NOT_SENT: Final = ("ClientConnector", "ConnectionTimeout")
 """How the names of aiohttp's errors begin that say that there was no connection."""
 
-UNWRITTEN_FOR: Final = 250_000_000
+UNWRITTEN_FOR: Final = 500_000_000
 """Nanoseconds after a push was ticked off in which a power cut undoes that: the gateway writes
-completions together, a quarter of a second later."""
+completions together, a quarter of a second later, and a real disk takes its time."""
 
 _NO_PACKET: Final = frozenset({"closed", "garbage", "stopped", "identifiers used up"})
 

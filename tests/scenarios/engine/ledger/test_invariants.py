@@ -66,11 +66,11 @@ def repeated_after(story: Any, end: str, seconds: float) -> tuple[str, ...]:
 
 
 def test_a_power_cut_undoes_what_was_ticked_off_and_not_yet_written(story: Any) -> None:
-    assert repeated_after(story, "host.crashed", 0.2) == ()
+    assert repeated_after(story, "host.crashed", 0.4) == ()
 
 
 def test_a_power_cut_undoes_nothing_that_was_ticked_off_long_before(story: Any) -> None:
-    assert len(repeated_after(story, "host.crashed", 0.3)) == 1
+    assert len(repeated_after(story, "host.crashed", 0.6)) == 1
 
 
 def test_a_gateway_that_is_stopped_in_good_order_writes_what_it_has_ticked_off(story: Any) -> None:
