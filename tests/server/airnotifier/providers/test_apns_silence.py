@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.airnotifier import admin
+from server.airnotifier.providers.tcp_progress import USER_TIMEOUT
 from server.airnotifier.tables import metadata
 from server.database import Database
 from sim.net.links import Link
@@ -76,25 +77,47 @@ def test_a_push_counts_as_completed_only_after_silence(tmp_path: Path, log: Log)
         bench.run(main)
 
 
-def test_silence_confirms_nothing_while_the_server_does_not_read(tmp_path: Path, log: Log) -> None:
+def broadcast_to_a_server_that_does_not_read(
+    path: Path, log: Log, *, seconds: float
+) -> tuple[list[str], list[str]]:
+    """The tokens of 4,000 phones, more than the windows take, and what APNs accepted of them in
+    the end. Nothing is confirmed before the server reads.
+    """
     tokens = [apns_token(number) for number in range(4000)]
-    store = Database(database_url(tmp_path / "gateway.db"), durability="normal")
+    store = Database(database_url(path / "gateway.db"), durability="normal")
     store.create(metadata)
     store.run_now(admin.import_tokens, "moodle", [(token, "ios", []) for token in tokens])
     asyncio.run(store.close())
-    with gateway_bench(tmp_path) as bench:
+    with gateway_bench(path) as bench:
         bench.apns.reading = asyncio.Event()
 
         async def main() -> None:
             await bench.post("/broadcast/", {"alert": "x" * 150})
-            await asyncio.sleep(60)
+            await asyncio.sleep(seconds)
             assert log("push.completed") == []
             assert bench.apns.reading is not None
             bench.apns.reading.set()
             await asyncio.sleep(10)
 
         bench.run(main)
-    assert bench.apns.accepted == tokens
+    return tokens, bench.apns.accepted
+
+
+def test_silence_confirms_nothing_while_the_server_does_not_read(tmp_path: Path, log: Log) -> None:
+    tokens, accepted = broadcast_to_a_server_that_does_not_read(tmp_path, log, seconds=25)
+    assert accepted == tokens
+    assert len(log("push.completed")) == 4000
+    assert log("push.retry") == []
+
+
+def test_a_server_that_does_not_read_for_too_long_gets_everything_on_a_new_connection(
+    tmp_path: Path, log: Log
+) -> None:
+    tokens, accepted = broadcast_to_a_server_that_does_not_read(
+        tmp_path, log, seconds=USER_TIMEOUT / 1_000 + 5
+    )
+    assert log("provider.closed")[0]["reason"] == "TimeoutError"
+    assert set(accepted) == set(tokens)
     assert len(log("push.completed")) == 4000
 
 
