@@ -27,6 +27,7 @@ class Receivers:
             "vendor.sent": self._vendor_sent,
             "vendor.acked": self._vendor_acked,
             "phone.session": self._phone_session,
+            "vendor.notice": self._vendor_notice,
             "phone.received": self._phone_received,
             "phone.displayed": self._phone_displayed,
             "phone.undeliverable": self._phone_undeliverable,
@@ -40,6 +41,8 @@ class Receivers:
         self._copies: dict[tuple[str, str], Copy] = {}
         self._on_wire: dict[tuple[str, str, str], Copy] = {}
         self._on_phone: dict[tuple[str, str], Copy] = {}
+        self._notices: set[tuple[str, str, str]] = set()
+        """(service, device, mid) of what a push service says on its own behalf: no notification."""
         self._sessions: dict[tuple[str, str], str] = {}
         self.removals: dict[str, int] = {}
         """Phone -> when the app was last removed from it, with what it had shown."""
@@ -111,18 +114,25 @@ class Receivers:
             if copy.state is not AtVendor.UNDELIVERABLE:
                 copy.state = AtVendor.ACKED
 
+    def _vendor_notice(self, _t: int, event: Event) -> None:
+        self._notices.add((str(event["service"]), str(event["device"]), str(event["mid"])))
+
     # The phones
 
     def _phone_session(self, t: int, event: Event) -> None:
         self._sessions[str(event["service"]), str(event["host"])] = str(event["device"])
 
-    def _wire(self, event: Event) -> Copy | None:
+    def _place_on_wire(self, event: Event) -> tuple[str, str, str]:
         service, host = str(event["service"]), str(event["host"])
-        device = self._sessions.get((service, host), host)
-        return self._on_wire.get((service, device, str(event["mid"])))
+        return service, self._sessions.get((service, host), host), str(event["mid"])
+
+    def _wire(self, event: Event) -> Copy | None:
+        return self._on_wire.get(self._place_on_wire(event))
 
     def _phone_received(self, t: int, event: Event) -> None:
         copy = self._wire(event)
+        if copy is None and self._place_on_wire(event) in self._notices:
+            return
         if copy is None:
             text = f"{event['host']} received {event['mid']}, which {event['service']} did not send"
             self._cause(t, text)

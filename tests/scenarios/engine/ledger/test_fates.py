@@ -368,3 +368,14 @@ def test_whatever_the_order_of_events_each_notification_has_one_fate(
     for kind in kinds:
         getattr(story, kind)()
     fates_of(story)
+
+
+def test_what_a_push_service_says_on_its_own_behalf_is_no_notification(story: Any) -> None:
+    story.session(service="gcm")
+    story.tell(
+        "vendor.notice", "gcm", service="gcm", device="dev-1", mid="deleted_messages", deleted=2
+    )
+    story.received("deleted_messages", service="gcm").received("deleted_messages", service="gcm")
+    ledger = read(story)
+    assert ledger.findings.all == []
+    assert ledger.notifications == []
