@@ -216,8 +216,9 @@ class Senders:
         if host != self._gateway:
             return
         self._gateway_has_ended = True
-        self._connections.clear()
         power_cut = event["kind"] == "host.crashed"
+        if power_cut:
+            self._connections.clear()
         for notification in self._pushes.values():
             ended = notification.completed
             if notification.dispatched is not None and (

@@ -108,6 +108,13 @@ def test_silence_that_lasted_as_consent_is_nobodys_fault(story: Any) -> None:
     assert needless(story) == []
 
 
+def test_silence_is_consent_to_a_gateway_that_is_being_stopped_too(story: Any) -> None:
+    silenced(story, 5.1)
+    stopped = {"t": 5 * SECOND, "kind": "server.stopped", "host": "gateway"}
+    story.events.insert(-1, stopped)
+    assert needless(story) == []
+
+
 def test_without_a_fault_silence_is_consent(story: Any) -> None:
     silenced(story, 5.1)
     del story.events[0]
