@@ -1,5 +1,6 @@
 """Points at a place in a scenario file when something fails while it runs."""
 
+from functools import cached_property
 from pathlib import Path
 
 from rich.text import Text
@@ -14,9 +15,13 @@ class Places:
 
     def __init__(self, path: Path, text: str) -> None:
         self._source = Source(str(path), text)
-        root = YamlReader(text).read()
+
+    @cached_property
+    def _root(self) -> Node:
+        # Read when something fails first: most runs pass.
+        root = YamlReader(self._source.text).read()
         assert root is not None, "a scenario that was loaded has a document"
-        self._root: Node = root
+        return root
 
     def failure(
         self, code: str, message: str, location: Location, *, at_key: bool = False, note: str = ""
