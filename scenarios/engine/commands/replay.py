@@ -25,6 +25,7 @@ from scenarios.engine.running.replay import (
     Stop,
     fields_of,
     first_event,
+    kinds_of,
     open_recording,
 )
 from scenarios.engine.running.results import RunResult
@@ -43,7 +44,11 @@ def replay_command(args: argparse.Namespace) -> int:
         recording = open_recording(args.run)
         number = None
         if args.condition is not None:
-            number = _event_of(recording.record, EventCondition(args.condition))
+            condition = EventCondition(args.condition)
+            number = _event_of(recording.record, condition)
+            if number is None and args.until is None:
+                errors.print(Text(_never(recording.record, condition)))
+                return ExitCode.FAILED
     except NotReplayable as error:
         errors.print(Text(f"airbed: {error}"))
         return ExitCode.INVALID
@@ -52,9 +57,6 @@ def replay_command(args: argparse.Namespace) -> int:
         mistake = Diagnostic("bad-condition", str(error), span, error.help)
         errors.print(render(Source("--break", args.condition), mistake))
         return ExitCode.INVALID
-    if args.condition is not None and number is None and args.until is None:
-        errors.print(Text(f"airbed: of no event of this run is it true that {args.condition}"))
-        return ExitCode.FAILED
     if recording.record.summary["verdict"] == "interrupted" and number is None and not args.until:
         errors.print(
             Text("airbed: this run was interrupted and has no end; say where to stop: --until")
@@ -87,6 +89,13 @@ def _event_of(record: Record, condition: EventCondition) -> int | None:
                 hint = did_you_mean(name, sorted(known))
                 raise ExpressionError(message, start, start + len(name), hint)
     return number
+
+
+def _never(record: Record, condition: EventCondition) -> str:
+    text = f"airbed: of no event of this run is it true that {condition.text}"
+    if "kind" in condition.fields():
+        text += "\n  its kinds of events: " + ", ".join(kinds_of(record))
+    return text
 
 
 def _stopped(console: Console, stop: Stop, recording: Recording, repeated: Record) -> int:

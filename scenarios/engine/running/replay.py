@@ -125,6 +125,11 @@ def fields_of(record: Record) -> list[str]:
     return list(dict.fromkeys(name for event in record.events() for name in event))
 
 
+def kinds_of(record: Record) -> list[str]:
+    """The kinds of events in a record, in the order of the alphabet. Raises NotARecord."""
+    return sorted({str(event["kind"]) for event in record.events()})
+
+
 class Stop:
     """An inspector that ends the flow at a virtual time (seconds) or after an event (from 1),
     whichever comes first, and keeps the state of that moment.
