@@ -96,6 +96,7 @@ class ServerProcesses:
         if known.process is None or known.host.state != "running":
             return False
         process, known.process = known.process, None
+        self._world.trace.emit("server.stopped", name)
         known.stopping = self._world.env.process(self._stop(process))
         return True
 

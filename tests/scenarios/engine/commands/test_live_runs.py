@@ -160,7 +160,9 @@ def test_faults_that_overlap_keep_a_server_down_until_all_are_over(tmp_path: Pat
         "host.resumed",
     ]
     gateway = [kind for kind in told["gateway"] if kind.startswith(("host.", "server."))]
-    assert gateway == ["server.started", "host.crashed", "server.started", "host.booted"]
+    assert gateway == [
+        "server.started", "server.stopped", "host.crashed", "server.started", "host.booted",
+    ]  # fmt: skip
     assert servers_of(str(runs)) == []
 
 
