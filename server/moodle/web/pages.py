@@ -35,7 +35,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-"""Shared by all sites of a process: to compile a page takes a hundred times as long as to fill it."""
+"""One for all sites of a process: to compile a page takes a hundred times as long as to fill it."""
 
 
 class Visit(NamedTuple):
