@@ -50,8 +50,7 @@ class _Parser(argparse.ArgumentParser):
     """Ends with our exit code for bad usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"airbed: {message}", file=sys.stderr)
+        print(f"airbed: {message}\ntry next: {self.prog} --help", file=sys.stderr)
         raise SystemExit(int(ExitCode.INVALID))
 
 

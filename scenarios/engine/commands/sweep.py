@@ -36,7 +36,13 @@ LIVE_JOBS: Final = 2
 """For each core: live runs wait most of their time, and begin with the work of a second."""
 
 MAX_CAUSES: Final = 12
-"""Shown of each file; sweep.json has them all."""
+"""Failures shown of each file; sweep.json has them all."""
+
+MAX_FATES: Final = 3
+"""Sets of fates of passed runs shown of each file."""
+
+TOLD_WITHOUT_TERMINAL: Final = 10
+"""Times that a sweep says how far it is where no bar can be drawn."""
 
 MAX_COMMANDS: Final = 3
 """Shown of each cause."""
@@ -64,6 +70,7 @@ def sweep_command(args: argparse.Namespace) -> int:
     directory.mkdir(parents=True)
     console = Terminal(highlight=False, soft_wrap=True)
     sweep = _Sweep(directory, console, len(jobs), workers, told_of_each=how.is_live)
+    console.print(_plan(files, seeds, len(jobs), workers))
     began = time.monotonic()
     try:
         order = longest_first(jobs) if how.is_live else jobs
@@ -84,6 +91,16 @@ def sweep_command(args: argparse.Namespace) -> int:
     if verdicts["error"]:
         return ExitCode.INTERNAL_ERROR
     return ExitCode.FAILED if verdicts["failed"] else ExitCode.OK
+
+
+def _plan(files: Sequence[ScenarioFile], seeds: range | None, runs: int, workers: int) -> Text:
+    cells = sum(len(file.cells) for file in files)
+    text = f"{cells} {'cell' if cells == 1 else 'cells'}"
+    if len(files) > 1:
+        text += f" of {len(files)} scenarios"
+    if seeds is not None:
+        text += f" x {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}"
+    return Text(f"{text}: {runs} {'run' if runs == 1 else 'runs'}, {workers} at a time", "dim")
 
 
 def _refused(error: Exception) -> int:
@@ -126,6 +143,7 @@ class _Sweep:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(columns)
             task = bar.add_task("runs", total=self._total)
+            steps = max(self._total // TOLD_WITHOUT_TERMINAL, 1)
             for outcome in outcomes:
                 if outcome.verdict == "interrupted":
                     return True
@@ -136,6 +154,9 @@ class _Sweep:
                 if cause.count == 1 and outcome.verdict != "passed":
                     bar.console.print(told(outcome), soft_wrap=True, highlight=False)
                 bar.update(task, advance=1, description=self._verdicts().plain)
+                if not bar.console.is_terminal and self.causes.runs % steps == 0:
+                    far = f"{self.causes.runs} of {self._total} runs: {self._verdicts().plain}"
+                    bar.console.print(far, soft_wrap=True, highlight=False)
         return False
 
     def finish(self, wall: float, *, interrupted: bool, arguments: argparse.Namespace) -> None:
@@ -160,12 +181,14 @@ class _Sweep:
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (self._directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
-        several = len(arguments.scenarios) > 1
+        self._print(Text())
+        self._show_passed([cause for cause in causes if cause.first.verdict == "passed"])
+        failures = [cause for cause in causes if cause.first.verdict != "passed"]
         most = MAX_CAUSES * len(arguments.scenarios)
-        for cause in causes[:most]:
-            self._show(cause, several=several)
-        if len(causes) > most:
-            self._print(Text(f"and {len(causes) - most} other outcomes", "dim"))
+        for cause in failures[:most]:
+            self._show_failed(cause)
+        if len(failures) > most:
+            self._print(Text(f"and {len(failures) - most} other failures", "dim"))
         line = Text(f"\n{runs} runs: ").append_text(self._verdicts())
         if interrupted:
             line.append(f", interrupted; {self._total - runs} not run", "yellow")
@@ -178,7 +201,9 @@ class _Sweep:
                 "dim",
             )
         )
-        self._print(Text(f"{self._directory}/sweep.json, sweep.csv", "dim"))
+        self._print(Text(f"look at       {self._directory}/sweep.csv", "dim"))
+        if causes:
+            self._print(Text(f"try next      {_next_command(causes)}", "dim"))
 
     def _verdicts(self) -> Text:
         counts = self.causes.verdicts
@@ -188,19 +213,23 @@ class _Sweep:
             text.append(f", {counts['error']} not run to their end", "bold red")
         return text
 
-    def _show(self, cause: Cause, *, several: bool) -> None:
+    def _show_passed(self, causes: Sequence[Cause]) -> None:
+        """A line for each file and set of fates, the most frequent ones."""
+        files: dict[str, list[Cause]] = {}
+        for cause in causes:
+            files.setdefault(cause.first.file, []).append(cause)
+        for file, those in files.items():
+            for cause in those[:MAX_FATES]:
+                self._count(cause.count, "passed", file, cause.first.fates or "no notification")
+            if len(those) > MAX_FATES:
+                rest = those[MAX_FATES:]
+                text = f"{len(rest)} other sets of fates"
+                self._count(sum(cause.count for cause in rest), "passed", file, text)
+
+    def _show_failed(self, cause: Cause) -> None:
         first = cause.first
-        file = f"  {first.file}" if several else ""
-        self._print(
-            Text.assemble(
-                f"\n{cause.count:6} x ",
-                (first.verdict, _STYLES[first.verdict]),
-                file,
-                (f"  {first.fates or 'no notification'}", "dim"),
-            )
-        )
-        if first.verdict == "passed":
-            return
+        self._print(Text())
+        self._count(cause.count, first.verdict, first.file, first.fates or "no notification")
         self._print(Text("         ").append_text(told(first)))
         for example in cause.examples[:MAX_COMMANDS]:
             self._print(Text(f"         {example.command}"))
@@ -209,8 +238,18 @@ class _Sweep:
         if cause.count > MAX_COMMANDS:
             self._print(Text(f"         and {cause.count - MAX_COMMANDS} more", "dim"))
 
+    def _count(self, count: int, verdict: str, file: str, rest: str) -> None:
+        style = _STYLES[verdict]
+        self._print(Text.assemble(f"{count:6} x ", (verdict, style), f"  {file}  ", (rest, "dim")))
+
     def _print(self, text: Text) -> None:
         self._console.print(text)
+
+
+def _next_command(causes: Sequence[Cause]) -> str:
+    """A failure again, or else one of the runs step by step."""
+    failed = [cause for cause in causes if cause.first.verdict != "passed"]
+    return (failed or causes)[0].examples[0].command
 
 
 def line_of(outcome: Outcome) -> Text:

@@ -70,6 +70,7 @@ def test_every_cell_is_run_with_every_seed_and_only_failures_leave_a_record(
     records = sorted(path.name[:8] for path in directory.iterdir() if path.is_dir())
     assert records == [f"some-1-{seed}" for seed in range(4, 8)]
     out = capsys.readouterr().out
+    assert out.startswith("3 cells x 4 seeds: 12 runs, 1 at a time\n")
     assert "4 x failed" in out
     assert "8 x passed" in out
     assert (
@@ -77,6 +78,26 @@ def test_every_cell_is_run_with_every_seed_and_only_failures_leave_a_record(
     )
     assert "12 runs: 8 passed, 4 failed" in out
     assert "per second and core" in out
+    assert out.splitlines()[-1].startswith(
+        "try next      airbed replay runs/sweep-some-4-7/some-1-4-"
+    )
+
+
+def test_a_sweep_says_how_far_it_is_where_there_is_no_terminal(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["sweep", "some.yaml", "--seeds", "1..10", "--jobs", "1"])
+    told = [line for line in capsys.readouterr().err.splitlines() if " of 30 runs: " in line]
+    assert len(told) == 10
+    assert told[0] == "3 of 30 runs: 2 passed, 1 failed"
+
+
+def test_after_a_sweep_that_passed_one_of_its_runs_can_be_looked_at(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "good.yaml", "--seeds", "1..2", "--jobs", "1"]) == 0
+    next_line = capsys.readouterr().out.splitlines()[-1]
+    assert next_line == "try next      airbed run good.yaml --seed 1 --cell wish=0"
 
 
 def test_the_command_of_a_failure_repeats_it(
@@ -205,7 +226,7 @@ def test_a_malformed_range_of_seeds_is_code_4(
     with pytest.raises(SystemExit) as caught:
         main(["sweep", "some.yaml", "--seeds", seeds])
     assert caught.value.code == 4
-    assert capsys.readouterr().err.splitlines()[-1] == f"airbed: argument --seeds: {said}"
+    assert capsys.readouterr().err.splitlines()[0] == f"airbed: argument --seeds: {said}"
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "x", "1.5", "99999"])
