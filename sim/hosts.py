@@ -308,7 +308,7 @@ class Host:
     def listener(self, port: int, dialled: str) -> "SimServer | None":
         """Who listens on the port at the address that was dialled."""
         for address, server in self.listeners.get(port, ()):
-            if address in (ANY_ADDRESS, dialled):
+            if address in (ANY_ADDRESS, dialled) and server.is_serving():
                 return server
         return None
 

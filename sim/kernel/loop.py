@@ -169,6 +169,9 @@ class SimLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+        # The traceback of a callback that failed keeps this frame and what it holds: a task whose
+        # error nobody has heard of would be reported only when the collector comes round.
+        handle = timer = None  # type: ignore[assignment]
 
     def _run_the_living(self, count: int) -> None:
         """Run the next `count` callbacks, except those of lives that do not run."""
@@ -182,6 +185,7 @@ class SimLoop(asyncio.BaseEventLoop):
                 handle._run()
             else:
                 life.parked.append(handle)
+        handle = None  # as in _run_once()
 
     def halt(self, life: Life, state: LifeState) -> None:
         """From now on no code of this life runs, to the end of its current step at the most."""

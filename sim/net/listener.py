@@ -49,6 +49,7 @@ class SimServer(asyncio.AbstractServer):
         self._serving = False
         self._closed = False
         self._waiters: list[asyncio.Future[None]] = []
+        self._forever: asyncio.Future[None] | None = None
 
     def accept(self, transport: "SimTransport") -> None:
         """A connection was established: make a protocol for it."""
@@ -114,11 +115,17 @@ class SimServer(asyncio.AbstractServer):
         self._serving = not self._closed
 
     async def serve_forever(self) -> None:
-        """Serve until cancelled, then close."""
+        """Serve until cancelled, then close. Who closes it meanwhile cancels this."""
+        if self._forever is not None:
+            raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
+        if self._closed:
+            raise RuntimeError(f"server {self!r} is closed")
         await self.start_serving()
+        self._forever = self._host.network.loop.create_future()
         try:
-            await self._host.network.loop.create_future()
+            await self._forever
         finally:
+            self._forever = None
             self.close()
             await self.wait_closed()
 
@@ -128,6 +135,8 @@ class SimServer(asyncio.AbstractServer):
             return
         self._closed = True
         self._serving = False
+        if self._forever is not None:
+            self._forever.cancel()
         left = dict(self._host.listeners)
         for _address, port in self._addresses:
             left[port] = tuple(entry for entry in left[port] if entry[1] is not self)

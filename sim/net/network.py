@@ -235,6 +235,14 @@ class Network:
         **_socket_options: Any,
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         """As `loop.create_connection`; a `sock` must have been connected by `sock_connect`."""
+        if ssl is None:
+            for name, value in (
+                ("server_hostname", server_hostname),
+                ("ssl_handshake_timeout", ssl_handshake_timeout),
+                ("ssl_shutdown_timeout", ssl_shutdown_timeout),
+            ):
+                if value is not None:
+                    raise ValueError(f"{name} is only meaningful with ssl")
         if sock is not None:
             transport = sock.transport
             if transport is None:

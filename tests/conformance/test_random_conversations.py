@@ -27,14 +27,17 @@ _WRITES = st.builds(
         st.integers(0, 200), st.integers(1, 200), st.integers(10_000, 300_000), st.just(FLOOD)
     ),
 )
-_LIMITS = st.builds(Op, st.just("limits"), st.sampled_from([0, 1, 65_536, 100_000_000]))
+# Not 0: TLS then pauses and resumes in turns, and their number depends on the buffers below it.
+_LIMITS = st.builds(Op, st.just("limits"), st.sampled_from([1, 65_536, 100_000_000]))
 _CALLS = st.sampled_from(
     [Op(kind) for kind in ("pause_reading", "resume_reading", "write_eof", "close", "abort")]
 )
 _OPS = st.one_of(_WRITES, _WRITES, _CALLS, _CALLS, _LIMITS, st.just(Op("linger")))
 _TRIFLES = st.builds(Op, st.just("write"), st.integers(1, 200))
 _REACTIONS = st.one_of(st.none(), st.one_of(_TRIFLES, _CALLS, st.just(Op("fail"))))
-_TEMPERS = st.builds(Temper, st.booleans(), _REACTIONS, _REACTIONS, _REACTIONS)
+# Not close() nor abort(): asyncio loses a connection twice that ends with the last byte it sends.
+_RESUMPTIONS = _REACTIONS.filter(lambda op: op is None or op.kind not in ("close", "abort"))
+_TEMPERS = st.builds(Temper, st.booleans(), _REACTIONS, _REACTIONS, _RESUMPTIONS)
 _STEPS = st.builds(
     Step, st.sampled_from(["client", "server"]), st.lists(_OPS, min_size=1, max_size=4).map(tuple)
 )

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.conformance import endings
+from tests.conformance import endings, noticing
 from tests.conformance.witness import MORE_THAN_BUFFERS_HOLD, BufferedWitness, MakePair, Witness
 
 
@@ -244,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
     endings.a_protocol_that_fails_when_made_is_reported,
     endings.a_protocol_may_close_in_connection_made,
     the_protocol_can_be_changed,
+    *noticing.CHECKS,
 )
 
 
