@@ -261,13 +261,21 @@ class SimTransport(StreamEnd):
             self._context.run(self._receive, segment)
 
     def _drain_inbox(self) -> None:
-        inbox = self._inbox
-        while inbox and not self._paused and not self._closing:
-            self._receive(inbox.popleft())
-        if not inbox:
-            self._inbox = None
-            if self._unnoticed is not None and not (self._paused or self._eof_heard):
-                self._force_close(self._unnoticed)
+        """Read what waits, never more than asyncio reads at once; the end comes a turn later."""
+        if self._paused or self._closing:
+            return
+        inbox, self._inbox = self._inbox or deque(), None
+        unread = [piece for segment in inbox for piece in segment]
+        if unread:
+            if inbox[-1] is FIN:
+                self._inbox = deque([FIN])
+            self._receive(unread)
+            if self._inbox or self._unnoticed is not None:
+                self._soon(self._drain_inbox)
+        elif inbox:
+            self._receive(FIN)
+        elif self._unnoticed is not None and not self._eof_heard:
+            self._force_close(self._unnoticed)
 
     def _receive(self, segment: Segment) -> None:
         if segment is FIN:
@@ -317,14 +325,8 @@ class SimTransport(StreamEnd):
         self._force_close(error)
 
     def _report(self, error: BaseException, message: str) -> None:
-        self._network.loop.call_exception_handler(
-            {
-                "message": message,
-                "exception": error,
-                "transport": self,
-                "protocol": self._protocol,
-            }
-        )
+        ends = {"transport": self, "protocol": self._protocol}
+        self._network.loop.call_exception_handler({"message": message, "exception": error} | ends)
 
     @property
     def unread(self) -> int:
@@ -377,14 +379,12 @@ class SimTransport(StreamEnd):
         """Close the socket: RST if bytes arrived that were never read or if SO_LINGER is set to
         zero seconds, FIN otherwise.
         """
-        if self._dead:
-            self._lose(error)
-            return
-        unread = self._inbox is not None and any(segment is not FIN for segment in self._inbox)
-        if unread or _LINGER_ZERO in self._options:
-            self.send_reset()
-        else:
-            self.send_fin()
+        if not self._dead:
+            unread = any(segment is not FIN for segment in self._inbox or ())
+            if unread or _LINGER_ZERO in self._options:
+                self.send_reset()
+            else:
+                self.send_fin()
         self._lose(error)
 
     def forget(self) -> None:

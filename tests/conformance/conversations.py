@@ -102,8 +102,9 @@ class Talker(asyncio.Protocol):
         self.unsure_of_buffer = False
         self.unsure_of_arrival = False
         self._closed_brimful = False
-        self._said_in_step: set[str] = set()
-        self._under_way_when_paused = 0
+        self._too_soon: set[str] = set()
+        self._doubtful = False
+        """Whether buffers have decided if its writing was paused."""
         self._reactions = {"data": temper.on_data, "eof": temper.on_eof, "resume": temper.on_resume}
 
     # -- what it does
@@ -121,17 +122,22 @@ class Talker(asyncio.Protocol):
             self.calls.append(f"{op.kind}: {type(error).__name__}")
 
     def _comes_too_soon(self, op: Op) -> bool:
-        """Whether it meets an answer to the call before it: on loopback that is there at once, in a
-        world it has to travel. Such are a second write to an end that is gone, and abort() while
-        the last words of TLS cross.
+        """Whether it meets an answer to the call before it, which is there at once on loopback and
+        has to travel in a world: what follows a write to an end that is gone, a reset right behind
+        bytes, abort() while the last words of TLS cross. Or whether buffers decide what it does.
         """
-        second = op.kind in self._said_in_step
-        if op.kind == "write" and op.size and self.peer.transport.is_closing():
-            self._said_in_step.add("write")
-            return second
+        if op.kind in self._too_soon:
+            return True
+        if op.kind == "write" and op.size:
+            if self.peer.transport.is_closing():
+                self._too_soon |= {"write", "write_eof"}
+                return op.size > TRIFLE
+            if self.lingers:
+                self._too_soon |= {"close", "abort"}
+            return self._doubtful and bool(self.transport.is_closing())
         if op.kind == "close" and self.secured:
-            self._said_in_step.add("abort")
-        return second and op.kind == "abort"
+            self._too_soon.add("abort")
+        return False
 
     def _consider_ending(self, op: Op) -> None:
         if op.kind == "close" and self.waiting() > 0:
@@ -142,6 +148,7 @@ class Talker(asyncio.Protocol):
     def _call(self, op: Op) -> None:
         transport = self.transport
         if op.kind == "write":
+            self._doubtful = self._doubtful or op.size in range(TRIFLE, _BRIMFUL)
             before = len(self.sent)
             data = _letters(before, op.size)
             if not transport.is_closing() or self.waiting() > 0:
@@ -152,6 +159,7 @@ class Talker(asyncio.Protocol):
                 del self.sent[before:]
                 raise
         elif op.kind == "limits":
+            self._doubtful = self._doubtful or self.under_way > TRIFLE
             transport.set_write_buffer_limits(high=op.size)
         elif op.kind == "linger":
             if transport.is_closing() or self.secured:
@@ -164,9 +172,10 @@ class Talker(asyncio.Protocol):
             getattr(transport, op.kind)()
 
     def _react(self, event: str) -> None:
-        op = self._reactions.pop(event, None)
+        op = self._reactions.get(event)
         if op is None or not self._is_sure_of(event):
             return
+        del self._reactions[event]
         if op.kind == "fail":
             if event != "resume":  # that one does not end the connection
                 self._consider_ending(op)
@@ -178,8 +187,7 @@ class Talker(asyncio.Protocol):
         if event == "data":
             return len(self.received) <= TRIFLE
         if event == "resume":
-            doubtful = self._under_way_when_paused in range(TRIFLE, _BRIMFUL)
-            return not (doubtful or self.transport.is_closing())
+            return not (self._doubtful or self.transport.is_closing())
         return True
 
     # -- what it is told
@@ -210,7 +218,6 @@ class Talker(asyncio.Protocol):
     def pause_writing(self) -> None:
         assert not self.writing_paused, "paused twice"
         self.writing_paused = True
-        self._under_way_when_paused = self.under_way
 
     def resume_writing(self) -> None:
         assert self.writing_paused, "resumed without a pause"
@@ -245,8 +252,8 @@ class Talker(asyncio.Protocol):
     def consider(self) -> None:
         """After each step: what can be said with certainty of this end's sending?"""
         if self.under_way == 0:
-            self.unsure_of_buffer = False
-        elif TRIFLE < self.under_way < _BRIMFUL:
+            self.unsure_of_buffer = self._doubtful = False
+        elif self._doubtful or TRIFLE < self.under_way < _BRIMFUL:
             self.unsure_of_buffer = True
         if self.under_way > TRIFLE and (self.transport.is_closing() or self.peer.lost):
             self.unsure_of_arrival = True
@@ -256,7 +263,7 @@ class Talker(asyncio.Protocol):
         transport, unsure = self.transport, self.unsure_of_buffer
         told, self.told = self.told, []
         calls, self.calls = self.calls, []
-        self._said_in_step.clear()
+        self._too_soon.clear()
         if self.lost:  # nobody asks the transport any more
             return {"told": told, "calls": calls, "received": self._arrived()}
         return {

@@ -97,7 +97,26 @@ async def what_comes_after_close_is_unread_and_resets(make_pair: MakePair) -> No
         await pair.client.until_lost()
 
 
+async def what_waits_is_read_in_one_go(make_pair: MakePair) -> None:
+    pieces: list[bytes] = []
+
+    class Counts(Witness):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            pieces.append(data)
+
+    async with make_pair(Witness(), Counts()) as pair:
+        pair.server.transport.pause_reading()
+        for letter in (b"a", b"b", b"c"):
+            pair.client.transport.write(letter)
+            await pair.settle()
+        pair.server.transport.resume_reading()
+        await pair.server.until_received(3)
+        assert pieces == [b"abc"]
+
+
 CHECKS = (
+    what_waits_is_read_in_one_go,
     a_paused_reader_is_told_of_a_reset_after_what_came_before_it,
     a_paused_reader_is_told_of_a_reset_when_it_writes,
     a_reset_connection_cannot_be_half_closed,
