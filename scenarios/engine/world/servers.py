@@ -113,8 +113,8 @@ class Servers:
     def _start(self, server: Server) -> Generator[simpy.Event, Any, None]:
         if server.stopping is not None and server.stopping.is_alive:
             yield server.stopping
-            if server.absences:
-                return  # the next fault has begun meanwhile
+            if server.absences or server.runner is not None:
+                return  # the next fault has begun meanwhile, or is over, too
         # No access log: tokens and passwords stand in the addresses of requests.
         runner = web.AppRunner(server.program.application(), access_log=None)
         server.runner = runner

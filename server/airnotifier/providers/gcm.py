@@ -89,6 +89,10 @@ class GcmService:
                 timer.cancel()
         if self._requests:
             await asyncio.wait(list(self._requests), timeout=self._settings.timeout)
+        for task in (unanswered := list(self._requests)):
+            task.cancel()  # what is still open is the next process's business
+        if unanswered:
+            await asyncio.wait(unanswered)
         await self._session.close()
 
     def _next_batch(self) -> list[Push]:

@@ -239,3 +239,22 @@ def test_retry_after_is_a_number_or_a_date(
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: 1_367_395_200.0)
     assert retry_after(value) == seconds
+
+
+def test_a_gateway_that_has_stopped_says_no_more_of_a_request_without_an_answer(
+    tmp_path: Path, log: Log
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.prepared = [1000.0]
+
+        async def main() -> None:
+            # Timeouts come at whole seconds of the loop; so this one comes when it has stopped.
+            await asyncio.sleep(1.3 - asyncio.get_running_loop().time() % 1)
+            await bench.push(TOKENS[0])
+            await bench.stop_gateway()
+            await bench.start_gateway()
+            await asyncio.sleep(10)
+
+        bench.run(main)
+    assert log("push.retry") == []
+    assert len(log("push.completed")) == 1
