@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.tcp.ends import PORT, Direction, End, Option, Report
-from tests.tcp.programs import RETRANSMISSIONS, SYN_RETRIES, Program
+from tests.tcp.program import RETRANSMISSIONS, SYN_RETRIES, Program
 
 CLIENT, SERVER = "10.0.1.2", "10.0.2.2"
 MOVED = "10.0.1.3"

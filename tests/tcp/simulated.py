@@ -10,7 +10,7 @@ from sim.net import dial, retransmission
 from sim.net.faults import FaultHandle, Partition
 from sim.world import World
 from tests.tcp.ends import PORT, Direction, End, Option, Report
-from tests.tcp.programs import RETRANSMISSIONS, SYN_RETRIES, Program
+from tests.tcp.program import RETRANSMISSIONS, SYN_RETRIES, Program
 
 
 class SimulatedNet:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.tcp import kernel, simulated
 from tests.tcp.ends import Report
-from tests.tcp.programs import PROGRAMS, Program
+from tests.tcp.program import Program
+from tests.tcp.programs import PROGRAMS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tcp.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of the table -->\n"

@@ -6,7 +6,8 @@ What the kernel's do is in the same table and was measured by `table.py`.
 import pytest
 
 from tests.tcp import simulated
-from tests.tcp.programs import PROGRAMS, Program
+from tests.tcp.program import Program
+from tests.tcp.programs import PROGRAMS
 from tests.tcp.table import DOCUMENT
 
 
