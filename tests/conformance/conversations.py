@@ -140,7 +140,7 @@ class Talker(asyncio.Protocol):
         return False
 
     def _consider_ending(self, op: Op) -> None:
-        if op.kind == "close" and self.waiting() > 0:
+        if op.kind == "close" and not self.secured and self.waiting() > 0:
             self._closed_brimful = True
         elif op.kind in ("abort", "fail") and self.under_way > TRIFLE:
             self.unsure_of_arrival = True
