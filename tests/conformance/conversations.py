@@ -128,6 +128,11 @@ class Talker(asyncio.Protocol):
         """
         if op.kind in self._too_soon:
             return True
+        if self.peer.under_way > TRIFLE:
+            if op.kind == "pause_reading":
+                return True
+            if self.secured and op.kind in ("close", "abort", "fail"):
+                return True  # RST or not: how much has TLS taken out of the socket?
         if op.kind == "write" and op.size:
             if self.peer.transport.is_closing():
                 self._too_soon |= {"write", "write_eof"}
@@ -135,6 +140,8 @@ class Talker(asyncio.Protocol):
             if self.lingers:
                 self._too_soon |= {"close", "abort"}
             return self._doubtful and bool(self.transport.is_closing())
+        if op.kind == "linger":
+            self._too_soon |= {"close", "abort"}
         if op.kind == "close" and self.secured:
             self._too_soon.add("abort")
         return False
@@ -176,6 +183,8 @@ class Talker(asyncio.Protocol):
         if op is None or not self._is_sure_of(event):
             return
         del self._reactions[event]
+        if op.kind == "fail" and self._comes_too_soon(op):
+            return
         if op.kind == "fail":
             if event != "resume":  # that one does not end the connection
                 self._consider_ending(op)
