@@ -6,6 +6,7 @@ each time and ten times as much. No profile has a deadline: speed is measured in
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,11 @@ settings.register_profile(
     max_examples=1_000,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# A shell that runs tests in the background lets them, and the processes that they start, ignore
+# SIGINT; tests that interrupt such a process would wait for its end for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
