@@ -67,6 +67,13 @@ class ShutWindows:
         self._shut[end.number, end.direction] = window
         self._consider(window)
 
+    def progressed(self, end: "SimTransport") -> None:
+        """Some of what `end` had to send was sent: its patience begins anew."""
+        window = self._shut.get((end.number, end.direction))
+        if window is not None:
+            window.since = self._network.environment._now
+            window.unanswered = 0
+
     def opened(self, end: "SimTransport") -> None:
         """`end` has sent all it had to, or is no more."""
         window = self._shut.pop((end.number, end.direction), None)
@@ -101,7 +108,7 @@ class ShutWindows:
         window.timer = None
         if end.is_dead:
             self.opened(end)
-        elif end.outage is None and self._is_hopeless(window):
+        elif self._is_hopeless(window):
             self.opened(end)
             end.time_out()
         else:
@@ -118,7 +125,8 @@ class ShutWindows:
         patience = window.patience()
         if patience < math.inf:
             return self._network.environment._now >= patience
-        return window.unanswered >= retransmission.RETRANSMISSIONS
+        # Retransmissions count for themselves.
+        return window.end.outage is None and window.unanswered >= retransmission.RETRANSMISSIONS
 
     def _answered(self, window: _ShutWindow) -> None:
         window.unanswered = 0

@@ -187,6 +187,8 @@ class SimTransport(StreamEnd):
         backlog = self._backlog
         if backlog is None or self._dead:
             return
+        if self._under_way < RECEIVE_WINDOW:
+            self._network.windows.progressed(self)
         while backlog:
             room = RECEIVE_WINDOW - self._under_way
             if room <= 0:

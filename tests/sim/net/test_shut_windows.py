@@ -160,3 +160,30 @@ def test_a_window_that_opens_in_time_stops_the_user_timeout(world: World) -> Non
     exchange.wait(100)
     assert exchange.server.received == MUCH
     assert exchange.client.lost_at is None
+
+
+def test_a_user_timeout_does_not_end_a_connection_whose_peer_reads_slowly(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial()
+    exchange.socket(exchange.client).setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 3_000)
+    exchange.server.transport.pause_reading()
+    exchange.client.transport.write(bytes(40 * RECEIVE_WINDOW))
+    for _ in range(20):
+        exchange.wait(1)
+        exchange.server.transport.resume_reading()
+        exchange.wait(0.2)
+        exchange.server.transport.pause_reading()
+    assert exchange.client.lost_at is None
+    assert len(exchange.server.received) > 10 * RECEIVE_WINDOW
+
+
+def test_a_user_timeout_holds_while_what_was_sent_is_sent_again(world: World) -> None:
+    exchange = Exchange(world)
+    exchange.dial()
+    exchange.socket(exchange.client).setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 30_000)
+    exchange.client.transport.write(MUCH)
+    exchange.server_host.disconnect()
+    since = world.env.now
+    exchange.wait(60)
+    assert exchange.client.errno == errno.ETIMEDOUT
+    assert exchange.client.lost_at == pytest.approx(since + 30, abs=0.1)
