@@ -71,10 +71,12 @@ def explained(error: SQLAlchemyError) -> str:
 
 
 def connection_lost(error: Exception) -> bool:
-    """Whether a transaction ended together with its connection. If that was during the commit,
-    nobody knows whether it has been done.
+    """Whether a transaction had no connection, lost it, or failed as a whole and not in one of its
+    statements. If that was during the commit, nobody knows whether it has been done.
     """
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or error.statement is None
+    )
 
 
 class Database:

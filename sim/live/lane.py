@@ -249,7 +249,8 @@ class Lane:
 
     def _be_acknowledged(self) -> None:
         """Data arrived: the sender learns it, or goes on to send them again."""
-        if self.source.gone:
+        if self.source.gone:  # nobody is left to be told, and what follows goes on
+            self._unacknowledged = False
             return
         judgement = self.wire.judge(1 - self.direction, Kind.ACK)
         self._unacknowledged = judgement is not None and isinstance(judgement.final, Drop)

@@ -103,8 +103,12 @@ class _Questions:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            # A line is short and there is one at a time: the buffer takes it.
-            self._socket.send(json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+            answer = json.dumps(self._answer(json.loads(line))).encode() + b"\n"
+            try:
+                self._socket.send(answer)  # short, and one at a time: the buffer takes it
+            except OSError:  # it was killed before it heard the answer
+                self.close()
+                return
 
     def _answer(self, name: str) -> dict[str, str | int]:
         try:

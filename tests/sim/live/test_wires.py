@@ -255,6 +255,22 @@ def test_with_the_way_back_cut_bytes_arrive_once_and_their_sender_does_not_know(
     talk(story)
 
 
+def test_with_the_way_back_cut_what_was_sent_before_the_end_arrives_with_it(
+    talk: Callable[..., Any], world: LiveWorld, service: Any
+) -> None:
+    def story(client: Any) -> Story:
+        with world.faults.during(Partition(between=BETWEEN, direction="downstream")):
+            client.transport.write(b"one ")
+            yield world.env.timeout(0.1)
+            client.transport.write(b"two")
+            client.transport.close()
+            yield world.env.timeout(0.3)
+        while service.connections[0].heard != b"one two":
+            yield world.env.timeout(0.05)
+
+    talk(story)
+
+
 def test_with_the_way_there_cut_nothing_arrives_and_the_way_back_is_open(
     talk: Callable[..., Any], world: LiveWorld, service: Any
 ) -> None:
