@@ -124,7 +124,7 @@ class Outbox:
 
     def __init__(self, writer: GroupCommit) -> None:
         self._writer = writer
-        self._done: list[Push] = []
+        self._done: dict[int, Push] = {}
         self._open: list[Push] = []
         """What was done and is not after all."""
         self._works: list[tuple[Work, Then]] = []
@@ -133,14 +133,12 @@ class Outbox:
 
     def push_done(self, push: Push) -> None:
         """The fate of a push is known: its row is deleted soon."""
-        self._done.append(push)
+        self._done[push.id] = push
         self._schedule()
 
     def push_open(self, push: Push) -> None:
         """A push that was done is not, after all: it is kept, or stored again soon."""
-        if push in self._done:
-            self._done.remove(push)
-        else:
+        if self._done.pop(push.id, None) is None:
             self._open.append(push)
             self._schedule()
 
@@ -161,15 +159,15 @@ class Outbox:
             self._timer.cancel()
             self._timer = None
         opened, self._open = self._open, []
-        done, self._done = self._done, []
+        done, self._done = self._done, {}
         works, self._works = self._works, []
         try:
             if opened:
                 await self._writer.run(partial(_store_again, pushes=opened))
                 opened = []
             if done:
-                await self._writer.run(partial(_forget, done=done))
-                done = []
+                await self._writer.run(partial(_forget, done=list(done.values())))
+                done = {}
             while works:
                 work, then = works.pop(0)
                 try:
@@ -179,7 +177,9 @@ class Outbox:
                     raise
         finally:
             self._open[:0] = opened
-            self._done[:0] = [push for push in done if push not in self._open]
+            for push in self._open:
+                done.pop(push.id, None)
+            self._done = {**done, **self._done}
             self._works[:0] = works
 
     def _schedule(self) -> None:
