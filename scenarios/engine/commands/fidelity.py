@@ -47,12 +47,14 @@ def fidelity_command(args: argparse.Namespace) -> int:
         else:
             left_out.append((file.name, _why(refused)))
     simulated, real = args.runs / "simulated", args.runs / "live"
-    jobs = list(jobs_of(files, range(args.seed, args.seed + 1))) if files else []
+    seeds = range(args.seed, args.seed + 1)
     wait, cores = args.longest_wait, joblib.cpu_count()
     try:
-        verdicts = _run(jobs, simulated, Manner(keep_all=True, longest_wait=wait), cores)
+        verdicts = _run(
+            jobs_of(files, seeds), simulated, Manner(keep_all=True, longest_wait=wait), cores
+        )
         how = Manner(keep_all=True, live_arguments="--live ", longest_wait=wait)
-        verdicts |= _run(longest_first(jobs), real, how, args.jobs or LIVE_JOBS * cores)
+        verdicts |= _run(longest_first(files, seeds), real, how, args.jobs or LIVE_JOBS * cores)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     report = fidelity(simulated, real, left_out)

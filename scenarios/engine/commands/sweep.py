@@ -27,6 +27,7 @@ from scenarios.engine.running.sweep import (
     Cause,
     Causes,
     Outcome,
+    count_of,
     jobs_of,
     longest_first,
     outcomes_of,
@@ -34,6 +35,9 @@ from scenarios.engine.running.sweep import (
 
 LIVE_JOBS: Final = 2
 """For each core: live runs wait most of their time, and begin with the work of a second."""
+
+MAX_RUNS: Final = 10_000_000
+"""Of one sweep: weeks of work, and a table of gigabytes. More than that is a slip of the hand."""
 
 MAX_CAUSES: Final = 12
 """Failures shown of each file; sweep.json has them all."""
@@ -64,17 +68,21 @@ def sweep_command(args: argparse.Namespace) -> int:
     except NotPossible as error:
         return _refused(error)
     workers = args.jobs or joblib.cpu_count() * (LIVE_JOBS if how.is_live else 1)
-    jobs = list(jobs_of(files, seeds))
+    runs = count_of(files, seeds)
+    if runs > MAX_RUNS:
+        return _refused(
+            f"these are {runs:,} runs; one sweep does at most {MAX_RUNS:,}: ask for fewer --seeds"
+        )
     directory = args.runs / _name(files, seeds, live=how.is_live)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     console = Terminal(highlight=False, soft_wrap=True)
-    sweep = _Sweep(directory, console, len(jobs), workers, told_of_each=how.is_live)
-    console.print(_plan(files, seeds, len(jobs), workers))
+    sweep = _Sweep(directory, console, runs, workers, told_of_each=how.is_live)
+    console.print(_plan(files, seeds, runs, workers))
     began = time.monotonic()
     try:
-        order = longest_first(jobs) if how.is_live else jobs
-        with outcomes_of(order, directory, how, workers=workers, backend=args.backend) as outcomes:
+        jobs = (longest_first if how.is_live else jobs_of)(files, seeds)
+        with outcomes_of(jobs, directory, how, workers=workers, backend=args.backend) as outcomes:
             interrupted = sweep.collect(outcomes)
     except BackendMissing as error:
         directory.rmdir()
@@ -103,7 +111,7 @@ def _plan(files: Sequence[ScenarioFile], seeds: range | None, runs: int, workers
     return Text(f"{text}: {runs} {'run' if runs == 1 else 'runs'}, {workers} at a time", "dim")
 
 
-def _refused(error: Exception) -> int:
+def _refused(error: Exception | str) -> int:
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"airbed: {error}"))
     return ExitCode.INVALID
 

@@ -155,20 +155,32 @@ class Causes:
         )
 
 
+def count_of(files: Sequence[ScenarioFile], seeds: range | None) -> int:
+    """How many jobs `jobs_of` makes of these."""
+    return sum(len(file.cells) * len(file.seeds if seeds is None else seeds) for file in files)
+
+
 def jobs_of(files: Sequence[ScenarioFile], seeds: range | None) -> Iterator[Job]:
     """All cells with all seeds, or with those that their file asks for; seeds change slowest, so
     that every cell is soon seen.
     """
     wanted = [file.seeds if seeds is None else seeds for file in files]
-    for place in range(max(map(len, wanted))):
+    for place in range(max(map(len, wanted), default=0)):
         for file, each in zip(files, wanted, strict=True):
             for cell in range(len(file.cells) if place < len(each) else 0):
                 yield Job(file, cell, each[place])
 
 
-def longest_first(jobs: Iterable[Job]) -> list[Job]:
-    """The same jobs, those that wait longest first: live, they decide when the sweep is over."""
-    return sorted(jobs, key=lambda job: -waiting(job.file.cells[job.cell]))
+def longest_first(files: Sequence[ScenarioFile], seeds: range | None) -> Iterator[Job]:
+    """The same jobs, those that wait longest first: live, they decide when the sweep is over.
+
+    How long a run waits is decided by its cell, so nobody has to hold all jobs to sort them.
+    """
+    waits = {waiting(cell) for file in files for cell in file.cells}
+    for longest in sorted(waits, reverse=True):
+        for job in jobs_of(files, seeds):
+            if waiting(job.file.cells[job.cell]) == longest:
+                yield job
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """A sweep runs every cell with every seed, and sorts the outcomes."""
 
 import csv
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from scenarios.engine.running.sweep import (
     Job,
     Manner,
     Outcome,
+    count_of,
     jobs_of,
     longest_first,
     run_job,
@@ -146,20 +149,29 @@ def test_several_files_are_swept_together(here: Path) -> None:
     assert [row["file"] for row in rows] == ["good.yaml"] * 2 + ["some.yaml"] * 3
 
 
-def test_an_interrupt_gives_the_summary_so_far(here: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "send"),
+    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg), (signal.SIGTERM, os.kill)],
+    ids=["ctrl_c", "terminated_with_workers", "terminated"],
+)
+def test_an_interrupt_gives_the_summary_so_far(
+    here: Path, number: signal.Signals, send: Callable[[int, int], None]
+) -> None:
+    temporary = here / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "scenarios.engine.commands.cli", "sweep", "some.yaml"]
     with subprocess.Popen(
         [*command, "--seeds", "1..100000", "--jobs", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
         start_new_session=True,
     ) as sweep:
         assert sweep.stderr is not None
         assert sweep.stdout is not None
         assert "error[check]" in sweep.stderr.readline()  # told as soon as it is known
-        os.killpg(sweep.pid, signal.SIGINT)
+        send(sweep.pid, number)
         out, complaints = sweep.communicate(timeout=60)
         assert "Traceback" not in complaints
     assert sweep.returncode == 2
@@ -169,6 +181,7 @@ def test_an_interrupt_gives_the_summary_so_far(here: Path) -> None:
     assert content["interrupted"]
     assert 0 < content["runs"] == len(table(directory)) < content["planned"]
     assert not list(directory.glob(".*")), "nothing unfinished is left"
+    assert not list(temporary.glob("airbed-*"))
 
 
 def test_a_mistake_of_airbed_in_a_run_is_an_outcome_of_its_own(here: Path) -> None:
@@ -206,6 +219,26 @@ def test_every_cell_is_seen_before_the_second_seed(here: Path) -> None:
     file = load(here / "some.yaml")
     order = [(job.seed, job.cell) for job in jobs_of([file], range(1, 3))]
     assert order == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+
+
+def test_no_seed_is_looked_at_before_its_turn(here: Path) -> None:
+    files = [load(here / "some.yaml"), load(here / "good.yaml")]
+    endless = range(1, 10**18)
+    assert count_of(files, endless) == 5 * len(endless)
+    for jobs in (jobs_of(files, endless), longest_first(files, endless)):
+        first = itertools.islice(jobs, 6)
+        assert [(job.seed, job.cell) for job in first] == [
+            (1, 0), (1, 1), (1, 2), (1, 0), (1, 1), (2, 0),
+        ]  # fmt: skip
+
+
+def test_more_runs_than_anyone_waits_for_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "good.yaml", "--seeds", "1..99999999999"]) == 4
+    said = "these are 199,999,999,998 runs; one sweep does at most 10,000,000: ask for fewer"
+    assert said in capsys.readouterr().err
+    assert list((here / "runs").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -314,7 +347,7 @@ def test_a_live_sweep_runs_side_by_side_and_says_how_to_repeat_what_failed(
 def test_a_live_sweep_begins_with_what_waits_longest(here: Path) -> None:
     (here / "long.yaml").write_text(GOOD.replace("for: 1s", "for: 1h"))
     files = [load(here / "some.yaml"), load(here / "long.yaml")]
-    order = [job.file.path.name for job in longest_first(jobs_of(files, None))]
+    order = [job.file.path.name for job in longest_first(files, None)]
     assert order == ["long.yaml"] * 2 + ["some.yaml"] * 3
 
 
