@@ -164,6 +164,7 @@ class CertificateAuthority:
 
     def _write(self, name: str, content: bytes) -> str:
         path = Path(self._directory.name) / name
+        path.touch(0o600)  # before there is anything in it that is not for everybody
         path.write_bytes(content)
         return str(path)
 

@@ -7,8 +7,10 @@ traceback. What was asked for goes to standard output, mistakes to standard erro
 import argparse
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -31,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = parse(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        return int(_run_command(args))
+        with _terminated_is_interrupted():
+            return int(_run_command(args))
     except KeyboardInterrupt:
         _say("\nairbed: interrupted")
         return ExitCode.INTERRUPTED
@@ -53,6 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " same command prints with --debug."
         )
         return ExitCode.INTERNAL_ERROR
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """Within it, SIGTERM (of a build server, a container) ends a command as Ctrl-C does: with what
+    there is so far, and nothing left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_command(args: argparse.Namespace) -> int:

@@ -115,7 +115,7 @@ class Runner:
         self._live_arguments = live_arguments
 
     def run(self, file: ScenarioFile, cell: Cell, seed: int) -> RunResult:
-        """Run a cell with a seed. An interrupt (Ctrl-C) ends it with what there is so far.
+        """Run a cell with a seed. An interrupt (Ctrl-C, SIGTERM) ends it with what there is so far.
 
         Raises OSError when the record cannot be written.
         """
@@ -246,20 +246,25 @@ def collect_quietly() -> None:
 
 @contextmanager
 def _interrupt(world: World, stop: simpy.Event) -> Iterator[None]:
-    """Within it, Ctrl-C makes the event happen in the world instead of raising somewhere in it.
+    """Within it, Ctrl-C and SIGTERM make the event happen in the world instead of raising somewhere
+    in it.
 
-    A second Ctrl-C raises KeyboardInterrupt as ever.
+    A second one does what it would have done without this.
     """
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+        put_back()
         world.loop.call_soon_threadsafe(_happen, stop)  # a real loop sleeps
 
-    before = signal.signal(signal.SIGINT, ask)
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
 
 def _happen(event: simpy.Event) -> None:

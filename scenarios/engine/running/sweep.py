@@ -17,12 +17,14 @@ import re
 import shlex
 import shutil
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, Literal
 
 import joblib
@@ -41,6 +43,9 @@ from scenarios.engine.world.stage import simulated
 BACKENDS: Final = ("loky", "dask", "ray")
 JOBS_PER_BATCH: Final = 20
 """For each worker of a cluster."""
+
+SCRATCH: Final = ".scratch"
+"""Directory of temporary files of workers, beside the records."""
 
 MAX_EXAMPLES: Final = 10
 """Runs remembered of each cause; sweep.csv has them all."""
@@ -210,6 +215,7 @@ def outcomes_of(
             yield outcomes
         finally:
             outcomes.close()
+            shutil.rmtree(runs / SCRATCH, ignore_errors=True)
 
 
 def _in_batches(
@@ -257,9 +263,20 @@ def _run_job_apart(job: Job, runs: Path, manner: Manner) -> Outcome:
 
 
 def _run_job_in_worker(job: Job, runs: Path, manner: Manner) -> Outcome:
-    """Run a job in a process that Ctrl-C reaches, too, but is told by its parent what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Run a job in a process that Ctrl-C and SIGTERM may reach, too, but is told by its parent what
+    to do: it is killed when the sweep is given up, so its temporary files are where the parent
+    removes them.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _nothing)  # unlike SIG_IGN this is not passed on to servers
+    scratch = runs / SCRATCH
+    scratch.mkdir(exist_ok=True)
+    tempfile.tempdir = str(scratch.absolute())
     return run_job(job, runs, manner)
+
+
+def _nothing(_signal: int, _frame: FrameType | None) -> None:
+    """What a worker does about a signal."""
 
 
 def run_job(job: Job, runs: Path, manner: Manner) -> Outcome:

@@ -147,7 +147,7 @@ def test_processes_end_with_a_world_that_ends_by_an_error() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of it")
-def test_processes_end_when_their_parent_is_killed() -> None:
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     parent = f"""
         import sys
         sys.path.insert(0, {str(ROOT)!r})
@@ -163,7 +163,8 @@ def test_processes_end_when_their_parent_is_killed() -> None:
             world.run(world.env.timeout(600))
     """
     command = [sys.executable, "-c", textwrap.dedent(parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # nobody is left to tidy up
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         assert is_alive(child)

@@ -166,21 +166,33 @@ def test_faults_that_overlap_keep_a_server_down_until_all_are_over(tmp_path: Pat
     assert servers_of(str(runs)) == []
 
 
-def test_an_interrupt_stops_the_servers_and_leaves_a_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_servers_and_leaves_a_record(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     file, runs = write(tmp_path, "android"), tmp_path / "runs"
     text = file.read_text().replace("flow:\n", "flow:\n  - { do: wait, with: { for: 10m } }\n", 1)
     file.write_text(text)
     command = [sys.executable, "-m", CLI, "run", "--live", str(file)]
     command += ["--runs", str(runs), "-v"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "1 wait" in line:
                 break
         assert len(servers_of(str(runs))) == 2
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=LIMIT)
+        keys = list(temporary.glob("airbed-ca-*/*.key"))
+        assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == ExitCode.INTERRUPTED
+    assert "interrupted" in said
+    assert not list(temporary.glob("airbed-*"))
     assert json.loads((record(runs) / "summary.json").read_text())["verdict"] == "interrupted"
     assert servers_of(str(runs)) == []
 

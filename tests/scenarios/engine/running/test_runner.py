@@ -115,16 +115,19 @@ def test_a_step_whose_condition_does_not_hold_is_left_out(run: Run) -> None:
     assert result.virtual_seconds < 60
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     "step", ["wait, with: { for: 1h }", "register_gateway, by: phone"], ids=["idle", "busy"]
 )
-def test_an_interrupt_leaves_the_record_of_what_was_done(run: Run, step: str) -> None:
+def test_an_interrupt_leaves_the_record_of_what_was_done(
+    run: Run, step: str, number: signal.Signals
+) -> None:
     do = step.partition(",")[0]
 
     class Impatient(Silent):
         def step_started(self, step: Any) -> None:
             if step.do == do:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
 
     result = run(f"  - {{ do: {step} }}\n", progress=Impatient())
     assert result.verdict == "interrupted"
