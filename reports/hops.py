@@ -2,11 +2,17 @@
 
 A hop goes from one lane to another (a request, a push on its way); a mark stays on one lane (the
 phone shows the notification). They are read from a record's trace by pairing an event with the
-one that caused it. Where many phones do the same within one step they become one hop with a
-count: fleets are one lane, and a run with a hundred phones draws as many lines as one with one.
+one that caused it.
+
+Rows are in the order of the time at which they begin, over the whole drawing: a hop that begins
+before the step it was meant for (the gateway sends while the message is still being stored) stands
+under the step that runs at that time. Where many phones do the same shortly after each other, in
+one step and with no turn of events between, they become one hop with a count: fleets are one lane,
+and a run with a hundred phones draws about as many rows as one with one.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +22,8 @@ Tone = Literal["request", "push", "quiet", "good", "problem"]
 
 MAX_ROWS_APART = 12
 """A step with more hops and marks than this has those alike drawn as one."""
+MAX_GAP = 250_000_000
+"""Nanoseconds from one to the next of those that are drawn as one."""
 
 
 @dataclass(slots=True)
@@ -42,11 +50,13 @@ class Item:
     count: int = 1
     fault: str = ""
     """The id of the fault that begins or ends here."""
+    turn: bool = False
+    """What is like it before and after it is not for the same cause: a fault, a new attempt."""
 
 
 @dataclass(slots=True)
 class Section:
-    """A step of the scenario and what happened for its sake."""
+    """A step of the scenario and what began while it ran."""
 
     n: int
     title: str
@@ -57,6 +67,8 @@ class Section:
     status: str
     do: str
     items: list[Item] = field(default_factory=list)
+    early: bool = False
+    """Whether something happened for its sake before it began, and stands further up."""
 
 
 @dataclass(slots=True)
@@ -95,30 +107,56 @@ def drawing(record: Record) -> Drawing:
     for section in sections:
         section.items = [
             item
-            for item in sorted(section.items, key=lambda item: item.start)
+            for item in section.items
             if item.source in known and (item.target is None or item.target in known)
         ]
+    _order(sections)
+    for section in sections:
         if len(section.items) > MAX_ROWS_APART:
-            section.items = list(_merged(section.items))
+            section.items = _merged(section.items)
     used = {item.source for s in sections for item in s.items}
     used |= {item.target for s in sections for item in s.items if item.target}
     faults = list(record.summary.get("faults", ()))
     return Drawing([lane for lane in lanes if lane.name in used], sections, faults)
 
 
-def _merged(items: Iterable[Item]) -> Iterator[Item]:
-    alike: dict[tuple[str, str | None, str], Item] = {}
+def _order(sections: list[Section]) -> None:
+    """Put every item under the step that ran when it began, and each step's items in order.
+
+    What begins at the very moment at which one step ends and the next begins may stand under
+    either, and stays where it is. What is older than the first step stands under the first.
+    """
+    starts = [section.start for section in sections]
+    placed = [(n, item) for n, section in enumerate(sections) for item in section.items]
+    for section in sections:
+        section.items = []
+    for n, item in sorted(placed, key=lambda each: each[1].start):
+        first = max(0, bisect_left(starts, item.start) - 1)
+        last = max(0, bisect_right(starts, item.start) - 1)
+        sections[min(max(n, first), last)].items.append(item)
+        sections[n].early |= n > last
+
+
+def _merged(items: Iterable[Item]) -> list[Item]:
+    """Alike items as one, at the place of the first, unless a turn or a longer gap parts them."""
+    rows: list[Item] = []
+    alike: dict[tuple[str, str | None, str], tuple[Item, int]] = {}
     for item in items:
-        first = alike.get((item.source, item.target, item.label))
-        if first is None:
-            alike[item.source, item.target, item.label] = item
+        key = (item.source, item.target, item.label)
+        row, latest = alike.get(key, (item, item.start))
+        if row is item or item.start - latest > MAX_GAP:
+            row = item
+            if item.turn:
+                alike.clear()
+            rows.append(item)
         else:
-            first.count += item.count
-            first.end = max(first.end, item.end)
-    yield from alike.values()
+            row.count += item.count
+            row.end = max(row.end, item.end)
+        alike[key] = row, item.start
+    return rows
 
 
-# Whatever the order of their arrows in time, these belong to the step that names them.
+# These belong to the step that names them, if they begin at the moment at which it begins.
 _HOME = {"dispatch": "dispatch", "receive": "receive", "open": "open_at_page"}
 
 
@@ -153,7 +191,9 @@ class _Reader:
             handler(event["t"], event)
         elif event["kind"] in _MARKS:
             label, tone = _MARKS[event["kind"]]
-            self._mark(event["t"], event["host"], label.format_map(_Fields(event)), tone)
+            turn = event["kind"] in _TURNS
+            label = label.format_map(_Fields(event))
+            self._mark(event["t"], event["host"], label, tone, turn=turn)
 
     def lane(self, host: str) -> str:
         """The lane of a host by any of its names; of a fleet's phone, the fleet's."""
@@ -189,10 +229,12 @@ class _Reader:
         section.items.append(item)
         return item
 
-    def _mark(self, t: int, host: str, label: str, tone: Tone, kind: str = "") -> None:
+    def _mark(
+        self, t: int, host: str, label: str, tone: Tone, kind: str = "", *, turn: bool = False
+    ) -> None:
         section = self._section(kind)
         if section is not None:
-            section.items.append(Item(t, t, self.lane(host), None, label, tone))
+            section.items.append(Item(t, t, self.lane(host), None, label, tone, turn=turn))
 
     # Steps and requests
 
@@ -244,7 +286,7 @@ class _Reader:
         lane = self.lane(fault["target"].partition(".")[2].partition("-")[0])
         if fault["end_ns"] == fault["start_ns"]:
             label = "{inject} ({id})"
-        item = Item(t, t, lane, None, label.format(**fault), tone, fault=name)
+        item = Item(t, t, lane, None, label.format(**fault), tone, fault=name, turn=True)
         section = self._section("")
         items = self._waiting if section is None else section.items
         if all((known.fault, known.label) != (name, item.label) for known in items):
@@ -363,6 +405,9 @@ _MARKS: dict[str, tuple[str, Tone]] = {
     "phone.online": ("is online again", "good"),
     "phone.undeliverable": ("app is gone", "problem"),
 }
+
+
+_TURNS = frozenset({"push.retry", "vendor.discarded"})
 
 
 class _Fields(dict[str, Any]):

@@ -267,6 +267,8 @@ def _step_detail(section: Section) -> str:
         return f"{by}not finished"
     took = section.end - section.start
     detail = f"{by}took {seconds(took)}" if took else f"{by}at once"
+    if section.early and not section.items:
+        detail = f"{by}done already, see above"
     return detail if section.status == "passed" else f"{detail} · {section.status}"
 
 

@@ -17,6 +17,8 @@ from reports.timeline import (
 
 WriteRecord = Callable[..., Record]
 
+MS = 1_000_000
+
 
 def hops(picture: Drawing) -> list[tuple[int, str, str | None]]:
     """(step, from, to) of all hops, without the marks."""
@@ -33,7 +35,28 @@ def test_lanes_run_from_people_over_servers_to_phones(write_record: WriteRecord)
     assert lanes == ["ana", "ben", "site", "gateway", "apns", "phone"]
 
 
-def test_every_hop_stands_under_its_step(write_record: WriteRecord) -> None:
+def step(n: int, ms: int) -> dict[str, Any]:
+    return {"t": ms * MS, "kind": "step.started", "host": "engine", "n": n, "do": "", "by": ""}
+
+
+def arrivals(number: int, ms: int) -> list[dict[str, Any]]:
+    """A push is sent to the phone, and is there 5 ms later."""
+    wire = {"service": "apns", "mid": f"m{number}", "device": "phone"}
+    sent = {"t": ms * MS, "kind": "vendor.sent", "host": "apns", **wire}
+    received = {"kind": "phone.received", "host": "phone", "duplicate": False, **wire}
+    return [sent, {"t": (ms + 5) * MS, **received}]
+
+
+def rows(picture: Drawing) -> list[tuple[int, int, str]]:
+    """(milliseconds, count, label) of all rows from top to bottom."""
+    return [
+        (item.start // MS, item.count, item.label)
+        for section in picture.sections
+        for item in section.items
+    ]
+
+
+def test_every_hop_stands_under_the_step_in_which_it_begins(write_record: WriteRecord) -> None:
     assert hops(drawing(write_record())) == [
         (3, "phone", "gateway"),
         (4, "phone", "site"),
@@ -42,8 +65,65 @@ def test_every_hop_stands_under_its_step(write_record: WriteRecord) -> None:
         (6, "ben", "site"),
         (7, "ana", "site"),
         (7, "site", "gateway"),
-        (8, "gateway", "apns"),
-        (9, "apns", "phone"),
+        (7, "gateway", "apns"),
+        (7, "apns", "phone"),
+    ]
+
+
+def test_no_row_stands_above_one_that_began_earlier(write_record: WriteRecord) -> None:
+    times = [time for time, _, _ in rows(drawing(write_record()))]
+    assert times == sorted(times)
+
+
+def test_a_step_whose_work_was_done_before_it_began_says_so(write_record: WriteRecord) -> None:
+    sections = drawing(write_record()).sections
+    assert [section.n for section in sections if section.early] == [8, 9]
+    assert timeline_html(write_record()).count("done already, see above") == 2
+
+
+def test_what_begins_with_a_step_stands_under_it_and_not_under_the_step_before(
+    write_record: WriteRecord,
+) -> None:
+    steps = [step(n, n * 1000) for n in range(1, 11)]
+    told = [*steps[:9], *arrivals(1, 9000), steps[9]]
+    assert hops(drawing(write_record(told))) == [(9, "apns", "phone")]
+    late = [*steps[:9], *arrivals(1, 10_000)]
+    assert hops(drawing(write_record([*late, steps[9]]))) == [(9, "apns", "phone")], "either fits"
+
+
+def test_alike_hops_shortly_after_each_other_are_one_row(write_record: WriteRecord) -> None:
+    told = [step(1, 1000)]
+    for number in range(20):
+        told += arrivals(number, 1000 + 45 * number)
+    assert rows(drawing(write_record(told))) == [(1000, 20, "push arrives")]
+
+
+def test_a_longer_gap_parts_alike_hops(write_record: WriteRecord) -> None:
+    told = [step(1, 1000)]
+    for number in range(20):
+        told += arrivals(number, 1000 + number + (number >= 15) * 300)
+    assert rows(drawing(write_record(told))) == [
+        (1000, 15, "push arrives"),
+        (1315, 5, "push arrives"),
+    ]
+
+
+def test_a_fault_between_alike_hops_stands_between_their_rows(write_record: WriteRecord) -> None:
+    fault = {"id": "cut", "inject": "crash", "target": "host.gateway", "fired": 1}
+    told = [step(1, 1000)]
+    for number in range(20):
+        told += arrivals(number, 1000 + 10 * number)
+    told.append({"t": 1102 * MS, "kind": "fault.started", "host": "gateway", "fault": "cut"})
+    told.append({"t": 1152 * MS, "kind": "push.retry", "host": "gateway", "reason": "timeout"})
+    told.sort(key=lambda event: event["t"])
+    record = write_record(told, faults=[{**fault, "start_ns": 1102 * MS, "end_ns": None}])
+    drawn = rows(drawing(record))
+    assert [(time, count) for time, count, _ in drawn] == [
+        (1000, 11),
+        (1102, 1),
+        (1110, 5),
+        (1152, 1),
+        (1160, 4),
     ]
 
 
@@ -54,7 +134,12 @@ def test_requests_of_one_step_follow_each_other(write_record: WriteRecord) -> No
 
 
 def test_a_hop_lasts_from_its_sending_to_its_arrival(write_record: WriteRecord) -> None:
-    [arrival] = [i for i in drawing(write_record()).sections[8].items if i.target]
+    [arrival] = [
+        item
+        for section in drawing(write_record()).sections
+        for item in section.items
+        if item.label == "push arrives"
+    ]
     assert (arrival.start, arrival.end) == (7_135_000_000, 7_520_000_000)
 
 
