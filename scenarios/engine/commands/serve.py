@@ -28,6 +28,9 @@ from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from sim.live.process import ServerFailed
 
+_ADDRESS_IN_USE: Final = f"[Errno {errno.EADDRINUSE}]"
+"""In what a server process says last."""
+
 _SCENARIO: Final = Scenario.model_validate(
     {
         "format": 1,
@@ -45,8 +48,11 @@ def serve_command(args: argparse.Namespace) -> int:
     """Serve `args.part` until SIGTERM or SIGINT; the exit code. The first stops the servers in good
     order, the second at once.
 
-    0: stopped as asked; 4: it cannot be started (a port is in use).
+    0: stopped as asked; 4: it cannot be started (a port is in use, `args.info` cannot be written).
     """
+    if args.info is not None and (trouble := _unwritable(args.info)):
+        print(f"airbed: {trouble}", file=sys.stderr)
+        return ExitCode.INVALID
     with tempfile.TemporaryDirectory(prefix="airbed-serve-") as directory:
         state = Path(directory)
         options = LiveOptions(port_base=args.port_base)
@@ -57,12 +63,16 @@ def serve_command(args: argparse.Namespace) -> int:
             with stage.world as world, _asked_to_stop(stage) as asked:
                 world.run(_serve(stage, state, args, *asked))
         except ServerFailed as error:
-            print(f"airbed: {error}", file=sys.stderr)
+            hint = f"\n  {_which_ports(options)}" if _ADDRESS_IN_USE in str(error) else ""
+            print(f"airbed: {error}{hint}", file=sys.stderr)
             return ExitCode.INVALID
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            print(f"airbed: {_which_port(error, options)}", file=sys.stderr)
+            print(
+                f"airbed: a port is in use ({error.strerror}); {_which_ports(options)}",
+                file=sys.stderr,
+            )
             return ExitCode.INVALID
     return ExitCode.OK
 
@@ -105,6 +115,20 @@ def write_for_owner(path: Path, content: dict[str, Any]) -> None:
         file.write("\n")
 
 
+def _unwritable(path: Path) -> str | None:
+    """Why `write_for_owner` would fail, with the path; None if it would not. Changes nothing."""
+    if path.is_dir():
+        reason = os.strerror(errno.EISDIR)
+    elif not path.parent.is_dir():
+        there = path.parent.exists()
+        reason = os.strerror(errno.ENOTDIR if there else errno.ENOENT)
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        reason = os.strerror(errno.EACCES)
+    else:
+        return None
+    return f"nothing can be written to {path}: {reason}"
+
+
 @contextlib.contextmanager
 def _asked_to_stop(stage: LiveStage) -> Iterator[tuple[simpy.Event, simpy.Event]]:
     """Events that happen at the first and at the second SIGTERM or SIGINT."""
@@ -133,6 +157,6 @@ def _free_port() -> int:
         return port
 
 
-def _which_port(error: OSError, options: LiveOptions) -> str:
-    used = ", ".join(f"{name} {port}" for name, port in options.ports().items())
-    return f"a port is in use ({error.strerror}); wanted were {used}; choose another --port-base"
+def _which_ports(options: LiveOptions) -> str:
+    used = ", ".join(f"{name} {port or 'any'}" for name, port in options.ports().items())
+    return f"wanted were {used}; choose another --port-base"

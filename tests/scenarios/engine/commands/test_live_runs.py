@@ -395,10 +395,33 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     assert servers_of(str(tmp_path)) == []
 
 
+@pytest.mark.parametrize("part", ["gateway", "all"])
 def test_serving_on_a_port_in_use_is_bad_usage(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         base = taken.getsockname()[1]
-        assert main(["serve", "gateway", "--port-base", str(base)]) == ExitCode.INVALID
-    assert "in use" in capsys.readouterr().err
+        assert main(["serve", part, "--port-base", str(base)]) == ExitCode.INVALID
+    said = capsys.readouterr().err
+    assert "in use" in said
+    assert f"gateway {base}, site {base + 1}, " in said
+    assert "choose another --port-base" in said
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        ("there/parts.json", "No such file or directory"),
+        ("file/parts.json", "Not a directory"),
+        ("", "Is a directory"),
+    ],
+)
+def test_where_nothing_can_be_written_down_is_said_before_the_start(
+    info: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / info
+    assert main(["serve", "all", "--info", str(path)]) == ExitCode.INVALID
+    said = capsys.readouterr()
+    assert said.err == f"airbed: nothing can be written to {path}: {reason}\n"
+    assert said.out == ""
