@@ -9,7 +9,7 @@ Percentiles are the nearest rank of the run's own values; several runs are not m
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -42,7 +42,8 @@ def latency_html(record: Record) -> str:
     return (
         f'<figure class="latency">{_figure(times)}'
         "<figcaption>Share of the delivered notifications that had reached the phone, by seconds "
-        "of virtual time since the message was sent.</figcaption></figure>"
+        "of virtual time since the message was sent, on a logarithmic axis: each power of ten is "
+        "as wide as the next.</figcaption></figure>"
         f"{_table(times)}"
     )
 
@@ -60,6 +61,30 @@ def latencies(record: Record) -> dict[str, list[float]]:
 def percentile(times: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of sorted values; `share` in percent, above 0."""
     return times[max(0, math.ceil(len(times) * share / 100) - 1)]
+
+
+def axis_ticks(times: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Where a logarithmic axis for these seconds has ticks: those with a label, and those without.
+
+    The first with a label is no later than all times and the last no earlier, with one between
+    them at least: 1, 2 and 5 of every power of ten; all nine where that would be fewer than four;
+    only the powers where it would be more than ten.
+    """
+    fine, usual, coarse = (
+        _spanning(min(times), max(times), digits) for digits in (range(1, 10), (1, 2, 5), (1,))
+    )
+    ticks = fine if len(usual) < 4 else usual if len(usual) <= 10 else coarse
+    every = _spanning(ticks[0], ticks[-1], range(1, 10))
+    return ticks, [tick for tick in every if tick not in ticks]
+
+
+def _spanning(low: float, high: float, digits: Iterable[int]) -> list[float]:
+    """These digits times powers of ten, from the last up to `low` to the first from `high` on."""
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    series = [float(f"{digit}e{power}") for power in powers for digit in sorted(digits)]
+    first = max(place for place, tick in enumerate(series) if tick <= low)
+    last = min(place for place, tick in enumerate(series) if tick >= high)
+    return series[first : max(last, first + 2) + 1]
 
 
 def _table(times: dict[str, list[float]]) -> str:
@@ -81,7 +106,7 @@ def _figure(times: dict[str, list[float]]) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
@@ -97,10 +122,13 @@ def _figure(times: dict[str, list[float]]) -> str:
                 color=_COLOURS.get(provider, _INK),
                 label=NAMES.get(provider, provider),
             )
-        axes.set(xscale="log", ylim=(0, 1.02), xlabel="seconds (virtual)", ylabel="share arrived")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ticks, unlabelled = axis_ticks([value for values in times.values() for value in values])
+        axes.set(xscale="log", ylim=(0, 1.02), ylabel="share arrived")
+        axes.set(xlim=(ticks[0], ticks[-1]), xlabel="seconds (logarithmic)")
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_locator(FixedLocator(unlabelled))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc="lower right")

@@ -1,12 +1,13 @@
 """Latencies: which notifications count, how percentiles are taken, and the figure on the page."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from reports.latency import ENOUGH, latencies, latency_html, percentile
+from reports.latency import ENOUGH, axis_ticks, latencies, latency_html, percentile
 from reports.reading import Record
 
 SECOND = 1_000_000_000
@@ -52,6 +53,31 @@ def test_the_page_has_a_line_and_a_row_for_each_push_service(tmp_path: Path) -> 
     assert "<td>1</td><td>7.000 s</td><td>7.000 s</td><td>7.000 s</td><td>7.000 s</td>" in page
     assert 'role="img"' in page
     assert "<?xml" not in page
+
+
+@pytest.mark.parametrize(
+    ("times", "labelled"),
+    [
+        ([0.12, 0.32, 0.45], [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ([0.06, 0.2, 1.7], [0.05, 0.1, 0.2, 0.5, 1, 2]),
+        ([0.06, 960.0], [0.01, 0.1, 1, 10, 100, 1000]),
+        ([0.3] * 20, [0.3, 0.4, 0.5]),
+        ([1.0, 10.0], [1, 2, 5, 10]),
+    ],
+)
+def test_the_labels_of_the_axis_span_the_data(times: list[float], labelled: list[float]) -> None:
+    ticks, others = axis_ticks(times)
+    assert ticks == labelled
+    assert not set(ticks) & set(others)
+    assert all(ticks[0] < tick < ticks[-1] for tick in others)
+
+
+def test_the_figure_says_that_its_axis_is_logarithmic(tmp_path: Path) -> None:
+    rows = [("apns", 1, n * SECOND // 40) for n in range(5, 5 + ENOUGH)]
+    page = latency_html(record_of(tmp_path, rows))
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", page)
+    assert "seconds (logarithmic)" in texts
+    assert {"0.1", "0.2", "0.5", "1"} <= set(texts), "the longest took 0.6 s"
 
 
 def test_the_same_record_is_drawn_the_same_to_the_byte(tmp_path: Path) -> None:
