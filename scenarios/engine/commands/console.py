@@ -150,8 +150,9 @@ class RunConsole:
         wall = sum(result.wall_seconds for result in results)
         text = Text.assemble((f"{passed} passed", "green"), ", ")
         text.append(f"{len(failed)} failed", "bold red" if failed else "dim")
-        if interrupted:
-            text.append(f", interrupted; {self._total - len(results)} not run", "yellow")
+        if interrupted:  # always one run: nothing else happens between the first and the last
+            not_run = self._total - passed - len(failed) - 1
+            text.append(f", 1 interrupted, {not_run} not run", "yellow")
         self._print(text.append(f"  in {wall:.1f} s", "dim"))
         if failed and (self._brief or len(results) > 1):
             self._field("first cause", Text(failed[0].cause, "bold red"))

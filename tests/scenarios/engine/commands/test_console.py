@@ -112,6 +112,17 @@ def test_a_line_of_many_runs_counts_them() -> None:
     assert "seed 7  created=2 delivered=2" in line
 
 
+def test_an_interrupted_run_is_neither_passed_nor_forgotten(tmp_path: Path) -> None:
+    file = load(FILE)
+    passed = RunResult(file, file.cells[0], 7)
+    half = RunResult(file, file.cells[0], 8, verdict="interrupted")
+    for results in ([passed, half], [passed]):  # it may have left no result
+        output = io.StringIO()
+        console = RunConsole(Console(file=output), total=5, brief=True, verbose=False)
+        console.summary(results, tmp_path / "junit.xml", [], interrupted=True)
+        assert "1 passed, 0 failed, 1 interrupted, 3 not run  in 0.0 s" in output.getvalue()
+
+
 def test_a_reader_that_has_gone_ends_the_run_at_its_next_step() -> None:
     class Gone(Console):
         def print(self, *_objects: object, **_options: object) -> None:
