@@ -177,7 +177,7 @@ def provenance() -> dict[str, Any]:
     return {
         "format": FORMAT,
         "airbed": airbed_version(),
-        "git": _git(),
+        "git": checkout_state(Path(__file__).parent),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "machine": {
@@ -218,9 +218,10 @@ def scenario_hash(scenario: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _git() -> dict[str, Any] | None:
-    """The commit of the checkout that this code comes from; None if it is none."""
-    here = Path(__file__).parent
+def checkout_state(here: Path) -> dict[str, Any] | None:
+    """The commit of the checkout that a directory is in, and whether a file of it is changed
+    (`dirty`); None if it is in none.
+    """
 
     def ask(*arguments: str) -> str:
         command = ["git", "-C", str(here), *arguments]
@@ -229,7 +230,9 @@ def _git() -> dict[str, Any] | None:
 
     try:
         commit = ask("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(ask("status", "--porcelain"))}
+        # Files that git does not know are mostly users' own scenarios.
+        changed = ask("status", "--porcelain", "--untracked-files=no")
+        return {"commit": commit, "dirty": bool(changed)}
     except (OSError, subprocess.SubprocessError):
         return None
 

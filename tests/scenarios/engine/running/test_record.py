@@ -1,6 +1,7 @@
 """Records of runs that share a directory, a name, or do not come to an end."""
 
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from scenarios.engine.commands.cli import main
 from scenarios.engine.format.loader import load
 from scenarios.engine.format.models import Scenario
-from scenarios.engine.running.record import RecordWriter
+from scenarios.engine.running.record import RecordWriter, checkout_state
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
 from scenarios.engine.world.stage import Stage
@@ -187,3 +188,23 @@ def test_a_directory_that_cannot_be_written_to_is_bad_usage(
     assert capsys.readouterr().err == (
         f"airbed: no records can be written to {runs}: Not a directory\n"
     )
+
+
+def test_a_checkout_is_changed_by_changes_of_its_own_files_only(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True)
+
+    def dirty() -> bool:
+        state = checkout_state(tmp_path)
+        assert state is not None
+        return bool(state["dirty"])
+
+    git("init", "-q")
+    (tmp_path / "code.py").write_text("1")
+    git("add", "code.py")
+    git("commit", "-q", "-m", "first")
+    (tmp_path / "own.yaml").write_text("format: 1")
+    assert not dirty()
+    (tmp_path / "code.py").write_text("2")
+    assert dirty()
