@@ -8,7 +8,7 @@ Not here: compound forms such as `1h30m`. Write `90m`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -61,13 +61,13 @@ def parse_duration(value: object) -> float:
 def parse_time(value: object) -> float:
     """Seconds since a run began, written as a duration, of any length. Raises UnitError."""
     return float(
-        _parse(value, "duration", SECONDS, _DURATION_HABITS, "s", "300ms, 2s, 5m, 1h or 7d")
+        _parse(value, "duration", SECONDS, _DURATION_HABITS, ("ms", "s"), "300ms, 2s, 5m, 1h or 7d")
     )
 
 
 def parse_size(value: object) -> int:
     """Bytes of a size such as `256B`, `4KiB` or `2kB`. Raises UnitError."""
-    size = _parse(value, "size", BYTES, _SIZE_HABITS, "B", "256B, 2kB or 4KiB")
+    size = _parse(value, "size", BYTES, _SIZE_HABITS, ("B",), "256B, 2kB or 4KiB")
     if size.denominator != 1:
         raise UnitError(f"'{value}' is not a whole number of bytes", "write it in a smaller unit")
     return int(size)
@@ -75,7 +75,7 @@ def parse_size(value: object) -> int:
 
 def parse_percent(value: object) -> float:
     """The share (0 to 1) of a percentage such as `45%`. Raises UnitError."""
-    share = _parse(value, "percentage", SHARES, {"percent": "%", "pc": "%"}, "%", "45% or 0.5%")
+    share = _parse(value, "percentage", SHARES, {"percent": "%", "pc": "%"}, ("%",), "45% or 0.5%")
     if share > 1:
         raise UnitError(f"'{value}' is more than 100%", "write a share between 0% and 100%")
     return float(share)
@@ -86,7 +86,7 @@ def _parse(
     what: str,
     units: Mapping[str, Fraction],
     habits: Mapping[str, str],
-    usual: str,
+    usual: Sequence[str],
     examples: str,
 ) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -96,9 +96,7 @@ def _parse(
     if value == 0:
         return Fraction(0)
     if not isinstance(value, str):
-        raise UnitError(
-            f"the {what} {value} has no unit", f"write {value}{usual}, if that is meant"
-        )
+        raise UnitError(f"the {what} {value} has no unit", _with_unit(str(value), usual))
     match = _QUANTITY.fullmatch(value)
     if match is None:
         raise UnitError(f"'{value}' is not a {what}", f"write for example {examples}")
@@ -106,9 +104,7 @@ def _parse(
     if sign:
         raise UnitError(f"the {what} '{value}' is negative", "write a value of 0 or more")
     if not unit:
-        raise UnitError(
-            f"the {what} '{value}' has no unit", f"write {digits}{usual}, if that is meant"
-        )
+        raise UnitError(f"the {what} '{value}' has no unit", _with_unit(digits, usual))
     if unit not in units:
         meant = habits.get(unit.lower())
         known = ", ".join(units)
@@ -119,6 +115,11 @@ def _parse(
     if value != digits + unit:
         raise UnitError(f"the {what} '{value}' has a blank in it", f"write {digits}{unit}")
     return Fraction(digits) * units[unit]
+
+
+def _with_unit(digits: str, usual: Sequence[str]) -> str:
+    wanted = " or ".join(digits + unit for unit in usual)
+    return f"write {wanted}, {'if that' if len(usual) == 1 else 'whichever'} is meant"
 
 
 def kind_of(value: object) -> str:

@@ -35,8 +35,8 @@ def test_a_moment_of_a_run_may_be_later_than_the_longest_duration() -> None:
 @pytest.mark.parametrize(
     ("value", "message", "help"),
     [
-        (5, "the duration 5 has no unit", "write 5s, if that is meant"),
-        ("5", "the duration '5' has no unit", "write 5s, if that is meant"),
+        (5, "the duration 5 has no unit", "write 5ms or 5s, whichever is meant"),
+        ("5", "the duration '5' has no unit", "write 5ms or 5s, whichever is meant"),
         ("5sec", "'sec' is not a unit of a duration", "did you mean 5s?"),
         ("2 min", "'min' is not a unit of a duration", "did you mean 2m?"),
         ("5 s", "the duration '5 s' has a blank in it", "write 5s"),
