@@ -7,7 +7,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from scenarios.engine.commands.live_arguments import (
     add_fidelity,
@@ -44,6 +44,13 @@ start with: airbed list, then airbed run flows/ten_steps.yaml
 
 _NEGATIVE: Final = re.compile(r"-[0-9.]")
 _MAX_SEED: Final = 10**18 - 1
+
+
+class Moment(NamedTuple):
+    """A virtual time as it was asked for."""
+
+    seconds: float
+    text: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -140,7 +147,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     first = next((each for each in arguments if not each.startswith("-")), None)
     if first is not None and first not in COMMANDS:
         parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
-    return parser.parse_args(_joined(arguments))
+    args, unknown = parser.parse_known_args(_joined(arguments))
+    if unknown:
+        add[args.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
 
 
 def _joined(arguments: list[str]) -> list[str]:
@@ -217,9 +227,9 @@ def _seeds(text: str) -> range:
     return seeds
 
 
-def _moment(text: str) -> float:
+def _moment(text: str) -> Moment:
     try:
-        return parse_time(text)
+        return Moment(parse_time(text), text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(f"{error}; {error.help}") from None
 

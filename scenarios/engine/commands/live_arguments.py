@@ -60,7 +60,7 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def add_serve(serve: argparse.ArgumentParser) -> None:
     """The arguments of `airbed serve`."""
-    serve.add_argument("part", choices=PARTS, help="what to start")
+    serve.add_argument("part", choices=PARTS, metavar="|".join(PARTS), help="what to start")
     add_port_base(serve)
     serve.add_argument(
         "--info",

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from reports.differences import FirstEvent, first_difference
 from reports.reading import Record
+from scenarios.engine.commands.arguments import Moment
 from scenarios.engine.commands.console import RunConsole, Terminal
 from scenarios.engine.commands.diff import where_they_part
 from scenarios.engine.exit_codes import ExitCode
@@ -33,7 +34,7 @@ from scenarios.engine.running.runner import Runner
 
 
 def replay_command(args: argparse.Namespace) -> int:
-    """Repeat `args.run`; stop at `args.until` (s) or `args.condition` (a text); the exit code.
+    """Repeat `args.run`; stop at `args.until` or `args.condition` (a text); returns the exit code.
 
     0: it repeated, or stopped where it was asked to; 1: it did not; 2: interrupted; 4: it cannot
     be repeated, or the condition is none. Raises NotARecord, InvalidScenario.
@@ -57,14 +58,18 @@ def replay_command(args: argparse.Namespace) -> int:
         mistake = Diagnostic("bad-condition", str(error), span, error.help)
         errors.print(render(Source("--break", args.condition), mistake))
         return ExitCode.INVALID
-    if recording.record.summary["verdict"] == "interrupted" and number is None and not args.until:
+    if (
+        recording.record.summary["verdict"] == "interrupted"
+        and number is None
+        and args.until is None
+    ):
         errors.print(
             Text("airbed: this run was interrupted and has no end; say where to stop: --until")
         )
         return ExitCode.INVALID
     for difference in recording.differences:
         errors.print(Text(f"airbed: recorded with {difference}", "yellow"))
-    stop = Stop(until=args.until, event=number)
+    stop = Stop(until=args.until and args.until.seconds, event=number)
     with tempfile.TemporaryDirectory(prefix="airbed-replay-") as directory:
         progress = _Progress(console)
         runner = Runner(Path(directory), progress, [stop])
@@ -72,7 +77,7 @@ def replay_command(args: argparse.Namespace) -> int:
         assert result.record is not None
         repeated = Record.read(result.record)
         if stop.state is not None:
-            return _stopped(console, stop, recording, repeated)
+            return _stopped(console, stop, args.until, recording, repeated)
         if result.verdict == "interrupted":
             return ExitCode.INTERRUPTED
         return _ended(console, args, recording, repeated)
@@ -98,10 +103,18 @@ def _never(record: Record, condition: EventCondition) -> str:
     return text
 
 
-def _stopped(console: Console, stop: Stop, recording: Recording, repeated: Record) -> int:
+def _stopped(
+    console: Console,
+    stop: Stop,
+    until: Moment | None,
+    recording: Recording,
+    repeated: Record,
+) -> int:
     assert stop.state is not None
     at = f"\nstopped at {stop.at:.6f} s of virtual time, after event {stop.events}"
     console.print(Text(at, "bold"))
+    if until is not None and until.seconds < stop.began:
+        console.print(Text(f"at {until.text} there is no flow yet: it begins here"))
     for section in stop.state:
         console.print(Text(f"\n{section.title}", "bold"))
         for line in section.lines:
@@ -122,7 +135,7 @@ def _ended(
         console, first, "\nrepeated: the events and the wire digest are the recorded ones"
     )
     if args.until is not None:
-        console.print(Text(f"the run ended before {args.until:g} s of virtual time"))
+        console.print(Text(f"the run ended before {args.until.text} of virtual time"))
         return ExitCode.FAILED
     return code
 

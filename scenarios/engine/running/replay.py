@@ -6,6 +6,7 @@ of packages or of Python should not, so they are only told.
 """
 
 import hashlib
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ class Recording:
 
 def open_recording(path: Path) -> Recording:
     """Raises NotARecord, NotReplayable, InvalidScenario."""
+    if path.is_file() and path.suffix in (".yaml", ".yml"):
+        raise NotReplayable(
+            f"{path} is a scenario file, and only a run can be repeated: the directory of its"
+            f" record. This runs it: airbed run {shlex.quote(str(path))}"
+        )
     record = Record.read(path)
     manifest = record.manifest()
     try:
@@ -146,12 +152,15 @@ class Stop:
         self.events = 0
         """Events up to the stop."""
         self.at = 0.0
-        """Virtual seconds."""
+        """Virtual seconds of the stop."""
+        self.began = 0.0
+        """Virtual seconds at which the flow began."""
 
     def attach(self, context: Context, record: Path) -> None:
         """See Inspector."""
         self._context = context
         world = context.deployment.world
+        self.began = world.env.now
         world.trace.listen(self._note)
         if self._until is not None:
             world.env.call_at(max(self._until, world.env.now), self._stop)

@@ -184,6 +184,7 @@ def test_bad_usage_is_code_4_with_a_message(capsys: pytest.CaptureFixture[str]) 
     assert usage_error(capsys) == "airbed: the following arguments are required: COMMAND"
     assert usage_error(capsys, "check") == "airbed: the following arguments are required: FILE|DIR"
     assert usage_error(capsys, "check", "--colour", "x").endswith("arguments: --colour")
+    assert usage_error(capsys, "serve").endswith("are required: gateway|site|vendors|all")
     for seed in ("-1", "x", "1.5", "٣"):
         assert usage_error(capsys, "run", "x", "--seed", seed).endswith(
             f"'{seed}' is not a seed: write a whole number from 0"
@@ -194,6 +195,14 @@ def test_bad_usage_is_code_4_with_a_message(capsys: pytest.CaptureFixture[str]) 
     assert usage_error(capsys, "run", "x", "-q", "-v").endswith(
         "not allowed with argument -q/--quiet"
     )
+
+
+def test_the_help_of_the_command_is_what_a_wrong_option_leads_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["sweep", "x", "--colour"])
+    assert capsys.readouterr().err.endswith("--colour\ntry next: airbed sweep --help\n")
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "", "\udcff.yaml"])

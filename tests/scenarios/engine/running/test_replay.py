@@ -127,11 +127,29 @@ def test_the_state_shows_no_secrets(recorded: Path, capsys: pytest.CaptureFixtur
     assert "1 in the tray (" in out
 
 
+def test_a_moment_before_the_flow_is_said_to_be_so(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(recorded), "--until", "1ms"]) == 0
+    assert "after event 0\nat 1ms there is no flow yet: it begins here\n" in capsys.readouterr().out
+
+
+def test_a_scenario_file_is_told_from_a_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "some.yaml"
+    file.write_text("format: 1")
+    assert main(["replay", str(file)]) == 4
+    said = capsys.readouterr().err
+    assert f"{file} is a scenario file, and only a run can be repeated" in said
+    assert f"This runs it: airbed run {file}" in said
+
+
 def test_a_run_that_ends_before_is_code_1(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", str(recorded), "--until", "3h"]) == 1
-    assert "the run ended before 10800 s of virtual time" in capsys.readouterr().out
+    assert "the run ended before 3h of virtual time" in capsys.readouterr().out
 
 
 def test_a_condition_that_is_never_true_is_code_1_and_nothing_is_run(
