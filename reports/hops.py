@@ -272,21 +272,23 @@ class _Reader:
         self._mark(t, event["host"], f"device {'en' if event['enabled'] else 'dis'}abled", "good")
 
     def _fault_started(self, t: int, event: dict[str, Any]) -> None:
-        self._fault_mark(t, event["fault"], "{inject} begins ({id})", "problem")
+        self._fault_mark(t, event["fault"], "{inject} of {place} begins ({id})", "problem")
 
     def _fault_ended(self, t: int, event: dict[str, Any]) -> None:
         fault = self._faults.get(event["fault"])
         if fault is not None and fault["end_ns"] != fault["start_ns"]:
-            self._fault_mark(t, event["fault"], "{inject} is over ({id})", "good")
+            self._fault_mark(t, event["fault"], "{inject} of {place} is over ({id})", "good")
 
     def _fault_mark(self, t: int, name: str, label: str, tone: Tone) -> None:
         fault = self._faults.get(name)
         if fault is None:
             return
-        lane = self.lane(fault["target"].partition(".")[2].partition("-")[0])
+        place = fault["target"].partition(".")[2]
+        lane = self.lane(place.partition("-")[0])
         if fault["end_ns"] == fault["start_ns"]:
-            label = "{inject} ({id})"
-        item = Item(t, t, lane, None, label.format(**fault), tone, fault=name, turn=True)
+            label = "{inject} of {place} ({id})"
+        label = label.format_map({**fault, "place": place})
+        item = Item(t, t, lane, None, label, tone, fault=name, turn=True)
         section = self._section("")
         items = self._waiting if section is None else section.items
         if all((known.fault, known.label) != (name, item.label) for known in items):

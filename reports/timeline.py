@@ -60,9 +60,13 @@ def timeline_html(record: Record) -> str:
 <span class="key request">request and its answer</span>
 <span class="key push">the push on its way</span>
 <span class="key good">it worked</span>
-<span class="key problem">refused, rejected, lost; a fault</span>
-Time runs downwards, in virtual time since the start of the run; within a step rows are in order,
-not to scale.
+<span class="key quiet">something changed</span>
+<span class="key problem">refused, rejected, lost</span>
+<span class="key trouble">the same on one host, or a fault begins</span>
+<span class="key fault">a fault lasts</span>
+<br/>Time runs downwards, in virtual time since the start of the run: rows are in the order in
+which they begin, not to scale. A row with a count (2 &#215;) is of several that are alike and
+follow each other shortly.
 </figcaption>
 </figure>
 {_fates(summary)}
@@ -256,8 +260,10 @@ def _section(section: Section, columns: dict[str, float], y: float, width: float
     lead = _lead(section)
     if lead:
         parts.append(_time(section.start, y + 24))
-    for row, item in enumerate(section.items):
-        parts.append(_row(item, columns, y + 7 + lead + ROW * row, width))
+    tops = [y + 7 + lead + ROW * row for row in range(len(section.items))]
+    drawn = [_row(item, columns, top, width) for item, top in zip(section.items, tops, strict=True)]
+    parts += [behind for behind, _ in drawn]  # all before the first arrow, which they must not hide
+    parts += [row for _, row in drawn]
     return "".join(parts)
 
 
@@ -268,7 +274,7 @@ def _step_detail(section: Section) -> str:
     took = section.end - section.start
     detail = f"{by}took {seconds(took)}" if took else f"{by}at once"
     if section.early and not section.items:
-        detail = f"{by}done already, see above"
+        detail = f"{by}begun before, see above"
     return detail if section.status == "passed" else f"{detail} · {section.status}"
 
 
@@ -289,12 +295,13 @@ def _took(item: Item) -> str:
     return f" · {took}" if alone else f" · within {took}"
 
 
-def _row(item: Item, columns: dict[str, float], y: float, width: float) -> str:
+def _row(item: Item, columns: dict[str, float], y: float, width: float) -> tuple[str, str]:
+    """What keeps lanes and bars from running through its label, and the row itself."""
     time = _time(item.start, y + 20)
     label = f'{escape(_times(item) + item.label)}<tspan class="took">{escape(_took(item))}</tspan>'
     x1 = columns[item.source]
     if item.target is None or item.target == item.source:
-        return (
+        return _behind(x1 + 9, y + 13, item), (
             f'{time}<g class="mark {item.tone}"><circle cx="{x1:g}" cy="{y + 20:g}" r="5"/>'
             f'<text x="{x1 + 11:g}" y="{y + 24:g}">{label}</text></g>'
         )
@@ -304,11 +311,15 @@ def _row(item: Item, columns: dict[str, float], y: float, width: float) -> str:
     # In the middle of its arrow, unless it would leave the picture or cover the times there.
     half = _length(item) / 2
     middle = max(STEP_WIDTH + TIME_WIDTH + half, min((x1 + x2) / 2, width - half))
-    return (
+    return _behind(middle - half - 2, y + 3, item), (
         f'{time}<g class="hop {item.tone}"><line x1="{x1 + 3 * side:g}" y1="{y + 20:g}" '
         f'x2="{x2 - 2 * side:g}" y2="{y + 20 + slant:g}" marker-end="url(#{item.tone})"/>'
         f'<text x="{middle:g}" y="{y + 14:g}">{label}</text></g>'
     )
+
+
+def _behind(x: float, y: float, item: Item) -> str:
+    return f'<rect class="behind" x="{x:g}" y="{y:g}" width="{_length(item) + 4:g}" height="15"/>'
 
 
 def _wrapped(text: str, width: int) -> list[str]:

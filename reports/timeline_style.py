@@ -31,7 +31,7 @@ svg text { fill: var(--ink); }
 .even { --under: var(--band); } .odd { --under: var(--page); } .failed { --under: var(--fail); }
 .band.even { fill: var(--band); } .band.odd { fill: var(--page); }
 .band.failed { fill: var(--fail); }
-rect.fault { fill: var(--problem); opacity: .22; }
+rect.fault { fill: var(--problem); opacity: .22; } rect.behind { fill: var(--under); }
 .life { stroke: var(--line); stroke-width: 1.5; }
 .head rect { stroke: var(--line); } .head text { text-anchor: middle; font-weight: 600; }
 .head text.role { font-weight: 400; font-size: 11px; fill: var(--soft); }
@@ -43,8 +43,7 @@ rect.fault { fill: var(--problem); opacity: .22; }
 .step text.number { fill: var(--page); text-anchor: middle; font-size: 13px; }
 text.time { text-anchor: end; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .hop line { stroke-width: 2; } .hop text { text-anchor: middle; font-size: 12px; }
-.hop text, .mark text { paint-order: stroke; stroke: var(--under); stroke-width: 4px;
-  stroke-linejoin: round; font-size: 12px; }
+.mark text { font-size: 12px; }
 .took { fill: var(--soft); }
 .request line { stroke: var(--request); } marker.request { fill: var(--request); }
 .push line { stroke: var(--push); stroke-width: 2.5; } marker.push { fill: var(--push); }
@@ -57,8 +56,12 @@ marker.problem { fill: var(--problem); }
   border-top: 3px solid var(--soft); } .key { margin-right: 18px; white-space: nowrap; }
 .key.request::before { border-color: var(--request); }
 .key.push::before { border-color: var(--push); }
-.key.good::before { width: 10px; height: 10px; margin-bottom: 0; border: 0; border-radius: 50%;
-  background: var(--good); }
+.key.good::before, .key.quiet::before, .key.trouble::before { width: 10px; height: 10px;
+  margin-bottom: 0; border: 0; border-radius: 50%; background: var(--good); }
+.key.quiet::before { background: var(--soft); }
+.key.trouble::before { background: var(--problem); }
+.key.fault::before { width: 12px; height: 16px; margin-bottom: -3px; border: 0; opacity: .22;
+  background: var(--problem); }
 .key.problem::before { border-top-style: dashed; border-color: var(--problem); }
 table { border-collapse: collapse; margin: 0 0 18px; }
 caption { text-align: left; font-weight: 600; white-space: nowrap; }

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_args
 
-from reports.hops import Drawing, drawing
+from reports.hops import Drawing, Tone, drawing
 from reports.reading import Record
 from reports.timeline import (
     CHARACTER,
@@ -78,7 +78,7 @@ def test_no_row_stands_above_one_that_began_earlier(write_record: WriteRecord) -
 def test_a_step_whose_work_was_done_before_it_began_says_so(write_record: WriteRecord) -> None:
     sections = drawing(write_record()).sections
     assert [section.n for section in sections if section.early] == [8, 9]
-    assert timeline_html(write_record()).count("done already, see above") == 2
+    assert timeline_html(write_record()).count("begun before, see above") == 2
 
 
 def test_what_begins_with_a_step_stands_under_it_and_not_under_the_step_before(
@@ -180,8 +180,8 @@ def test_a_fault_is_marked_where_it_begins_and_ends_with_a_bar_between(
     record = write_record(told, faults=[{**fault, **ends}])
     marks = [(s.n, i.source, i.label) for s in drawing(record).sections for i in s.items]
     assert marks == [
-        (2, "gateway", "partition begins (cut)"),
-        (7, "gateway", "partition is over (cut)"),
+        (2, "gateway", "partition of gateway-apns begins (cut)"),
+        (7, "gateway", "partition of gateway-apns is over (cut)"),
     ]
     page = timeline_html(record)
     assert page.count('<rect class="fault"') == 1
@@ -189,7 +189,7 @@ def test_a_fault_is_marked_where_it_begins_and_ends_with_a_bar_between(
     assert timeline_html(still).count('<rect class="fault"') == 1
     moment = write_record(told, faults=[{**fault, **ends, "end_ns": ends["start_ns"]}])
     assert 'class="fault"' not in timeline_html(moment)
-    assert "partition (cut)" in timeline_html(moment)
+    assert "partition of gateway-apns (cut)" in timeline_html(moment)
 
 
 def test_the_page_is_complete_in_itself(write_record: WriteRecord) -> None:
@@ -248,6 +248,29 @@ def test_a_label_covers_neither_the_times_nor_the_edge(write_record: WriteRecord
     page = timeline_html(write_record([steps, event]))
     [middle] = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+">POST /a', page)
     assert float(middle) - CHARACTER * len(f"POST {long} → 200") / 2 > STEP_WIDTH + TIME_WIDTH - 1
+
+
+def test_the_legend_has_every_kind_of_arrow_dot_and_bar(write_record: WriteRecord) -> None:
+    page = timeline_html(write_record())
+    [tones] = re.findall(r'<figcaption>\s*(<span class="key.*</span>)', page, re.DOTALL)
+    keys = re.findall(r'class="key (\w+)"', tones)
+    assert set(get_args(Tone)) <= set(keys)
+    assert "fault" in keys
+    for key in keys:
+        assert f".key.{key}::before" in page
+
+
+def test_lanes_and_bars_run_behind_labels_and_labels_behind_arrows(
+    write_record: WriteRecord,
+) -> None:
+    picture = drawing(write_record())
+    page = timeline_html(write_record())
+    assert page.count('<rect class="behind"') == sum(len(s.items) for s in picture.sections)
+    _, *bands = page.split('<g class="step">')
+    crossed = [band for band in bands if 'class="hop' in band]
+    assert len(crossed) == 5
+    assert all(band.rindex('class="behind"') < band.index('class="hop') for band in crossed)
+    assert page.rindex('class="life"') < page.index('class="behind"')
 
 
 def test_what_comes_from_a_scenario_cannot_break_out_of_the_page(
