@@ -1,6 +1,7 @@
 """`airbed run`: all cells of the given scenarios, each with all its seeds, one after the other."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,10 @@ def run_command(args: argparse.Namespace) -> int:
     files, `args.cell` leaves only some cells, `args.live` and its like choose the world (see
     `live_run`), records go below `args.runs`, and a JUnit file for all of them beside the records.
     """
+    trouble = _contradiction(args)
+    if trouble is not None:
+        print(f"airbed: {trouble}", file=sys.stderr)
+        return ExitCode.INVALID
     planned = list(plan(args.scenarios, args.seed, args.cell))
     if not planned:
         print(no_such_cell(args.cell, args.scenarios), file=sys.stderr)
@@ -72,6 +77,18 @@ def run_command(args: argparse.Namespace) -> int:
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
+
+
+def _contradiction(args: argparse.Namespace) -> str | None:
+    """What of the arguments would have no effect, and what to do; None if there is nothing."""
+    if args.cell is not None and not args.cell.strip(" ,"):
+        return "--cell names no value: write --cell AXIS=VALUE, or leave it out for all cells"
+    for who in ("app", "site") if args.gateway is None else ():
+        # From the environment a key is only there in case it is needed.
+        key = getattr(args, f"gateway_{who}_key")
+        if key not in (None, os.environ.get(f"AIRBED_GATEWAY_{who.upper()}_KEY")):
+            return f"--gateway-{who}-key is for a gateway that is not ours: add --gateway URL"
+    return None
 
 
 def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:

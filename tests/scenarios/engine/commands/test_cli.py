@@ -205,6 +205,23 @@ def test_the_help_of_the_command_is_what_a_wrong_option_leads_to(
     assert capsys.readouterr().err.endswith("--colour\ntry next: airbed sweep --help\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--cell", ""], "--cell names no value: write --cell AXIS=VALUE"),
+        (["--cell", " , "], "--cell names no value"),
+        (["--gateway-app-key", "x"], "--gateway-app-key is for a gateway that is not ours"),
+        (["--live", "--gateway-site-key", "x"], "that is not ours: add --gateway URL"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert main(["run", "flows/not_enabled.yaml", *options]) == 4
+    assert said in capsys.readouterr().err
+    assert list((here / "runs").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "", "\udcff.yaml"])
 def test_a_name_that_no_file_can_have_is_code_4(
     here: Path, capsys: pytest.CaptureFixture[str], name: str
