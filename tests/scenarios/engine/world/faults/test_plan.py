@@ -86,6 +86,14 @@ def test_a_fault_that_nothing_meets_is_reported(run: Callable[..., Any]) -> None
     assert "nothing met it from" in run(fault, flow=WAITS).failures
 
 
+def test_a_fault_that_nothing_meets_is_explained_where_it_began(run: Callable[..., Any]) -> None:
+    fault = "id: f, target: link.site-gateway, inject: partition, window: { from: 2s, to: 5s }"
+    done = run(fault, flow=WAITS)
+    assert done.result.explained_at == done.result.faults[0].started
+    assert not done.result.circumstances
+    assert run(fault, flow=WAITS + "expect: { fates: { delivered: 1 } }\n").result.circumstances
+
+
 def test_a_fault_that_may_not_fire_is_not_reported(run: Callable[..., Any]) -> None:
     done = run(PAUSE + ", window: { from: 1h }, may_not_fire: true", flow=WAITS)
     assert done.result.verdict == "passed"
