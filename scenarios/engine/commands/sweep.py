@@ -138,13 +138,15 @@ class _Sweep:
     def collect(self, outcomes: Any) -> bool:
         """Take all outcomes in. Returns whether a run was interrupted, which ends it."""
         columns = [column.name for column in dataclasses.fields(Outcome)]
+        console = Console(stderr=True)
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         table = self._directory / "sweep.csv"
         with table.open("w", encoding="utf-8", newline="") as file, bar:
@@ -158,19 +160,20 @@ class _Sweep:
                 rows.writerow(dataclasses.astuple(outcome))
                 cause = self.causes.add(outcome)
                 if self._told_of_each:
-                    bar.console.print(line_of(outcome), soft_wrap=True, highlight=False)
+                    console.print(line_of(outcome), soft_wrap=True, highlight=False)
                 if cause.count == 1 and outcome.verdict != "passed":
-                    bar.console.print(told(outcome), soft_wrap=True, highlight=False)
+                    console.print(told(outcome), soft_wrap=True, highlight=False)
                 bar.update(task, advance=1, description=self._verdicts().plain)
-                if not bar.console.is_terminal and self.causes.runs % steps == 0:
+                if not console.is_terminal and self.causes.runs % steps == 0:
                     far = f"{self.causes.runs} of {self._total} runs: {self._verdicts().plain}"
-                    bar.console.print(far, soft_wrap=True, highlight=False)
+                    console.print(far, soft_wrap=True, highlight=False)
         return False
 
     def finish(self, wall: float, *, interrupted: bool, arguments: argparse.Namespace) -> None:
         """Print the summary and write it down."""
         causes, runs = self.causes.ranked(), self.causes.runs
-        per_core = runs / wall / self._workers
+        jobs = "job" if self._workers == 1 else "jobs"
+        per_core, cpu = runs / wall / self._workers, self.causes.cpu_seconds
         summary = {
             "format": 1,
             "files": [file.path.as_posix() for file in arguments.scenarios],
@@ -183,14 +186,18 @@ class _Sweep:
             "backend": arguments.backend,
             "jobs": self._workers,
             "wall_seconds": round(wall, 3),
-            "cpu_seconds": round(self.causes.cpu_seconds, 3),
+            "cpu_seconds": round(cpu, 3),
+            "runs_per_second": round(runs / wall, 3),
+            "runs_per_second_of_cpu": round(runs / max(cpu, 1e-9), 3),
             "runs_per_second_and_core": round(per_core, 3),
             "causes": [_cause_as_json(cause) for cause in causes],
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (self._directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
-        self._print(Text())
-        self._show_passed([cause for cause in causes if cause.first.verdict == "passed"])
+        passed = [cause for cause in causes if cause.first.verdict == "passed"]
+        if passed:
+            self._print(Text())
+            self._show_passed(passed)
         failures = [cause for cause in causes if cause.first.verdict != "passed"]
         most = MAX_CAUSES * len(arguments.scenarios)
         for cause in failures[:most]:
@@ -203,9 +210,8 @@ class _Sweep:
         self._print(line)
         self._print(
             Text(
-                f"{wall:.1f} s with {self._workers} jobs: {runs / wall:.1f} runs per second,"
-                f" {per_core:.1f} per second and core,"
-                f" {runs / max(self.causes.cpu_seconds, 1e-9):.1f} per second of CPU",
+                f"{wall:.1f} s with {self._workers} {jobs}, {cpu:.1f} CPU seconds;"
+                f" {runs / max(cpu, 1e-9):.1f} runs per second of CPU",
                 "dim",
             )
         )

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_every_cell_is_run_with_every_seed_and_only_failures_leave_a_record(
         "some.yaml:8:15: error[check]: it does not hold that fates.created == $matrix.wish" in out
     )
     assert "12 runs: 8 passed, 4 failed" in out
-    assert "per second and core" in out
+    assert re.search(r"\n[\d.]+ s with 1 job, [\d.]+ CPU seconds; [\d.]+ runs per second of", out)
     assert out.splitlines()[-1].startswith(
         "try next      airbed replay runs/sweep-some-4-7/some-1-4-"
     )
@@ -93,6 +94,21 @@ def test_a_sweep_says_how_far_it_is_where_there_is_no_terminal(
     told = [line for line in capsys.readouterr().err.splitlines() if " of 30 runs: " in line]
     assert len(told) == 10
     assert told[0] == "3 of 30 runs: 2 passed, 1 failed"
+
+
+@pytest.mark.parametrize("file", ["some.yaml", "good.yaml"])
+def test_no_two_blank_lines_of_a_sweep_follow_each_other(here: Path, file: str) -> None:
+    command = [sys.executable, "-m", "scenarios.engine.commands.cli", "sweep", str(here / file)]
+    ended = subprocess.run(
+        [*command, "--runs", str(here / "runs"), "--seeds", "1..2", "--jobs", "1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert "6 of 6 runs" in ended.stdout or "4 of 4 runs" in ended.stdout
+    assert "\n\n\n" not in ended.stdout
 
 
 def test_after_a_sweep_that_passed_one_of_its_runs_can_be_looked_at(
