@@ -276,7 +276,7 @@ class _Reader:
 
     def _fault_ended(self, t: int, event: dict[str, Any]) -> None:
         fault = self._faults.get(event["fault"])
-        if fault is not None and fault["end_ns"] != fault["start_ns"]:
+        if fault is not None and fault["fired"] and fault["end_ns"] != fault["start_ns"]:
             self._fault_mark(t, event["fault"], "{inject} of {place} is over ({id})", "good")
 
     def _fault_mark(self, t: int, name: str, label: str, tone: Tone) -> None:
@@ -285,10 +285,12 @@ class _Reader:
             return
         place = fault["target"].partition(".")[2]
         lane = self.lane(place.partition("-")[0])
-        if fault["end_ns"] == fault["start_ns"]:
+        if not fault["fired"]:  # nothing came its way, or chance decided against it
+            label, tone = "{inject} of {place} has no effect ({id})", "quiet"
+        elif fault["end_ns"] == fault["start_ns"]:
             label = "{inject} of {place} ({id})"
         label = label.format_map({**fault, "place": place})
-        item = Item(t, t, lane, None, label, tone, fault=name, turn=True)
+        item = Item(t, t, lane, None, label, tone, fault=name, turn=fault["fired"] > 0)
         section = self._section("")
         items = self._waiting if section is None else section.items
         if all((known.fault, known.label) != (name, item.label) for known in items):

@@ -202,7 +202,10 @@ def _band(index: int, section: Section) -> str:
 
 
 def _fault_bands(picture: Drawing, columns: dict[str, float], bottom: float) -> list[str]:
-    """On its lane, a bar from where a fault begins to where it is over, or to the bottom."""
+    """On its lane, a bar from where a fault begins to where it is over, or to the bottom.
+
+    None for a fault that changed nothing.
+    """
     ends: dict[str, list[tuple[str, float]]] = {}
     y = float(HEAD)
     for section in picture.sections:
@@ -211,7 +214,11 @@ def _fault_bands(picture: Drawing, columns: dict[str, float], bottom: float) -> 
                 mark = y + 27 + _lead(section) + ROW * row
                 ends.setdefault(item.fault, []).append((item.source, mark))
         y += _section_height(section)
-    lasting = {fault["id"] for fault in picture.faults if fault["end_ns"] != fault["start_ns"]}
+    lasting = {
+        fault["id"]
+        for fault in picture.faults
+        if fault["fired"] and fault["end_ns"] != fault["start_ns"]
+    }
     bars = []
     for fault, marks in ends.items():
         if fault in lasting:

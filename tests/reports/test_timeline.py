@@ -192,6 +192,22 @@ def test_a_fault_is_marked_where_it_begins_and_ends_with_a_bar_between(
     assert "partition of gateway-apns (cut)" in timeline_html(moment)
 
 
+def test_a_fault_that_changed_nothing_is_one_quiet_mark_without_a_bar(
+    write_record: WriteRecord,
+) -> None:
+    fault = {"id": "cut", "inject": "crash", "target": "host.gateway", "fired": 0}
+    ends = {"start_ns": 2100 * MS, "end_ns": 7200 * MS}
+    told = [step(n, n * 1000) for n in range(1, 11)]
+    told.append({"t": 2100 * MS, "kind": "fault.started", "host": "gateway", "fault": "cut"})
+    told.append({"t": 7200 * MS, "kind": "fault.ended", "host": "gateway", "fault": "cut"})
+    told.sort(key=lambda event: event["t"])
+    record = write_record(told, faults=[{**fault, **ends}])
+    [mark] = [item for section in drawing(record).sections for item in section.items]
+    assert (mark.label, mark.tone) == ("crash of gateway has no effect (cut)", "quiet")
+    assert not mark.turn
+    assert '<rect class="fault"' not in timeline_html(record)
+
+
 def test_the_page_is_complete_in_itself(write_record: WriteRecord) -> None:
     class Reader(HTMLParser):
         def __init__(self) -> None:
