@@ -38,9 +38,13 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Scenario, cell and seed in one line."""
-        cell = f" [{self.summary['cell']}]" if self.summary["cell"] else ""
-        return f"{self.summary['name']}{cell}, seed {self.summary['seed']}"
+        """Scenario, cell and seed in one line. Raises NotARecord."""
+        try:
+            cell = f" [{self.summary['cell']}]" if self.summary["cell"] else ""
+            return f"{self.summary['name']}{cell}, seed {self.summary['seed']}"
+        except KeyError as error:
+            file = self.path / "summary.json"
+            raise NotARecord(f"{file} is damaged: it does not say the run's {error}") from error
 
     def manifest(self) -> dict[str, Any]:
         """How the record was made: versions, machine, hashes of its files. Raises NotARecord."""
@@ -58,7 +62,7 @@ class Record:
             with file.open(encoding="utf-8") as lines:
                 yield from lines
         except (OSError, UnicodeDecodeError) as error:
-            raise NotARecord(f"cannot read {file}: {_reason(error)}") from error
+            raise _unreadable(file, error) from error
 
     def event(self, line: str, number: int) -> dict[str, Any]:
         """The event in a line of the trace. Raises NotARecord, naming the line."""
@@ -80,7 +84,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise NotARecord(f"cannot read {file}: {_reason(error)}") from error
+        raise _unreadable(file, error) from error
     if not isinstance(content, dict) or "format" not in content:
         raise NotARecord(f"{file} does not say its format: no version of Airbed reads it")
     if content["format"] != FORMAT:
@@ -90,8 +94,14 @@ def _read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+def _unreadable(file: Path, error: OSError | ValueError) -> NotARecord:
+    if isinstance(error, OSError):
+        return NotARecord(f"cannot read {file}: {error.strerror or error}")
+    if isinstance(error, json.JSONDecodeError):
+        return NotARecord(f"{file} is damaged: from line {error.lineno} on it is no JSON")
+    if isinstance(error, UnicodeDecodeError):
+        return NotARecord(f"{file} is damaged: it has bytes that are no text (UTF-8)")
+    return NotARecord(f"{file} is damaged: {error}")
 
 
 def seconds(ns: int | None) -> str:

@@ -57,5 +57,21 @@ def test_a_directory_without_a_summary_is_no_record(tmp_path: Path) -> None:
 
 def test_a_broken_summary_is_said_to_be_broken(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("{")
-    with pytest.raises(NotARecord, match="cannot read"):
+    with pytest.raises(NotARecord, match=r"summary\.json is damaged: from line 1 on it is no JSON"):
+        Record.read(tmp_path)
+
+
+def test_a_summary_that_names_no_run_is_said_to_be_broken(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text('{"format": 1}')
+    with pytest.raises(NotARecord, match=r"summary\.json is damaged: it does not say the run's"):
+        _ = Record.read(tmp_path).name
+
+
+def test_a_file_with_other_bytes_than_text_is_said_to_be_broken(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text('{"format": 1}')
+    (tmp_path / "trace.jsonl").write_bytes(b"\xff\n")
+    with pytest.raises(NotARecord, match=r"trace\.jsonl is damaged: it has bytes that are no text"):
+        list(Record.read(tmp_path).events())
+    (tmp_path / "summary.json").write_bytes(b"\xff")
+    with pytest.raises(NotARecord, match=r"summary\.json is damaged: it has bytes"):
         Record.read(tmp_path)
