@@ -35,11 +35,11 @@ def write_pages(report: Fidelity, directory: Path) -> list[Path]:
 def summary(report: Fidelity) -> str:
     """The outcome in one sentence."""
     alike = sum(each.same for each in report.comparisons)
-    return (
-        f"{alike} of {len(report.comparisons)} runs are alike in everything compared;"
-        f" {report.differences} differences in the others, {report.explained} of them accounted"
-        " for."
-    )
+    text = f"{alike} of {len(report.comparisons)} runs are alike in everything compared"
+    if not report.differences:
+        return f"{text}."
+    differences = "1 difference" if report.differences == 1 else f"{report.differences} differences"
+    return f"{text}; {differences} in the others, {report.explained} of them accounted for."
 
 
 def markdown(report: Fidelity) -> Iterator[str]:

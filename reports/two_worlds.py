@@ -187,7 +187,7 @@ def _hops(sides: Sequence[_Side]) -> tuple[Aspect, str | None, int]:
     comes what accounts for them, and of how many notifications.
     """
     here, there = (_orders(side.rows) for side in sides)
-    aspect = Aspect("hops", f"{len(sides[0].rows)} notifications", f"{len(sides[1].rows)}")
+    aspect = Aspect("hops", _notifications(len(sides[0].rows)), f"{len(sides[1].rows)}")
     nothing: _End = ("none", {})
     pairs: list[tuple[Row, Row]] = []
     differing: list[bool] = []
@@ -208,6 +208,10 @@ def _hops(sides: Sequence[_Side]) -> tuple[Aspect, str | None, int]:
     if whole:
         why = came_late(moments, pairs, differing) or confirmed_early(pairs, differing)
     return aspect, why, sum(differing)
+
+
+def _notifications(count: int) -> str:
+    return f"{count} {'notification' if count == 1 else 'notifications'}"
 
 
 def _orders(rows: Iterable[dict[str, str]]) -> dict[str, list[_End]]:

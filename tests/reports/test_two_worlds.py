@@ -63,6 +63,9 @@ def differences(comparison: Comparison) -> dict[str, list[str]]:
 
 def test_the_same_run_is_alike(tmp_path: Path) -> None:
     assert compared(tmp_path).same
+    page = "\n".join(markdown(fidelity(tmp_path / "simulated", tmp_path / "live")))
+    assert "1 of 1 runs are alike in everything compared.\n" in page
+    assert "| 1 notification | 1 |" in page
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_differences_of_what_came_late_are_accounted_for(tmp_path: Path) -> None
     assert comparison.reason is not None
     assert report.explained == report.differences == 1
     for page in ("\n".join(markdown(report)), "\n".join(html(report))):
-        assert "1 differences in the others, 1 of them accounted for" in page
+        assert "1 difference in the others, 1 of them accounted for" in page
         assert "hops (accounted for)" in page
         assert f"What it comes from: {comparison.reason}." in page
 
