@@ -34,6 +34,7 @@ from scenarios.engine.running.circumstances import LastEvents, circumstances
 from scenarios.engine.running.context import Context
 from scenarios.engine.running.play import RunScope, StepOutcome, play
 from scenarios.engine.running.record import RecordWriter, provenance, resolved, scenario_hash
+from scenarios.engine.running.refused_keys import RefusedKeys
 from scenarios.engine.running.results import CheckOutcome, Redactor, RunResult, summary_of
 from scenarios.engine.running.watch import Watch
 from scenarios.engine.world.deployment import Deployment
@@ -152,6 +153,10 @@ class Runner:
             inspector.attach(context, record.path)
         last = LastEvents()
         world.trace.listen(last)
+        refused_keys = None
+        if stage.foreign_gateway is not None:
+            refused_keys = RefusedKeys()
+            world.trace.listen(refused_keys)
         world.trace.listen(watch.feed)
         try:
             with world, stage.logs():
@@ -185,6 +190,8 @@ class Runner:
             _compare(context, evidence, result, places)
         for text in dict.fromkeys(measures.server_errors):
             result.fail(Text(f"error[server-error]: {text}", "bold red"))
+        if refused_keys is not None:
+            refused_keys.explain(result)
         scenario = resolved(cell.scenario)
         record.write_scenario(file.text)
         result.record = record.finish(

@@ -11,9 +11,11 @@ from typing import Any
 
 import simpy
 
+from devices.errors import UnexpectedAnswer
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.faults.plan import FaultPlan
+from scenarios.engine.world.foreign_gateway import KEYS_HINT, GatewayUnreachable
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from scenarios.engine.world.stage import Stage
@@ -33,13 +35,26 @@ class Deployment:
         self.faults = FaultPlan(self, scenario.faults)
 
     def start(self) -> Generator[simpy.Event, Any, None]:
-        """Deploy everything; to be run inside the world. Ends when the flow may begin."""
+        """Deploy everything; to be run inside the world. Ends when the flow may begin.
+
+        Raises GatewayUnreachable for one that is not ours and does not take the phones.
+        """
         self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
         yield from self.services.push.start()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())
-        yield from self.population.start()
+        try:
+            yield from self.population.start()
+        except UnexpectedAnswer as error:
+            foreign = self.stage.foreign_gateway
+            if foreign is None:
+                raise  # our own servers refuse nobody
+            yield from self.services.stop()
+            raise GatewayUnreachable(
+                f"with the gateway at {foreign.url} the phones cannot be set up: {error}\n"
+                f"  {KEYS_HINT}"
+            ) from error
         self.faults.flow_begins()
 
     @property

@@ -12,6 +12,14 @@ from scenarios.engine.world.stage import ForeignGateway
 TIMEOUT: Final = 10.0
 """Wall seconds for one request."""
 
+REFUSALS: Final = (400, 401, 403)
+"""Statuses with which an AirNotifier answers a key that it does not know, or one that may not."""
+
+KEYS_HINT: Final = (
+    "keys follow from the seed: run with the seed the gateway was set up with, or name keys by"
+    " AIRBED_GATEWAY_APP_KEY / AIRBED_GATEWAY_SITE_KEY"
+)
+
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Without the proxies that the environment may name: gateways under test are near."""
 
@@ -54,9 +62,10 @@ def register(
                 _OPENER.open(request, timeout=TIMEOUT).close()
             except urllib.error.HTTPError as answer:
                 answer.close()
+                hint = f"\n  {KEYS_HINT}" if answer.code in REFUSALS else ""
                 raise GatewayUnreachable(
-                    f"the gateway at {gateway.url} does not register tokens: status {answer.code}\n"
-                    "  give the key that may create tokens with --gateway-app-key"
+                    f"the gateway at {gateway.url} does not register tokens: status {answer.code}"
+                    + hint
                 ) from answer
             except (OSError, http.client.HTTPException) as error:
                 raise GatewayUnreachable(

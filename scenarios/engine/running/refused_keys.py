@@ -1,0 +1,32 @@
+"""Says of a run that failed that a gateway which is not ours did not take the keys.
+
+The gateway's answers are all there is to see: to the phone that registers its token, and to the
+site. A scenario may be about refused keys, so this is told only where something went wrong.
+"""
+
+from rich.text import Text
+
+from scenarios.engine.running.results import RunResult
+from scenarios.engine.world.foreign_gateway import KEYS_HINT, REFUSALS
+from sim.trace.recorder import Event
+
+
+class RefusedKeys:
+    """Listens to a trace for requests of the site that the gateway refused."""
+
+    def __init__(self) -> None:
+        self._site_refused = False
+
+    def __call__(self, event: Event) -> None:
+        if event["kind"] in ("push.requested", "broadcast.requested"):
+            self._site_refused |= event["status"] in REFUSALS
+
+    def explain(self, result: RunResult) -> None:
+        """Add to the first failure of the run what to do about it, if keys were refused."""
+        phone_refused = any(
+            step.do == "register_gateway" and step.results.get("status") in REFUSALS
+            for step in result.steps
+        )
+        if result.failures and (self._site_refused or phone_refused):
+            help_ = Text.assemble("\n       ", ("help: ", "bold cyan"), KEYS_HINT)
+            result.failures[0].append_text(help_)
