@@ -38,7 +38,7 @@ class Host(Protocol):
     def trace(self) -> Recorder: ...
     @property
     def connections(self) -> Mapping[int, Any]:
-        """Its ends of open connections, by number; their `repr` is a line of netstat."""
+        """Its ends of open connections, by number."""
 
     @property
     def listeners(self) -> Mapping[int, Any]:

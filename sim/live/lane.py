@@ -101,9 +101,18 @@ class Lane:
 
     def __repr__(self) -> str:
         wire = self.wire
-        state = "held" if self._holding else "ended" if self.ended else "open"
         ends = f"{wire.client.name} -> {wire.server.name}:{wire.port}"
-        return f"<Lane {wire.number} of {self.host.name} [{state}] {ends}, {self._size} bytes>"
+        return f"<Lane {wire.number} of {self.host.name} [{self.state}] {ends}, {self.size} bytes>"
+
+    @property
+    def state(self) -> str:
+        """In a word: `held` by the path, `ended` by FIN or RST, or `open`."""
+        return "held" if self._holding else "ended" if self.ended else "open"
+
+    @property
+    def size(self) -> int:
+        """Bytes that were sent and have not arrived."""
+        return self._size
 
     def push(self, item: bytes) -> None:
         """The source sends data, `FIN` or `RST`."""

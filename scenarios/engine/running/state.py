@@ -5,7 +5,7 @@ Reads and changes nothing; may be asked at any moment, also before everything is
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.notifications import AtGateway
@@ -13,6 +13,8 @@ from scenarios.engine.running.context import Context
 from scenarios.engine.running.results import Redactor, Section
 from scenarios.engine.world.deployment import Deployment
 from sim.hosts import Host as SimHost
+from sim.live.hosts import LiveHost
+from sim.live.netstat import live_netstat
 from sim.net.netstat import netstat
 from sim.surface import Host
 
@@ -53,12 +55,8 @@ def connections(hosts: Iterable[Host]) -> list[Section]:
     """What `netstat` shows of each host that has a socket."""
     sections = []
     for host in hosts:
-        # A live host's sockets are the kernel's; what it knows of its connections is shown.
-        lines = (
-            netstat(host).splitlines()
-            if isinstance(host, SimHost)
-            else ["Connections", *map(repr, host.connections.values())]
-        )
+        table = netstat(host) if isinstance(host, SimHost) else live_netstat(cast(LiveHost, host))
+        lines = table.splitlines()
         if len(lines) > MAX_SOCKETS + 1:
             more = len(lines) - MAX_SOCKETS - 1
             lines = [*lines[: MAX_SOCKETS + 1], f"and {more} more"]
