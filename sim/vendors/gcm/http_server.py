@@ -85,6 +85,9 @@ class HttpServer:
             await asyncio.wait_for(self._quiet.wait(), timeout)
         for connection in self._connections:
             connection.close()
+        for connection in self._connections:
+            connection.abort()  # TLS would wait for the peer's farewell
+        await asyncio.sleep(0)
 
     def _look_whether_quiet(self) -> None:
         if self._quiet is not None and not any(each.is_answering for each in self._connections):
@@ -308,8 +311,14 @@ class HttpConnection(asyncio.Protocol):
         """Close in good order, answering nobody any more."""
         self._closed = True
         self._turns.clear()
-        if self._transport is not None:
+        # asyncio's TLS loses sight of a transport that is closed twice.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for anybody."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _look_whether_idle(self) -> None:
         now, until = self._loop.time(), self._active + IDLE_SECONDS
