@@ -54,5 +54,7 @@ def _files(name: str) -> list[Path]:
 
 
 def _set_aside(file: Path, directory: Path) -> bool:
+    """Whether it is hidden, or the copy of a scenario in the record of a run."""
     hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
-    return hidden or (file.parent / "manifest.json").exists()
+    copy = file.name == "scenario.yaml" and (file.parent / "manifest.json").exists()
+    return hidden or copy

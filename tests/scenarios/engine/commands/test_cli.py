@@ -124,6 +124,14 @@ def test_tags_choose_and_several_options_must_all_hold(
     assert "first.yaml" not in out
 
 
+def test_a_manifest_of_something_else_hides_no_scenario(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "some/manifest.json").write_text("{}")
+    assert main(["check", "some"]) == 0
+    assert "2 files checked" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["list", "run"])
 def test_no_scenario_with_the_tags_is_code_5(
     here: Path, capsys: pytest.CaptureFixture[str], command: str
