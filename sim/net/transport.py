@@ -90,8 +90,8 @@ class SimTransport(StreamEnd):
     # -- attaching --------------------------------------------------------------------------
 
     def attach(self, protocol: asyncio.BaseProtocol, context: Context | None) -> None:
-        """Give this end its protocol: `connection_made` now, what has arrived right after it. With a
-        context every callback runs in it; without one, in whatever context delivers (devices).
+        """Give this end its protocol: `connection_made` now, what has arrived right after it.
+        Callbacks run in the context, or, without one, in whatever context delivers (devices).
         """
         self.set_protocol(protocol)
         self._context = context

@@ -215,6 +215,9 @@ def outcomes_of(
             yield outcomes
         finally:
             outcomes.close()
+            if backend == "loky" and workers > 1:
+                # The next sweep of this process may be elsewhere: workers keep their directory.
+                get_reusable_executor().shutdown(kill_workers=True)
             shutil.rmtree(runs / SCRATCH, ignore_errors=True)
 
 

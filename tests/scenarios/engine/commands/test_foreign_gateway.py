@@ -3,6 +3,7 @@ the same. Real time passes, as in all live runs.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -55,10 +56,11 @@ def record(runs: Path) -> Path:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many ports in a row on which nobody listens."""
-    for _ in range(100):
-        with closing(socket.create_server(("127.0.0.1", 0))) as first:
-            base: int = first.getsockname()[1]
+    """The first of so many ports in a row on which nobody listens. Below the range that systems
+    take theirs from, and for each process of the test run in a region of its own.
+    """
+    region = 10_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20_000
+    for base in range(region, region + 2_000, count):
         try:
             for port in range(base, base + count):
                 socket.create_server(("127.0.0.1", port)).close()
