@@ -105,6 +105,7 @@ class LiveStage:
         return self.world.network.route(source, name, port)
 
     def start_apns(self, host: LiveHost, service: ApnsService) -> simpy.Event:
+        self.world.at_exit(service.close_listeners)
         ports = self.options.ports() if host.name == "apns" else dict.fromkeys(PORTS, 0)
 
         async def start() -> None:
@@ -117,6 +118,7 @@ class LiveStage:
         return as_event(self.world.env, host.start(start))
 
     def start_gcm(self, host: LiveHost, service: GcmService) -> simpy.Event:
+        self.world.at_exit(service.close_listeners)
         ports = self.options.ports()
 
         async def start() -> None:

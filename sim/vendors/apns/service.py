@@ -73,19 +73,23 @@ class ApnsService:
         ):
             self._servers.append(await loop.create_server(factory, host, port, ssl=tls))
 
+    def close_listeners(self) -> None:
+        """Take no more connections; those that there are stay."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
     async def stop(self) -> None:
         """Close the listeners; reset the connections of providers and of phones with a session.
 
         Does not wait for peers: one that is off the network would keep it waiting for minutes.
         """
-        for server in self._servers:
-            server.close()
+        self.close_listeners()
         for connection in list(self._gateway.connections):
             connection.abort()
         for device in self._registry.devices():
             if device.session is not None:
                 device.session.abort()
-        self._servers.clear()
 
     @property
     def ports(self) -> tuple[int, ...]:

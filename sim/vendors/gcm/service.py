@@ -82,19 +82,23 @@ class GcmService:
             self._web_servers.append(phones)
             self._servers.append(await loop.create_server(phones, host, http_port))
 
+    def close_listeners(self) -> None:
+        """Take no more connections; those that there are stay."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
     async def stop(self) -> None:
         """Close the listeners; end the connections of senders and of phones with a session.
 
         Does not wait for phones: one that is off the network would keep it waiting for minutes.
         """
-        for server in self._servers:
-            server.close()
+        self.close_listeners()
         for device in self._registry.devices():
             if device.session is not None:
                 device.session.abort()
         for web_server in self._web_servers:
             await web_server.shutdown(SHUTDOWN_TIMEOUT)
-        self._servers.clear()
         self._web_servers.clear()
 
     @property
