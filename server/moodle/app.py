@@ -8,8 +8,10 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.moodle import login, rest
+from server.moodle.door import HEALTH, Door, merge_slashes
 from server.moodle.settings import SiteSettings
 from server.moodle.site import Site
+from server.moodle.web import devices
 from server.moodle.web.routes import add_routes
 
 
@@ -38,7 +40,14 @@ def create_app(settings: SiteSettings) -> web.Application:
                 content_type="text/html",
             )
 
-    app = web.Application(client_max_size=settings.max_body, middlewares=[without_database])
+    door = Door(
+        settings,
+        {login.PATH: "requirecorrectaccess", devices.PATH: "redirecterrordetected"},
+    )
+    app = web.Application(
+        client_max_size=settings.max_body,
+        middlewares=[door.middleware, without_database, merge_slashes],
+    )
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await site.open()
@@ -64,5 +73,5 @@ def create_app(settings: SiteSettings) -> web.Application:
         app.router.add_get(prefix + path, handler)
         app.router.add_post(prefix + path, handler)
     add_routes(app.router, prefix, site)
-    app.router.add_get("/health", health)
+    app.router.add_get(HEALTH, health)
     return app

@@ -18,12 +18,22 @@ _TEXTS = {
     "nopermissions": "Sorry, but you do not currently have permissions to do that ({a})",
     # There is no such string in Moodle, so clients see its name.
     "permissionnotimplemented": "error/permissionnotimplemented",
+    "redirecterrordetected": "Unsupported redirect detected, script execution terminated",
     "requirecorrectaccess": "Invalid url or port.",
     "requireloginerror": "Course or activity not accessible.",
+    "reverseproxyabused": (
+        "Reverse proxy enabled, server can not be accessed directly, sorry."
+        "<br />Please contact server administrator."
+    ),
     "servicenotavailable": ("Web service is not available (it doesn't exist or might be disabled)"),
+    "sslonlyaccess": "For security reasons only https connections are allowed, sorry.",
     "unknowndevice": "Unknown device",
     # Up to 2.8 a wrong password is reported with this text, too.
     "usernamenotfound": "The username was not found in the database",
+    "wwwrootmismatch": (
+        'Incorrect access detected, this server may be accessed only through "{a}" address, sorry.'
+        "<br />Please notify server administrator."
+    ),
 }
 
 _CLASSES = {

@@ -4,13 +4,12 @@ The checks and their order are those of Moodle 2.5. Errors have no `errorcode` m
 with 3.0), so apps compare texts. Every answer has status 200.
 """
 
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
 from server import clock
 from server.moodle import php_json, tokens
 from server.moodle.accounts import clean_username
+from server.moodle.door import error_json
 from server.moodle.errors import MoodleError
 from server.moodle.phpinput import merged, read_input, scalar
 from server.moodle.site import Site
@@ -31,27 +30,17 @@ class TokenLogin:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._netloc = _netloc(site.settings.wwwroot)
 
     async def handle(self, request: web.Request) -> web.Response:
         """GET or POST with `username`, `password` and `service`."""
         try:
             token = await self._login(request)
         except MoodleError as problem:
-            return _json(
-                {
-                    "error": problem.message,
-                    "stacktrace": None,
-                    "debuginfo": None,
-                    "reproductionlink": None,
-                }
-            )
-        return _json({"token": token})
+            return _json(error_json(problem))
+        return _json(php_json.encode({"token": token}))
 
     async def _login(self, request: web.Request) -> str:
         site = self._site
-        if _netloc(f"{request.scheme}://{request.host}") != self._netloc:
-            raise MoodleError("requirecorrectaccess")
         variables = merged(*await read_input(request, site.settings.max_input_vars))
         for name in ("username", "password", "service"):
             if not scalar(variables, name):
@@ -73,15 +62,5 @@ class TokenLogin:
         return token
 
 
-def _netloc(address: str) -> tuple[str | None, int | None]:
-    """Host and port; the scheme's own port counts as none. A proxy may have changed the scheme."""
-    parts = urlsplit(address)
-    try:
-        port = parts.port
-    except ValueError:
-        return None, None
-    return parts.hostname, None if port in (80, 443) else port
-
-
-def _json(value: dict[str, str | None]) -> web.Response:
-    return web.Response(body=php_json.encode(value).encode(), headers=_HEADERS)
+def _json(body: str) -> web.Response:
+    return web.Response(body=body.encode(), headers=_HEADERS)

@@ -8,7 +8,7 @@ from then on the database holds the truth and the administrator's pages change i
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from server.settings import ServerSettings, StrictSettings
 
@@ -72,6 +72,16 @@ class SiteSettings(ServerSettings):
     """Everything needed to serve one site."""
 
     wwwroot: str = Field(description="the site's address, byte for byte as clients know it")
+    reverse_proxy: bool = Field(
+        default=False,
+        description="a proxy asks the site under another host name than that of wwwroot, which is"
+        " the only one it is refused under then (Moodle's reverseproxy)",
+    )
+    ssl_proxy: bool = Field(
+        default=False,
+        description="TLS ends in front of the site, which gets plain HTTP (Moodle's sslproxy);"
+        " without it a site with an https address refuses every request over HTTP",
+    )
     sitename: str = "Airbed"
     generation: Literal["2013"] = "2013"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -103,3 +113,9 @@ class SiteSettings(ServerSettings):
         if value.endswith("/") or parts.query or parts.fragment:
             raise ValueError("must end without a slash, query or fragment, as Moodle's wwwroot")
         return value
+
+    @model_validator(mode="after")
+    def _https_behind_a_proxy(self) -> "SiteSettings":
+        if self.ssl_proxy and not self.wwwroot.startswith("https:"):
+            raise ValueError("ssl_proxy: wwwroot must be an https address")
+        return self

@@ -26,7 +26,7 @@ def test_a_login_sets_a_cookie_that_scripts_cannot_read_and_leads_to_the_front_p
 
 
 def test_a_site_with_https_sends_its_cookie_over_nothing_else(stand):
-    stand.settings["wwwroot"] = "https://site.test"
+    stand.settings |= {"wwwroot": "https://site.test", "ssl_proxy": True}
 
     async def story():
         fields = {"username": "ben", "password": "Ben-secret1"}
