@@ -40,7 +40,7 @@ def test_without_its_faults_a_scenario_fails(path: Path, tmp_path: Path) -> None
     file = load(path)
     for cell in file.cells:
         calm = cell.scenario.model_copy(update={"faults": []})
-        result = play(file, Cell(cell.values, calm), 1, tmp_path)
+        result = play(file, Cell(cell.values, calm, ()), 1, tmp_path)
         if cell.values.get("direction") == "downstream":
             continue  # with the way back cut, it goes through as if nothing were wrong
         assert result.verdict == "failed", cell.id

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source
-from scenarios.engine.format.loader import ScenarioFile
+from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.nodes import Location, MappingNode, Node, find, find_key, plain
 from scenarios.engine.format.yaml_reader import YamlReader
@@ -31,7 +31,7 @@ def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | 
         for location, diagnostic in _size(root, cell.scenario):
             found.setdefault((location, diagnostic.message), diagnostic)
         if foreign_gateway:
-            for location, diagnostic in _foreign(root, cell.scenario):
+            for location, diagnostic in _foreign(root, cell):
                 found.setdefault((location, diagnostic.message), diagnostic)
     return InvalidScenario(Source(str(file.path), file.text), found.values()) if found else None
 
@@ -54,15 +54,18 @@ def most_phones() -> int:
     return max(0, min(files, _LOCAL_PORTS))
 
 
-def _foreign(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+def _foreign(root: Node, cell: Cell) -> Iterator[tuple[Location, Diagnostic]]:
     assert isinstance(root, MappingNode)
-    document = plain(root)
-    if "apns" in document["world"]["gateway"]:
-        message = "how a gateway that is not ours talks to APNs is not for a scenario to say"
-        location: Location = ("world", "gateway", "apns")
-        hint = "take it out, and set that gateway up so"
-        yield location, Diagnostic("not-ours", message, find_key(root, location), hint)
-    for index, fault in enumerate(scenario.faults):
+    document, scenario = plain(root), cell.scenario
+    for key, service in (("apns", "APNs"), ("gcm", "GCM")):
+        if key in document["world"]["gateway"]:
+            message = (
+                f"how a gateway that is not ours talks to {service} is not for a scenario to say"
+            )
+            location: Location = ("world", "gateway", key)
+            hint = "take it out, and set that gateway up so"
+            yield location, Diagnostic("not-ours", message, find_key(root, location), hint)
+    for index, fault in zip(cell.fault_places, scenario.faults, strict=True):
         names = fault.target.partition(".")[2].split("-")
         if fault.target.split(".")[0] in ("host", "link") and "gateway" in names:
             message = f"{fault.target} is not ours: its process and its connections are elsewhere"

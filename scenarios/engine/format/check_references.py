@@ -7,7 +7,7 @@ from scenarios.engine.format.cast import entries, items
 from scenarios.engine.format.diagnostics import Diagnostic, Span, did_you_mean
 from scenarios.engine.format.expression_syntax import ExpressionError, Name, Value
 from scenarios.engine.format.expressions import Expression
-from scenarios.engine.format.matrix import ROOT
+from scenarios.engine.format.matrix import ROOT, CellScope
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.models import Fates
 from scenarios.engine.format.nodes import Location, MappingNode, Node, ScalarNode, find, texts
@@ -61,8 +61,18 @@ class ReferenceChecks:
         if "when" in fates:
             self.check_condition(fates["when"], ("expect", "fates", "when"), True)
 
-    def check_condition(self, text: Any, location: Location, at_end: bool) -> None:
-        """A condition; only `at_end` of the run is anything measured."""
+    def check_faults(self) -> None:
+        """The conditions of `faults`, decided before the run: only the matrix is known."""
+        for index, fault in items(self._data.get("faults")):
+            if "when" in fault:
+                self.check_condition(fault["when"], ("faults", index, "when"), False, in_flow=False)
+
+    def check_condition(
+        self, text: Any, location: Location, at_end: bool, *, in_flow: bool = True
+    ) -> None:
+        """A condition; only `at_end` of the run is anything measured, and only `in_flow` is
+        anything saved.
+        """
         node = find(self._root, location)
         try:
             expression = Expression.parse(text if isinstance(text, str) else "true")
@@ -72,9 +82,9 @@ class ReferenceChecks:
         for name in expression.names():
             span = _part(node, name.start, name.end)
             if name.kind == "reference":
-                wrong |= self._check_reference(name.path, span, in_flow=True)
+                wrong |= self._check_reference(name.path, span, in_flow)
             else:
-                wrong |= self._check_figure(name, span, at_end)
+                wrong |= self._check_figure(name, span, at_end, in_flow)
         if not wrong:
             self._work_out(expression, node)
 
@@ -83,16 +93,16 @@ class ReferenceChecks:
         if any(name.kind != "reference" or name.path[0] != ROOT for name in expression.names()):
             return
         try:
-            expression.holds(_CellScope(self._values))
+            expression.holds(CellScope(self._values))
         except ExpressionError as error:
             self._report(
                 "bad-condition", str(error), _part(node, error.start, error.end), error.help
             )
 
-    def _check_figure(self, name: Name, span: Span, at_end: bool) -> bool:
+    def _check_figure(self, name: Name, span: Span, at_end: bool, in_flow: bool) -> bool:
         text = ".".join(name.path)
         if not at_end:
-            hint = "use a reference to a saved result"
+            hint = "use a reference to a saved result" if in_flow else "use $matrix.<axis>"
             self._report("unknown-name", f"'{text}' is only known at the end", span, hint)
         elif text not in FIGURES:
             self._report(
@@ -159,17 +169,6 @@ class ReferenceChecks:
 
     def _report(self, code: str, message: str, span: Span, help: str = "") -> None:
         self._mistakes.add(Diagnostic(code, message, span, help))
-
-
-class _CellScope:
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = values
-
-    def reference(self, path: tuple[str, ...]) -> Value:
-        return self._values[path[1]]
-
-    def observation(self, path: tuple[str, ...]) -> Value:
-        raise LookupError("nothing is measured yet")
 
 
 def _part(node: Node, start: int, end: int) -> Span:

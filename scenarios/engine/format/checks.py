@@ -26,6 +26,7 @@ def check(
     references.check_settings()
     _check_cast(root, cast, mistakes)
     check_faults(root, data, cast, mistakes)
+    references.check_faults()
     check_flow(root, data, cast, references, mistakes)
     references.check_expectations()
 

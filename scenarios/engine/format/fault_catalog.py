@@ -24,6 +24,7 @@ ParameterType = Literal[
     "share",  # 5%
     "drift",  # a share with a sign
     "count",  # a whole number from 1
+    "status",  # an HTTP status from 500 to 599
     "choice",  # one of `choices`
     "hosts",  # a list of the names gateway, site, apns, gcm
 ]
@@ -207,9 +208,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         ("gcm",),
         "that a request is answered so",
         {
-            "status": Parameter(
-                "choice", "of the HTTP answer", default="503", choices=("500", "503")
-            ),
+            "status": Parameter("status", "of the HTTP answer, 500 to 599", default="503"),
             "retry_after": Parameter("duration", "Retry-After of the answer; whole seconds"),
         },
     ),

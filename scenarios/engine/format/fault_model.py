@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
 from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
 from scenarios.engine.format.quantities import Name, Percent, one_of, read_each, told
@@ -142,6 +143,10 @@ class Fault(_Section):
     )
     may_not_fire: bool = Field(
         default=False, description="A run in which it changes nothing is fine, too."
+    )
+    when: Expression | None = Field(
+        default=None,
+        description="A condition on $matrix; where it is false, the cell is without this fault.",
     )
 
     @property

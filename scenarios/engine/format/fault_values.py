@@ -26,6 +26,7 @@ from scenarios.engine.format.units import (
 
 BEFORE_DISPATCH: Final = "before_dispatch"
 _STEP: Final = re.compile(r"step +([a-z][a-z0-9_]*|[1-9][0-9]{0,5})(?: *\+ *(.*))?", re.ASCII)
+_STATUS: Final = re.compile(r"[0-9]{3}", re.ASCII)
 _MOMENTS: Final = "10s, 1s..5s, step message, step 3, step 3 + 0s..1s or before_dispatch"
 
 
@@ -128,6 +129,14 @@ def _count(_parameter: Parameter, value: Any) -> int:
     return value
 
 
+def _status(_parameter: Parameter, value: Any) -> int:
+    status = int(value) if isinstance(value, str) and _STATUS.fullmatch(value) else value
+    if not isinstance(status, int) or isinstance(status, bool) or not 500 <= status <= 599:
+        message = f"{kind_of(value)} is no status of a server in trouble"
+        raise UnitError(message, "write a number from 500 to 599")
+    return status
+
+
 def _choice(parameter: Parameter, value: Any) -> str:
     if isinstance(value, bool) or str(value) not in parameter.choices:
         known = ", ".join(parameter.choices)
@@ -153,6 +162,7 @@ _READERS: Final[dict[str, Callable[[Parameter, Any], Any]]] = {
     "rate": lambda _parameter, value: parse_rate(value),
     "size": _size,
     "count": _count,
+    "status": _status,
     "choice": _choice,
     "hosts": _hosts,
 }

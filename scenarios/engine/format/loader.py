@@ -12,8 +12,15 @@ from typing import Final, NoReturn
 
 from scenarios.engine.format.checks import check
 from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source, Span
-from scenarios.engine.format.expression_syntax import Value
-from scenarios.engine.format.matrix import cell_id, combine, read_axes, substitute_cell
+from scenarios.engine.format.expression_syntax import ExpressionError, Value
+from scenarios.engine.format.fault_model import Fault
+from scenarios.engine.format.matrix import (
+    CellScope,
+    cell_id,
+    combine,
+    read_axes,
+    substitute_cell,
+)
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.nodes import MappingNode, plain
@@ -30,6 +37,8 @@ class Cell:
 
     values: Mapping[str, Value]
     scenario: Scenario
+    fault_places: tuple[int, ...]
+    """Of the scenario's faults: the place of each in the file, where others may stand between."""
 
     @property
     def id(self) -> str:
@@ -89,8 +98,24 @@ def _cells(root: MappingNode, mistakes: Mistakes) -> list[Cell]:
         scenario = validate(root, data, mistakes)
         check(root, data, values, mistakes)
         if scenario is not None:
-            cells.append(Cell(values, scenario))
+            cells.append(_cell(values, scenario))
     return cells
+
+
+def _cell(values: Mapping[str, Value], scenario: Scenario) -> Cell:
+    """The cell without the faults whose condition is false in it."""
+    places = tuple(n for n, fault in enumerate(scenario.faults) if _happens(fault, values))
+    faults = [scenario.faults[place] for place in places]
+    return Cell(values, scenario.model_copy(update={"faults": faults}), places)
+
+
+def _happens(fault: Fault, values: Mapping[str, Value]) -> bool:
+    if fault.when is None:
+        return True
+    try:
+        return fault.when.holds(CellScope(values))
+    except ExpressionError:  # reported with the references
+        return True
 
 
 def _read(path: Path) -> str:

@@ -21,6 +21,21 @@ _LITERAL: Final = frozenset({"format", "name", "description", "tags", "seed", "s
 _CONDITIONS: Final = frozenset({"when", "that"})
 
 
+class CellScope:
+    """A scope in which only the matrix is known, with the values of one cell."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = values
+
+    def reference(self, path: tuple[str, ...]) -> Value:
+        if path[0] != ROOT or path[1:2] == () or path[1] not in self._values:
+            raise LookupError(f"'${'.'.join(path)}' is not known here")
+        return self._values[path[1]]
+
+    def observation(self, path: tuple[str, ...]) -> Value:
+        raise LookupError("nothing is measured yet")
+
+
 def cell_id(values: Mapping[str, Value]) -> str:
     """The name of a cell, unique within its file: `platform=ios,app_state=closed`."""
     return ",".join(f"{name}={as_text(value)}" for name, value in values.items())

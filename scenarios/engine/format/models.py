@@ -33,6 +33,7 @@ from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
 from scenarios.engine.format.quantities import Duration, Name, Percent
+from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
 
@@ -90,16 +91,6 @@ class Seeds(_Section):
     count: int = Field(ge=1, le=MAX_SEEDS, strict=True, description="How many seeds.")
 
 
-class ApnsSending(_Section):
-    """How the gateway talks to APNs."""
-
-    recovery: Literal["replay", "none"] = Field(
-        default="replay",
-        description="After a rejected notification: send again what followed it, or (the gateway"
-        " of 2013) lose it.",
-    )
-
-
 class Gateway(_Section):
     """The AirNotifier gateway."""
 
@@ -113,6 +104,7 @@ class Gateway(_Section):
         " being developed.",
     )
     apns: ApnsSending = ApnsSending()
+    gcm: GcmSending = GcmSending()
 
 
 class Site(_Section):

@@ -159,6 +159,11 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
             return {**told, "anyOf": [{"enum": [*parameter.choices, *numbers]}, _REFERENCE]}
         case "count":
             return {**told, "anyOf": [{"type": "integer", "minimum": 1}, _REFERENCE]}
+        case "status":
+            return {
+                **told,
+                "anyOf": [{"type": "integer", "minimum": 500, "maximum": 599}, _REFERENCE],
+            }
         case "hosts":
             return {**told, "type": "array", "items": {"enum": list(HOSTS)}, "minItems": 1}
     return {**told, "type": ["string", "integer"]}

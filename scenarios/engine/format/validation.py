@@ -210,5 +210,6 @@ _DESCRIBED: Final = {
     "wrong_type": _told("wrong-type"),
     "conflict": _told("conflict"),
     "out_of_calendar": _told("out-of-range"),
+    "out_of_range": _told("out-of-range"),
     "string_pattern_mismatch": _name,
 }

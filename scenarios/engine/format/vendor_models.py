@@ -142,9 +142,9 @@ class Gcm(_Settings):
     outage: Outage | None = Field(default=None, description="Requests answered with an error.")
     slow_answers: SlowAnswers | None = Field(default=None, description="Requests answered late.")
 
-    def settings(self, project: Project) -> GcmSettings:
-        """As the service takes them, for one project."""
-        return GcmSettings.model_validate({"projects": (project,), **self.given()})
+    def settings(self, *projects: Project) -> GcmSettings:
+        """As the service takes them, with these projects."""
+        return GcmSettings.model_validate({"projects": projects, **self.given()})
 
     @model_validator(mode="after")
     def _possible(self) -> "Gcm":

@@ -318,9 +318,9 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
 
 def _compare_faults(result: RunResult, places: Places) -> None:
     note = "with may_not_fire: true this is fine"
-    for index, fault in enumerate(result.faults):
+    for place, fault in zip(result.cell.fault_places, result.faults, strict=True):
         if fault.is_missing:
-            where = ("faults", index, "inject")
+            where = ("faults", place, "inject")
             failure = places.failure("fault-not-fired", str(fault), where, note=note)
             result.fail(failure, fault.started)
 

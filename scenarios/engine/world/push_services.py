@@ -21,6 +21,8 @@ from sim.vendors.gcm.service import GcmService
 from sim.vendors.gcm.settings import Project
 
 SENDER_ID: Final = "694767596569"
+OTHER_SENDER_ID: Final = "815162342001"
+"""Somebody else's, with whom no phone has registered."""
 APNS_NAME: Final = "gateway.push.apple.com"
 COURIER_NAME: Final = "1-courier.push.apple.com"
 SANDBOX_NAME: Final = "gateway.sandbox.push.apple.com"
@@ -37,9 +39,15 @@ CERTIFIED: Final[dict[Environment, AppleEnvironment]] = {
 
 
 class PushServices:
-    """See the module. `api_key`: what GCM knows the gateway by."""
+    """See the module. `projects`: whom GCM knows, by the keys that it gave them."""
 
-    def __init__(self, stage: Stage, scenario: Scenario, hosts: NamedHosts, api_key: str) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        scenario: Scenario,
+        hosts: NamedHosts,
+        projects: tuple[Project, ...],
+    ) -> None:
         world = stage.world
         self._stage = stage
         self._scenario = scenario
@@ -52,9 +60,8 @@ class PushServices:
             names = (SANDBOX_NAME, SANDBOX_COURIER_NAME)
             self._sandbox_host = hosts.add("apns-sandbox", *names)
             self.sandbox = self._apns(self._sandbox_host, *names, "development")
-        project = Project(sender_id=SENDER_ID, api_keys=(api_key,))
         self.gcm = GcmService(
-            scenario.world.vendors.gcm.settings(project),
+            scenario.world.vendors.gcm.settings(*projects),
             host_name=self._gcm_host.name,
             trace=world.trace,
             rng=world.seeds.stream("vendors/gcm"),

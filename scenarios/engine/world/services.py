@@ -24,7 +24,9 @@ from scenarios.engine.world.push_services import (
     APNS_NAME,
     CERTIFIED,
     GCM_NAME,
+    OTHER_SENDER_ID,
     SANDBOX_NAME,
+    SENDER_ID,
     PushServices,
 )
 from scenarios.engine.world.stage import Stage
@@ -57,6 +59,7 @@ from server.moodle.settings import (
 from server.moodle.site import install as install_site
 from sim.vendors.apns.service import PROVIDER_PORT
 from sim.vendors.gcm.service import HTTPS_PORT
+from sim.vendors.gcm.settings import Project
 
 APP_ID: Final = "com.moodle.moodlemobile"
 GATEWAY_NAME: Final = "push.example"
@@ -89,7 +92,8 @@ class Services:
             self.site_key = foreign.site_key or self.site_key
             stage.stand_for_gateway(self.gateway)
         self.site = self.hosts.add("site", SITE_NAME)
-        self.push = PushServices(stage, scenario, self.hosts, self.api_key)
+        self._sending_key, projects = self._gcm_keys()
+        self.push = PushServices(stage, scenario, self.hosts, projects)
         self._servers = stage.servers
         self.certificate = world.ca.issue(
             "airnotifier",
@@ -229,6 +233,11 @@ class Services:
             Secret("app's access key", self.app_key),
             Secret("site's access key", self.site_key),
             Secret("API key for GCM", self.api_key),
+            *(
+                [Secret("key presented to GCM", self._sending_key)]
+                if self._sending_key != self.api_key
+                else []
+            ),
         ]
 
     def lanes(self) -> list[dict[str, Any]]:
@@ -250,6 +259,17 @@ class Services:
         faults = self._scenario.faults
         has_crash = any(f.inject == "crash" and f.target == f"host.{name}" for f in faults)
         return "full" if has_crash else NO_POWER_CUT
+
+    def _gcm_keys(self) -> tuple[str, tuple[Project, ...]]:
+        """The key that the gateway presents to GCM, and the projects that GCM knows."""
+        own = Project(sender_id=SENDER_ID, api_keys=(self.api_key,))
+        wanted = self._scenario.world.gateway.gcm.key
+        if wanted == "own":
+            return self.api_key, (own,)
+        key = self._world.seeds.stream("deployment/gcm_key").randbytes(16).hex()
+        if wanted == "unknown":
+            return key, (own,)
+        return key, (own, Project(sender_id=OTHER_SENDER_ID, api_keys=(key,)))
 
     def _make_gateway_settings(self) -> GatewaySettings:
         world, wanted = self._world, self._scenario.world.gateway
@@ -288,11 +308,13 @@ class Services:
                         cert_file=Path(certificate.cert_file),
                         key_file=Path(certificate.key_file),
                         recovery=wanted.apns.recovery,
+                        **wanted.apns.given_lifetime(),
                     ),
                     gcm=GcmProviderSettings(
                         url=f"https://{gcm_place}/gcm/send",
-                        api_key=SecretStr(self.api_key),
+                        api_key=SecretStr(self._sending_key),
                         ca_file=Path(world.ca.ca_file),
+                        **wanted.gcm.given_lifetime(),
                     ),
                 ),
             ),

@@ -42,11 +42,11 @@ def silent_close(injection: Injection) -> None:
 
 @fault("unavailable")
 def unavailable(injection: Injection) -> None:
-    """HTTP 503, with Retry-After if wanted."""
+    """An HTTP 5xx, with Retry-After if wanted."""
     wanted = injection.parameters
     retry_after = wanted.get("retry_after")
     outage = Outage(
-        status=int(wanted["status"]),
+        status=wanted["status"],
         retry_after=None if retry_after is None else round(retry_after),
         share=injection.fault.probability,
     )

@@ -92,8 +92,15 @@ def test_a_parameter(kind: ParameterType, text: Any, value: object) -> None:
     assert read_parameter(Parameter(kind, ""), text) == value
 
 
-def test_a_choice_may_be_written_as_a_number() -> None:
-    assert read_parameter(FAULTS["unavailable"].parameters["status"], 503) == "503"
+@pytest.mark.parametrize("status", [500, 501, 502, 599, "504"])
+def test_every_status_of_a_server_in_trouble_can_be_written(status: Any) -> None:
+    assert read_parameter(FAULTS["unavailable"].parameters["status"], status) == int(status)
+
+
+@pytest.mark.parametrize("status", [499, 600, True, "5xx", "٥٠٣", 503.0, [503]])
+def test_no_other_status_can(status: Any) -> None:
+    with pytest.raises(UnitError, match="no status of a server in trouble"):
+        read_parameter(FAULTS["unavailable"].parameters["status"], status)
 
 
 @pytest.mark.parametrize("inject", FAULTS)
