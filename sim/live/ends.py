@@ -123,6 +123,8 @@ class LocalEnd(asyncio.Transport):
         self._out: Lane
         self._incoming: Lane
         self._closing = False
+        self._eof_heard = False
+        self._fin_sent = False
         self._reading = True
 
     def attach(self, outgoing: Lane, incoming: Lane) -> None:
@@ -141,6 +143,7 @@ class LocalEnd(asyncio.Transport):
             self._out.push(bytes(data))
 
     def write_eof(self) -> None:
+        self._fin_sent = True
         self._out.push(FIN)
 
     def can_write_eof(self) -> bool:
@@ -207,6 +210,7 @@ class LocalEnd(asyncio.Transport):
             cast(asyncio.Protocol, protocol).data_received(data)
 
     def finish(self) -> None:
+        self._eof_heard = True
         if self._protocol is not None:
             stays = cast(asyncio.Protocol, self._protocol).eof_received()
             if not stays:
@@ -214,6 +218,9 @@ class LocalEnd(asyncio.Transport):
 
     def reset(self, error: OSError) -> None:
         if not self.gone:
+            half_closed = self._eof_heard and not self._fin_sent
+            if half_closed and isinstance(error, ConnectionResetError):
+                error = BrokenPipeError(errno.EPIPE, "Broken pipe")  # Linux, tcp_reset()
             self._closing = self.gone = True
             self._lost(error, errno.errorcode.get(error.errno or 0, "error").lower())
 

@@ -2,8 +2,9 @@
 
 What one end sends is held for as long as the path takes (links of the two hosts, rules), and then
 handed to the other end: data, the end of the stream (FIN) or a reset (RST). What the path drops (a
-host is off the network, a rule says so) is tried again with TCP's back-off, in order; nobody is
-told. An RST is never sent again, and data for an end that is gone is answered with one.
+host is off the network, a rule says so) is missed when it should have arrived, then sent again with
+TCP's back-off; what was sent behind it waits, and follows as one segment. Nobody is told. An RST is
+never sent again, and data for an end that is gone is answered with one.
 
 Data that arrive are acknowledged by the way back. If that one drops the acknowledgement, the sender
 sends the same again with back-off, though the receiver has it, and nothing behind it meanwhile.
@@ -14,10 +15,11 @@ byte acknowledged by this process (TCP_INFO says so, too), would say ETIMEDOUT.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sim.net.retransmission import Backoff
-from sim.net.rules import Close, Drop, Kind, Reset
+from sim.net.rules import Close, Drop, Judgement, Kind, Reset
 
 if TYPE_CHECKING:
     from sim.kernel.environment import Call
@@ -52,6 +54,15 @@ class End(Protocol):
     def resume(self) -> None: ...
 
 
+@dataclass(slots=True)
+class _Sent:
+    """Something on its way. `due`: when it arrives or, if it is lost, is missed."""
+
+    due: float
+    item: bytes
+    lost: bool = False
+
+
 class Lane:
     """See the module. `direction` is 0 from the dialling host to the other, 1 back.
 
@@ -71,6 +82,7 @@ class Lane:
         "_unacknowledged",
         "direction",
         "ended",
+        "ended_midway",
         "source",
         "target",
         "wire",
@@ -83,10 +95,12 @@ class Lane:
         self.direction = direction
         self.ended = False
         """FIN or RST was sent: nothing may follow."""
-        self._queue: deque[tuple[float, bytes]] = deque()
-        """What the path lets through, with the moments of arrival."""
+        self.ended_midway = False
+        """The path has ended the stream: it answers data that the source still sends with RST."""
+        self._queue: deque[_Sent] = deque()
+        """What is on its way, in order."""
         self._held: deque[bytes] = deque()
-        """What it dropped, and what was sent since."""
+        """What was lost, and what was sent since."""
         self._size = 0
         self._last_due = 0.0
         self._timer: Call | None = None
@@ -116,11 +130,17 @@ class Lane:
 
     def push(self, item: bytes) -> None:
         """The source sends data, `FIN` or `RST`."""
+        if self.ended_midway:
+            if item is not FIN and item is not RST:
+                self.wire.reset(self, Reset(receiver=False))
+            return
         if self.ended:
             return
         self.ended = item is FIN or item is RST
         self._size += len(item)
-        if self._holding and item is not RST:
+        if item is RST:
+            self._forget_losses()
+        if self._holding:
             self._held.append(item)
         else:
             self._send(item)
@@ -187,57 +207,88 @@ class Lane:
     # -- on the way
 
     def _send(self, item: bytes) -> None:
-        """Put it on its way, or find that the path drops it."""
+        """Put it on its way."""
         wire = self.wire
-        kind = Kind.FIN if item is FIN else Kind.RST if item is RST else Kind.DATA
-        judgement = wire.judge(self.direction, kind, 0 if kind is not Kind.DATA else len(item))
+        judgement = self._judge(item)
         final = judgement.final if judgement is not None else None
-        delay = wire.delay() + (judgement.extra if judgement is not None else 0.0)
-        if isinstance(final, Drop):
-            self._dropped(item)
-        elif isinstance(final, Reset):
+        extra = judgement.extra if judgement is not None else 0.0
+        due = max(self._last_due, wire.env.now + wire.delay() + extra)
+        if isinstance(final, Reset):
             wire.reset(self, final)
-        elif isinstance(final, Close):
-            wire.close_after(self, item[: final.keep], delay)
+            return
+        if isinstance(final, Close):
+            wire.close_midway(self, item[: final.keep], due)
+            return
+        lost = isinstance(final, Drop)
+        if lost and item is RST:
+            self._size -= len(item)
+        elif lost or judgement is None or not judgement.pieces:
+            self._enqueue(item, due, lost=lost)
         else:
-            if item is RST:  # overtakes what waits, and ends it
-                self._held.clear()
-                self._holding = False
-            for size, gap in judgement.pieces if judgement is not None else ():
-                if kind is Kind.DATA and size < len(item):
-                    delay += gap
-                    self._enqueue(item[:size], delay)
-                    item = item[size:]
-            self._enqueue(item, delay)
-            self._move()
-
-    def enqueue_last(self, data: bytes, delay: float) -> None:
-        """This, and then the end of the stream, whatever the path would say."""
-        self.ended = True
-        if data:
-            self._enqueue(data, delay)
-        self._enqueue(FIN, delay)
+            *pieces, (_, gap_before_rest) = judgement.pieces
+            for size, gap in pieces:
+                due += gap
+                self._enqueue(item[:size], due)
+                item = item[size:]
+            self._enqueue(item, due + gap_before_rest)
         self._move()
 
-    def _enqueue(self, item: bytes, delay: float) -> None:
-        self._last_due = max(self._last_due, self.wire.env.now + delay)
-        self._queue.append((self._last_due, item))
+    def end_midway(self, item: bytes, data: bytes = b"", due: float | None = None) -> None:
+        """The path itself ends the stream, with `FIN` or `RST` behind what is on its way and `data`
+        (due then); what has been lost is not sent again.
+        """
+        self.ended = self.ended_midway = True
+        self._forget_losses()
+        if due is None:
+            due = max(self._last_due, self.wire.env.now + self.wire.delay())
+        if data:
+            self._enqueue(data, due)
+        self._size += len(item)
+        self._enqueue(item, due)
+        self._move()
+
+    def nothing_arrives_before(self, due: float) -> None:
+        """Whatever is sent from now on arrives at `due` (seconds of the world) or later."""
+        self._last_due = max(self._last_due, due)
+
+    def _judge(self, item: bytes) -> Judgement | None:
+        kind = Kind.FIN if item is FIN else Kind.RST if item is RST else Kind.DATA
+        size = len(item) if kind is Kind.DATA else 0
+        return self.wire.judge(self.direction, kind, size)
+
+    def _enqueue(self, item: bytes, due: float, *, lost: bool = False) -> None:
+        self._last_due = due
+        self._queue.append(_Sent(due, item, lost))
+
+    def _forget_losses(self) -> None:
+        """Send nothing again; what is on its way ahead of the first loss still arrives."""
+        kept: deque[_Sent] = deque()
+        for sent in self._queue:
+            if sent.lost:
+                break
+            kept.append(sent)
+        self._queue = kept
+        self._held.clear()
+        self._size = sum(len(sent.item) for sent in kept)
+        self._holding = self._unacknowledged = False
+        self._backoff = None
+        self._set_timer(None)
 
     def _move(self) -> None:
         """Hand over what is due; look again when the next is."""
         env = self.wire.env
         self._set_timer(None)
         while self._queue and not (self._blocked or self._holding):
-            due, item = self._queue[0]
-            if due > env.now:
-                self._set_timer(env.call_at(due, self._move))
+            sent = self._queue[0]
+            if sent.due > env.now:
+                self._set_timer(env.call_at(sent.due, self._move))
                 break
-            if not self.wire.passable:
+            if sent.lost or not self.wire.passable:
                 self._back_off()
                 return
             self._queue.popleft()
-            self._size -= len(item)
-            self._hand_over(item)
+            self._size -= len(sent.item)
+            self._hand_over(sent.item)
         if self._paused and self._size < LOW_WATER:
             self._paused = False
             self.source.resume()
@@ -258,7 +309,7 @@ class Lane:
 
     def _be_acknowledged(self) -> None:
         """Data arrived: the sender learns it, or goes on to send them again."""
-        if self.source.gone:  # nobody is left to be told, and what follows goes on
+        if self.source.gone or self.ended_midway:  # nobody is to be told, and what follows goes on
             self._unacknowledged = False
             return
         judgement = self.wire.judge(1 - self.direction, Kind.ACK)
@@ -270,20 +321,16 @@ class Lane:
 
     # -- sending again
 
-    def _dropped(self, item: bytes) -> None:
-        if item is RST:
-            self.clear()
-        else:
-            self._held.append(item)
-            self._back_off()
-
     def _back_off(self) -> None:
-        """Nothing gets through: what was on its way is held, and tried again later."""
+        """Something did not get through: it and all behind it is held, and tried again later."""
         now = self.wire.env.now
         if not self._holding:
-            self._holding = True
-            on_the_way = [item for _, item in self._queue if item is not RST]
+            on_the_way = [sent.item for sent in self._queue]
             self._queue.clear()
+            if any(item is RST for item in on_the_way):  # an RST that is lost is not sent again
+                self.clear()
+                return
+            self._holding = True
             self._held.extendleft(reversed(on_the_way))
         if self._backoff is None:
             self._backoff = Backoff(now)
@@ -295,28 +342,47 @@ class Lane:
             self._set_timer(self.wire.env.call_later(wait, self._try_again))
 
     def _try_again(self) -> None:
+        """Send the first thing that has not been acknowledged; the rest follows when it has."""
         self._set_timer(None)
-        if not self._unacknowledged:
-            self._release()
-            return
-        judgement = self.wire.judge(self.direction, Kind.DATA)
-        if judgement is not None and isinstance(judgement.final, Drop):
+        wire = self.wire
+        head = b"" if self._unacknowledged else self._held[0]
+        judgement = self._judge(head)
+        final = judgement.final if judgement is not None else None
+        extra = judgement.extra if judgement is not None else 0.0
+        if isinstance(final, Drop):
             self._back_off()
+        elif isinstance(final, Reset):
+            wire.reset(self, final)
+        elif isinstance(final, Close):
+            due = wire.env.now + wire.delay() + extra
+            wire.close_midway(self, head[: final.keep], due)
         else:
-            self._set_timer(self.wire.env.call_later(self.wire.delay(), self._arrived_again))
+            self._set_timer(wire.env.call_later(wire.delay() + extra, self._arrived_again))
 
     def _arrived_again(self) -> None:
-        self._be_acknowledged()
-        if not self._unacknowledged:
-            self._release()
-
-    def _release(self) -> None:
-        """Send what waits, until something of it is lost again."""
+        self._set_timer(None)
+        if not self.wire.passable:
+            self._back_off()
+            return
         self._holding = False
+        if self._unacknowledged:
+            self._be_acknowledged()
+        else:
+            self._enqueue(self._held.popleft(), self.wire.env.now)
+            self._move()
+        if not self._is_holding:
+            self._send_the_rest()
+
+    def _send_the_rest(self) -> None:
+        """What has gathered goes as one segment: TCP cuts its queue anew when it sends it."""
         held, self._held = self._held, deque()
-        while held and not self._is_holding:
-            self._send(held.popleft())
-        self._held.extend(held)
+        ends = bool(held) and held[-1] is FIN
+        if ends:
+            held.pop()
+        if held:
+            self._send(b"".join(held))
+        if ends:
+            self._send(FIN)
 
     @property
     def _is_holding(self) -> bool:

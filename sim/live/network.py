@@ -91,7 +91,7 @@ class LiveNetwork:
         for proxy in self._proxies.values():
             proxy.close()
         for wire in list(self.wires.values()):
-            wire.reset_both()
+            wire.abort()
         self.calendar.close()
         for host in self.hosts():
             if host.surroundings is not None:
@@ -127,6 +127,7 @@ class LiveNetwork:
                 server=server,
                 to=wire.server.name,
             )
+        wire.connected()
 
     def closed(self, wire: "Wire", host: "LiveHost", how: str, *, over: bool) -> None:
         """The end of a connection on `host` is gone; `over`: the other one is, too."""

@@ -17,8 +17,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.live.ends import SocketEnd
-from sim.live.wire import SYN_RETRIES, Wire
-from sim.net.rules import Drop
+from sim.live.handshake import open_connection
+from sim.live.wire import Wire
 
 if TYPE_CHECKING:
     from sim.live.hosts import LiveHost
@@ -108,11 +108,9 @@ class Proxy:
         wire = Wire(network, self._client, self._server, self._port)
         _, near = await loop.connect_accepted_socket(SocketEnd, sock)
         try:
-            await self._handshake(wire, near)
-            address = self._server.listeners.get(self._port)
-            if address is None:
-                raise ConnectionRefusedError
-            _, far = await loop.create_connection(SocketEnd, *address)
+            # The client's kernel believes it is connected. If it gives up now, it would still be
+            # dialling over a path, so what it sent goes nowhere.
+            far = await open_connection(wire, lambda: near.abandoned)
         except OSError as error:
             near.reset(error)
             return
@@ -125,16 +123,3 @@ class Proxy:
         network.opened(wire, ours, far.address("peername"))
         near.attach(up, down)
         far.attach(down, up)
-
-    async def _handshake(self, wire: Wire, near: SocketEnd) -> None:
-        """What the client's kernel has done with us, done with the path. OSError if it fails."""
-        for attempt in range(SYN_RETRIES + 1):
-            answer = wire.answer()
-            if answer is None:
-                return
-            if not isinstance(answer, Drop):
-                raise ConnectionRefusedError
-            await asyncio.sleep(2.0**attempt)
-            if near.abandoned:  # with what it sent; over a path it would still be dialling
-                break
-        raise TimeoutError

@@ -4,20 +4,15 @@ The path is that of the simulated world: the links of the two hosts (latency, ji
 hosts are on the network, and the network's chain of rules, which faults are made of.
 """
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sim.live.lane import End, Lane
-from sim.net.rules import Close, Drop, Judgement, Kind, Packet, Reset
+from sim.live.lane import FIN, RST, End, Lane
+from sim.net.rules import Drop, Judgement, Kind, Packet, Reset
 
 if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
     from sim.live.hosts import LiveHost
     from sim.live.network import LiveNetwork
-
-SYN_RETRIES: Final = 6
-"""Repetitions of an unanswered SYN (Linux, tcp_syn_retries), after 1, 2, 4, ... s."""
-
-_RESET: Final = ConnectionResetError(104, "Connection reset by peer")
 
 
 class Wire:
@@ -78,33 +73,36 @@ class Wire:
             Packet(kind, source, target, self.number, direction, self.port, size, now)
         )
 
-    def answer(self) -> Drop | Reset | Close | None:
-        """What becomes of an attempt to connect that is made now; None: the handshake succeeds."""
-        for direction, kind in ((0, Kind.SYN), (1, Kind.SYN_ACK)):
-            judgement = self.judge(direction, kind)
-            if judgement is not None and isinstance(judgement.final, Drop | Reset | Close):
-                return judgement.final
-        return None
+    def connected(self) -> None:
+        """The handshake's last segment goes the same way as the first bytes and ahead of them. The
+        other host accepts when it arrives, and says nothing earlier.
+        """
+        judgement = self.judge(0, Kind.ACK)
+        up, down = self.lanes
+        accepted = self.env.now + self.delay() + (judgement.extra if judgement is not None else 0.0)
+        up.nothing_arrives_before(accepted)
+        down.nothing_arrives_before(accepted + self.delay())
 
     # -- being ended from the middle
 
     def reset(self, lane: Lane, ends: Reset) -> None:
-        """RST to the ends named, as seen from the one that sends into `lane`."""
-        for end, wanted in ((lane.source, ends.sender), (lane.target, ends.receiver)):
+        """RST to the ends named, as seen from the one that sends into `lane`: behind what is on its
+        way to them.
+        """
+        for leads_there, wanted in ((self.opposite(lane), ends.sender), (lane, ends.receiver)):
             if wanted:
-                end.reset(_RESET)
-        for each in self.lanes:
-            each.clear()
+                leads_there.end_midway(RST)
 
-    def reset_both(self) -> None:
-        """RST to both ends, at once."""
-        if self.lanes:
-            self.reset(self.lanes[0], Reset())
+    def close_midway(self, lane: Lane, data: bytes, due: float) -> None:
+        """Let this much through, and end the stream at both ends."""
+        lane.end_midway(FIN, data, due)
+        self.opposite(lane).end_midway(FIN)
 
-    def close_after(self, lane: Lane, data: bytes, delay: float) -> None:
-        """Let this much through, and then end the stream at both ends."""
-        lane.enqueue_last(data, delay)
-        self.opposite(lane).enqueue_last(b"", 0.0)
+    def abort(self) -> None:
+        """RST to both ends at once: the world ends."""
+        for lane in self.lanes:
+            lane.clear()
+            lane.source.reset(ConnectionResetError(104, "Connection reset by peer"))
 
     def end_gone(self, direction: int, how: str) -> None:
         """One of the ends is no more: the one that sends in that direction."""

@@ -11,14 +11,7 @@ import simpy
 from sim.live.hosts import LiveHost
 from sim.live.world import LiveWorld
 from sim.net.faults import (
-    Down,
-    Latency,
-    LimitData,
     Partition,
-    ResetPeer,
-    Slicer,
-    SlowClose,
-    Timeout,
 )
 from sim.net.links import Link
 
@@ -192,33 +185,7 @@ def test_the_trace_tells_of_connections_as_in_a_simulated_world(
     assert world.network.wires == {}
 
 
-# -- faults of the network's own, on real connections
-
-
-def test_latency_delays(talk: Callable[..., Any], world: LiveWorld) -> None:
-    def story(client: Any) -> Story:
-        world.faults.add(Latency(between=BETWEEN, direction="upstream", latency=0.1))
-        start = world.env.now
-        client.transport.write(b"x")
-        yield from client.until(lambda: client.heard == b"X")
-        assert world.env.now - start >= 0.1
-
-    talk(story)
-
-
-def test_down_resets_what_is_open_and_refuses_what_is_new(
-    talk: Callable[..., Any], world: LiveWorld, phone: LiveHost
-) -> None:
-    def story(client: Any) -> Story:
-        handle = world.faults.add(Down(between=BETWEEN))
-        yield from client.until(lambda: bool(client.lost))
-        assert isinstance(client.lost[0], ConnectionResetError)
-        with pytest.raises(ConnectionRefusedError):
-            yield phone.connect("service", 80, lambda: pytest.fail("connected"))
-        handle.remove()
-        yield phone.connect("service", 80, lambda: type(client)(world))
-
-    talk(story)
+# -- partitions; what every fault does in both worlds is in tests/conformance/faults.py
 
 
 def test_a_partition_is_silence_until_it_heals(
@@ -319,59 +286,6 @@ def test_an_abort_gets_through_though_what_went_before_is_not_acknowledged(
         client.transport.abort()
         yield from client.until(lambda: bool(service.lost))
         assert isinstance(service.lost[0], ConnectionResetError)
-
-    talk(story)
-
-
-@pytest.mark.parametrize("family", [ResetPeer, Timeout])
-def test_a_reset_comes_in_the_middle_after_its_time(
-    family: Any, talk: Callable[..., Any], world: LiveWorld, service: Any
-) -> None:
-    def story(client: Any) -> Story:
-        world.faults.add(family(between=BETWEEN, timeout=0.05))
-        yield from client.until(lambda: bool(client.lost) and bool(service.lost))
-        assert isinstance(client.lost[0], ConnectionResetError)
-        assert isinstance(service.lost[0], ConnectionResetError)
-
-    talk(story)
-
-
-def test_a_slicer_cuts_what_is_sent_into_pieces(talk: Callable[..., Any], world: LiveWorld) -> None:
-    def story(client: Any) -> Story:
-        world.faults.add(
-            Slicer(between=BETWEEN, direction="downstream", average_size=2, delay=0.01)
-        )
-        client.transport.write(b"abcdefgh")
-        yield from client.until(lambda: client.heard == b"ABCDEFGH")
-        assert len(client.pieces) > 1
-
-    talk(story)
-
-
-def test_a_limit_ends_the_connection_at_both_sides(
-    talk: Callable[..., Any], world: LiveWorld, service: Any
-) -> None:
-    def story(client: Any) -> Story:
-        world.faults.add(LimitData(between=BETWEEN, direction="upstream", bytes=5))
-        client.transport.write(b"hello world")
-        yield from client.until(lambda: bool(client.lost) and bool(service.lost))
-        assert service.connections[0].heard == b"hello"
-        assert client.ended
-
-    talk(story)
-
-
-def test_a_slow_close_holds_the_end_and_not_the_data(
-    talk: Callable[..., Any], world: LiveWorld, service: Any
-) -> None:
-    def story(client: Any) -> Story:
-        world.faults.add(SlowClose(between=BETWEEN, direction="downstream", delay=0.1))
-        service.connections[0].transport.write(b"bye")
-        start = world.env.now
-        service.connections[0].transport.close()
-        yield from client.until(lambda: client.ended)
-        assert client.heard == b"bye"
-        assert world.env.now - start >= 0.1
 
     talk(story)
 
