@@ -44,7 +44,7 @@ def import_tokens(connection: Connection, app: str, registrations: Iterable[Regi
     checked = []
     for number, (token, device, channels) in enumerate(registrations, start=1):
         try:
-            found = target(token, device)
+            found = target(token, device, explain=True)
         except Refused as refused:
             raise ValueError(f"registration {number}: {refused.reason}") from None
         checked.append((found, list(channels) or [registry.DEFAULT_CHANNEL]))

@@ -59,6 +59,11 @@ def _without_blanks(value: Any) -> Any:
     return value
 
 
+def _year_as_text(value: Any) -> Any:
+    """YAML reads a number."""
+    return str(value) if isinstance(value, int) else value
+
+
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_without_blanks)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -176,6 +181,9 @@ class GatewaySettings(ServerSettings):
     """Only these may name the caller in X-Forwarded-For."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 65_536
     """A push service takes 4 KiB at most; the rest is room for encodings."""
+    legacy_status: Annotated[Literal["2013"], BeforeValidator(_year_as_text)] | None = None
+    """`2013`: refusals have status 200, as AirNotifier's had until then, and only the body says
+    `error`. Unset: the statuses that it has had since 2014."""
     apps: tuple[AppSettings, ...]
 
     @model_validator(mode="after")

@@ -47,21 +47,21 @@ class RegisteredElsewhere(Exception):
         """Where the registration leads."""
 
 
-def target(token: str, device: str | None) -> Target:
-    """Judge a token and the device name sent with it. Raises Refused (400)."""
+def target(token: str, device: str | None, *, explain: bool = False) -> Target:
+    """Judge a token and the device name sent with it. Raises Refused (400).
+
+    `explain`: say of a token of 64 characters that they are not all hexadecimal digits. AirNotifier
+    did so where the token is an argument of a push, and not where it is to be registered.
+    """
     name = (device or "").lower()
     if not name:
-        if _APNS_TOKEN.fullmatch(token):
-            return Target("ios", "apns", token.lower())
-        if len(token) <= APNS_TOKEN_DIGITS:
-            raise Refused(400, "Invalid token")
-        name = "android"
+        name = "ios" if len(token) <= APNS_TOKEN_DIGITS else "android"
     if name == "ios" and len(token) <= APNS_TOKEN_DIGITS:
-        if len(token) < APNS_TOKEN_DIGITS:
-            raise Refused(400, "Invalid token")
-        if not _APNS_TOKEN.fullmatch(token):
+        if _APNS_TOKEN.fullmatch(token):
+            return Target(name, "apns", token.lower())
+        if explain and len(token) == APNS_TOKEN_DIGITS:
             raise Refused(400, "Invalid token: Non-hexadecimal digit found")
-        return Target(name, "apns", token.lower())
+        raise Refused(400, "Invalid token")
     if not known_device(name):
         raise Refused(400, "Invalid device type")
     if not _OPAQUE_TOKEN.fullmatch(token):

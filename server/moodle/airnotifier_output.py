@@ -113,6 +113,7 @@ async def deliver(
             device=push.device,
             token_ref=token_ref(push.token),
             status=reply.status,
+            refused=reply.refusal is not None,
             gateway_push=reply.headers.get("X-AN-Push-Id"),
             error=reply.error,
         )

@@ -6,6 +6,7 @@ instead of being opened for every request.
 """
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,9 @@ from server.moodle.configuration import Configuration
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30)
 _LONGEST_ANSWER = 65536
-"""Bytes of an answer that are read to keep its connection. Nothing in it is used."""
+"""Bytes of an answer that are read: to keep its connection, and for the gateway's words."""
+_LONGEST_REFUSAL = 200
+"""Characters of a gateway's words that are kept."""
 
 _url = functools.lru_cache(maxsize=16)(URL)
 
@@ -29,6 +32,9 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+    refusal: str | None = None
+    """The gateway's words if it refused, empty if it had none. In 2013 it did so with status 200.
+    They may repeat anything, so they are not for logs."""
 
 
 class GatewayClient:
@@ -72,11 +78,23 @@ class GatewayClient:
             async with self._session.post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                length = response.content_length
+                length, body = response.content_length, b""
                 if length is not None and length <= _LONGEST_ANSWER:
-                    await response.read()
+                    body = await response.read()
                 else:
                     response.close()
-                return Reply(response.status, response.headers)
+                refusal = _refusal(response.status, body)
+                return Reply(response.status, response.headers, refusal=refusal)
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             return Reply(0, error=type(error).__name__)
+
+
+def _refusal(status: int, body: bytes) -> str | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and "error" in document:
+        words = document["error"]
+        return words[:_LONGEST_REFUSAL] if isinstance(words, str) else ""
+    return None if 200 <= status < 300 else ""

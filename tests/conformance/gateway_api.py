@@ -258,6 +258,46 @@ async def an_application_without_a_push_service_is_offline(stage: Stage) -> None
         assert seen(answer) == (500, says(f"{service} is offline"))
 
 
+async def the_gateway_of_2013_refuses_with_200_and_the_same_words(stage: Stage) -> None:
+    wire = await stage.dial(await stage.gateway({"gcm": None}, legacy_status=2013))
+    key = "X-AN-APP-KEY"
+    powerless = {**APP, key: f"{0:032d}"}
+    sender = {"Content-Type": FORM, **APP, key: f"{4:032d}"}
+    form = {"Content-Type": FORM, **APP}
+    for method, target, body, headers, expected in [
+        ("POST", f"/tokens/{TOKEN}", "", {}, says("app name is required")),
+        ("POST", f"/tokens/{TOKEN}", "", {"X-AN-APP-NAME": "moodle"}, says("Invalid access key")),
+        ("POST", f"/tokens/{TOKEN}", "", {**APP, key: "x"}, says("Invalid access key")),
+        ("POST", f"/tokens/{TOKEN}", "", {**APP, "X-AN-APP-NAME": "nobody"},
+         says("Invalid application name")),
+        ("POST", f"/tokens/{TOKEN}", "", powerless, says("No permission to create token")),
+        ("POST", "/tokens/testtoken", "", form, says("Invalid token")),
+        ("POST", "/notification/", "alert=x", form, says("No token provided")),
+        ("POST", "/notification/", PUSH, sender,
+         says("Unknow token and you have no permission to create")),
+        ("POST", "/notification/", f"token={GOOGLE_TOKEN}&alert=x", form, says("GCM is offline")),
+        ("POST", "/notification/", f"{PUSH}&badge=many", form,
+         says("Invalid badge: a whole number from 0 expected")),
+        ("DELETE", f"/tokens/{TOKEN}", "", form, NO_TOKEN),
+        ("POST", "/notification/", PUSH, form, OK),
+    ]:  # fmt: skip
+        answer = await call(wire, method, target, body, headers)
+        assert seen(answer) == (200, expected), (target, headers)
+    # What AirNotifier's framework said had these statuses in 2013, too.
+    for method, target, body, status in [
+        ("POST", "/notification/", f"token={TOKEN}", 400),
+        ("GET", "/notification/", "", 405),
+        ("POST", "/nothing", "", 404),
+    ]:
+        assert (await call(wire, method, target, body)).status == status
+
+
+async def the_gateway_of_2013_tells_of_a_block_with_200(stage: Stage) -> None:
+    blocked = {"blocked_ips": ["0.0.0.0/0"]}
+    wire = await stage.dial(await stage.gateway(blocked, legacy_status="2013"))
+    assert seen(await call(wire, "POST", f"/tokens/{TOKEN}")) == (200, says("Blocked IP"))
+
+
 CHECKS: list[Callable[[Stage], Awaitable[Any]]] = [
     a_token_is_new_and_then_exists,
     a_token_can_be_deleted_once,
@@ -276,4 +316,6 @@ CHECKS: list[Callable[[Stage], Awaitable[Any]]] = [
     only_a_trusted_proxy_may_name_the_caller,
     checks_come_in_the_order_of_airnotifier,
     an_application_without_a_push_service_is_offline,
+    the_gateway_of_2013_refuses_with_200_and_the_same_words,
+    the_gateway_of_2013_tells_of_a_block_with_200,
 ]

@@ -89,7 +89,7 @@ async def devices_decide_what_a_token_must_look_like(stage: Stage) -> None:
         ("ios", TOKEN, None),
         ("iOS", TOKEN, None),
         ("ios", TOKEN[:-1], "Invalid token"),
-        ("ios", "g" * 64, "Invalid token: Non-hexadecimal digit found"),
+        ("ios", "g" * 64, "Invalid token"),
         ("ios", long, None),  # Google's service
         ("android", GOOGLE_TOKEN, None),
         ("Android-fcm", GOOGLE_TOKEN, None),
@@ -104,6 +104,25 @@ async def devices_decide_what_a_token_must_look_like(stage: Stage) -> None:
             assert seen(answer) in [(200, OK), (200, EXISTS)], (device, token)
         else:
             assert seen(answer) == (400, says(expected)), (device, token)
+
+
+async def what_is_said_of_a_bad_token_depends_on_where_it_stands(stage: Stage) -> None:
+    """As AirNotifier answered in 2013, 2014 and 2023, whether a device is named or not."""
+    wire = await client(stage)
+    bad = "z" * 64
+    short, long = "Invalid token", "Invalid token: Non-hexadecimal digit found"
+    for device in ("", "device=ios", "device=iOS", "device="):
+        for target, body, error in [
+            (f"/tokens/{bad}", device, short),
+            ("/tokens", f"token={bad}&{device}", short),
+            (f"/tokens?token={bad}&{device}", "", short),
+            ("/notification/", f"token={bad}&alert=x&{device}", long),
+            (f"/notification/?token={bad}&{device}", "alert=x", long),
+            ("/broadcast/", f"token={bad}&alert=x&{device}", long),
+            ("/notification/", f"token={bad[1:]}&alert=x&{device}", short),
+        ]:
+            answer = await call(wire, "POST", target, body)
+            assert seen(answer) == (400, says(error)), (target, body)
 
 
 async def a_refused_token_is_not_stored(stage: Stage) -> None:
@@ -233,6 +252,7 @@ CHECKS: list[Callable[[Stage], Awaitable[Any]]] = [
     the_body_wins_over_the_query_and_the_last_over_the_first,
     a_token_in_the_path_may_be_percent_encoded,
     devices_decide_what_a_token_must_look_like,
+    what_is_said_of_a_bad_token_depends_on_where_it_stands,
     a_refused_token_is_not_stored,
     bad_arguments_are_named,
     bodies_that_cannot_be_read_are_refused,

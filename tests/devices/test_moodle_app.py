@@ -174,14 +174,15 @@ def test_what_the_gateway_says_is_handed_on(status: int, body: str, told: str) -
     assert [(e["where"], e["status"]) for e in registered] == [("gateway", status)]
 
 
-def test_the_device_is_not_registered_on_the_site_when_the_gateway_refuses() -> None:
+@pytest.mark.parametrize("status", [403, 200])
+def test_the_device_is_not_registered_on_the_site_when_the_gateway_refuses(status: int) -> None:
     with World(seed=1) as world:
-        serve(world, "gateway", lambda _: web.Response(status=403, text='{"error": "no"}'))
+        serve(world, "gateway", lambda _: web.Response(status=status, text='{"error": "no"}'))
         app = open_app(world)
         app.site = replace(BEN)
         answer = world.run(app.register_site())
 
-    assert (answer.status, answer.device, answer.error) == (403, None, "gateway: no")
+    assert (answer.status, answer.device, answer.error) == (status, None, "gateway: no")
 
 
 def test_servers_that_are_not_there_are_errors_of_their_kind() -> None:

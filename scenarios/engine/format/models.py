@@ -103,6 +103,11 @@ class Gateway(_Section):
         description="Which APNs it has a certificate for: Apple's sandbox is for apps that are"
         " being developed.",
     )
+    legacy_status: Generation | None = Field(
+        default=None,
+        description="2013: it refuses with status 200 and an error in the body, as AirNotifier did"
+        " then. Left out: with the statuses since 2014.",
+    )
     apns: ApnsSending = ApnsSending()
     gcm: GcmSending = GcmSending()
 

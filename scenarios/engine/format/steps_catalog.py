@@ -108,7 +108,7 @@ STEPS: Final[Mapping[str, StepContract]] = {
     "decline_push": _phone("2 · the user declines push notifications"),
     "register_gateway": _phone(
         "3 · the app registers its token at the gateway",
-        _STATUS,
+        {**_STATUS, "answer": "the gateway's words: ok, token exists, or why it refused"},
         "how long the gateway may take to answer",
         token=_TOKEN,
         key=Argument(
@@ -194,7 +194,11 @@ STEPS: Final[Mapping[str, StepContract]] = {
     "disable_device": _person("the user switches push off for one device", _STATUS, device=_PHONE),
     "broadcast": _person(
         "an admin sends one push to everybody on the site's channel, md5(wwwroot)",
-        {"status": "HTTP status of the gateway's answer", "channel": "the channel used"},
+        {
+            "status": "HTTP status of the gateway's answer",
+            "refused": "whether the gateway said no",
+            "channel": "the channel used",
+        },
         "how long the admin waits for the page",
         text=Argument("text", "the text to show", required=True),
     ),

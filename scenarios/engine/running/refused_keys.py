@@ -7,7 +7,7 @@ site. A scenario may be about refused keys, so this is told only where something
 from rich.text import Text
 
 from scenarios.engine.running.results import RunResult
-from scenarios.engine.world.foreign_gateway import KEYS_HINT, REFUSALS
+from scenarios.engine.world.foreign_gateway import KEYS_HINT, TAKEN, refuses
 from sim.trace.recorder import Event
 
 
@@ -19,12 +19,13 @@ class RefusedKeys:
 
     def __call__(self, event: Event) -> None:
         if event["kind"] in ("push.requested", "broadcast.requested"):
-            self._site_refused |= event["status"] in REFUSALS
+            self._site_refused |= refuses(event["status"], said=bool(event.get("refused")))
 
     def explain(self, result: RunResult) -> None:
         """Add to the first failure of the run what to do about it, if keys were refused."""
         phone_refused = any(
-            step.do == "register_gateway" and step.results.get("status") in REFUSALS
+            step.do == "register_gateway"
+            and refuses(step.results.get("status"), said=step.results.get("answer") not in TAKEN)
             for step in result.steps
         )
         if result.failures and (self._site_refused or phone_refused):

@@ -1,6 +1,7 @@
 """A gateway that somebody else runs: whether it answers, and registering tokens there."""
 
 import http.client
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,7 +14,13 @@ TIMEOUT: Final = 10.0
 """Wall seconds for one request."""
 
 REFUSALS: Final = (400, 401, 403)
-"""Statuses with which an AirNotifier answers a key that it does not know, or one that may not."""
+"""Statuses with which an AirNotifier answers a key that it does not know, or one that may not. That
+of 2013 answers 200, and says so in the body only."""
+
+TAKEN: Final = ("ok", "token exists")
+"""What it answers to a token that it registered."""
+
+_LONGEST_ANSWER: Final = 65_536
 
 KEYS_HINT: Final = (
     "keys follow from the seed: run with the seed the gateway was set up with, or name keys by"
@@ -22,6 +29,11 @@ KEYS_HINT: Final = (
 
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Without the proxies that the environment may name: gateways under test are near."""
+
+
+def refuses(status: int | None, *, said: bool) -> bool:
+    """Whether an answer may be about the key. `said`: its body tells of an error."""
+    return status in REFUSALS or (status == 200 and said)
 
 
 class GatewayUnreachable(Exception):
@@ -59,7 +71,8 @@ def register(
                 method="POST",
             )
             try:
-                _OPENER.open(request, timeout=TIMEOUT).close()
+                with _OPENER.open(request, timeout=TIMEOUT) as reply:
+                    words = _error(reply.read(_LONGEST_ANSWER))
             except urllib.error.HTTPError as answer:
                 answer.close()
                 hint = f"\n  {KEYS_HINT}" if answer.code in REFUSALS else ""
@@ -71,3 +84,18 @@ def register(
                 raise GatewayUnreachable(
                     f"the gateway at {gateway.url} does not answer: {error}"
                 ) from error
+            if words is not None:
+                raise GatewayUnreachable(
+                    f"the gateway at {gateway.url} does not register tokens: {words}\n  {KEYS_HINT}"
+                )
+
+
+def _error(body: bytes) -> str | None:
+    """What an answer with status 200 has for an error; None without one."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or "error" not in document:
+        return None
+    return repr(document["error"])[:200]

@@ -51,7 +51,7 @@ class InferredGateway:
             case "push.requested":
                 yield from self._requested(event)
             case "broadcast.requested":
-                if 200 <= int(event["status"]) < 300:
+                if _accepted(event):
                     self._broadcast += 1
                     self._reached.clear()
                 yield event
@@ -62,7 +62,7 @@ class InferredGateway:
 
     def _requested(self, event: Event) -> Iterator[Event]:
         status, token_ref = int(event["status"]), str(event["token_ref"])
-        if 200 <= status < 300:
+        if _accepted(event):
             known = self._pushes.get(token_ref, ())
             early = next((push for push in known if not push.claimed), None)
             push = early or self._accept(token_ref)
@@ -123,3 +123,10 @@ class InferredGateway:
 
     def _inferred(self, event: Event, kind: str, **fields: Any) -> Event:
         return {"t": event["t"], "host": HOST, "kind": kind, **fields, "inferred": True}
+
+
+def _accepted(event: Event) -> bool:
+    """Whether a request of the site was. A gateway of 2013 refuses with status 200; in records made
+    before the site knew of that, nothing else is said.
+    """
+    return 200 <= int(event["status"]) < 300 and not event.get("refused")

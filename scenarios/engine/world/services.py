@@ -285,6 +285,7 @@ class Services:
             durability=self._durability("gateway"),
             host="0.0.0.0",
             port=GATEWAY_PORT,
+            legacy_status=wanted.legacy_status,
             apps=(
                 AppSettings(
                     name=wanted.app,

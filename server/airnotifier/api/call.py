@@ -39,9 +39,17 @@ def answer(
     return web.Response(body=json.dumps(document).encode(), status=status, headers=headers)
 
 
-async def admit(gateway: Gateway, request: web.Request, permission: Permission) -> Call:
+def status_of(gateway: Gateway, refused: Refused) -> int:
+    """The HTTP status of a refusal, by the setting `legacy_status`."""
+    return refused.status if gateway.settings.legacy_status is None else refused.status_of_2013
+
+
+async def admit(
+    gateway: Gateway, request: web.Request, permission: Permission, *, registers: bool = False
+) -> Call:
     """Check a call up to its permission. Raises Refused.
 
+    `registers`: its token is the one to register, not the addressee of a push; see `target`.
     A body that cannot be read is refused last, so that nobody without a key learns how we parse.
     """
     headers = request.headers
@@ -63,7 +71,8 @@ async def admit(gateway: Gateway, request: web.Request, permission: Permission) 
         raise Refused(400, "Invalid access key")
     token = arguments.text("token")
     try:
-        addressee = target(token, arguments.text("device")) if token else None
+        device = arguments.text("device")
+        addressee = target(token, device, explain=not registers) if token else None
         app = gateway.apps.get(name)
         if app is None:
             raise Refused(400, "Invalid application name")
@@ -106,7 +115,7 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refused as refused:
-            status, reason = refused.status, refused.reason
+            status, reason = status_of(gateway, refused), refused.reason
         except web.HTTPRequestEntityTooLarge:
             status, reason = 413, "Request body too large"
         except SQLAlchemyError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from server import clock
 from server.airnotifier.arguments import Arguments
 from server.airnotifier.auth import App
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import MissingArgument, Refused
 from server.airnotifier.outbox import Letter
 from server.airnotifier.payload import apns_payload, badge_number, gcm_data
 from server.airnotifier.registry import DEFAULT_CHANNEL
@@ -25,7 +25,7 @@ def compose(app: App, provider: Provider, arguments: Arguments) -> Letter:
         raise Refused(500, f"{PROVIDER_TITLES[provider]} is offline")
     alert = arguments.text("alert")
     if alert is None:
-        raise Refused(400, "Missing argument alert")
+        raise MissingArgument("alert")
     badge = badge_number(arguments.text("badge"))
     sound = arguments.text("sound")
     collapse_key = arguments.text("collapse_key") or None

@@ -11,7 +11,7 @@ in the header X-AN-Push-Id and in the gateway's log.
 
 from aiohttp import web
 
-from server.airnotifier.api.call import Call, admit, answer
+from server.airnotifier.api.call import Call, admit, answer, status_of
 from server.airnotifier.api.letters import channels_of, compose
 from server.airnotifier.auth import allows
 from server.airnotifier.errors import Refused
@@ -49,7 +49,7 @@ class Notifications:
                 "push.refused",
                 app=app if app in self._gateway.apps else None,
                 reason=refused.reason,
-                status=refused.status,
+                status=status_of(self._gateway, refused),
                 token_ref=None if token is None else token_ref(token),
             )
             raise

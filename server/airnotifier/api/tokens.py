@@ -28,7 +28,7 @@ class Tokens:
 
     async def create(self, request: web.Request) -> web.Response:
         """Register the token of the path, or of the argument `token`."""
-        call = await admit(self._gateway, request, Permission.CREATE_TOKEN)
+        call = await admit(self._gateway, request, Permission.CREATE_TOKEN, registers=True)
         text = request.match_info.get("token")
         # Judged only now: a site tests its key with a token that is none, and must hear about the
         # key first.
@@ -44,7 +44,8 @@ class Tokens:
         text = request.match_info["token"]
         # Nothing else can have been registered, and PostgreSQL does not take a NUL for text.
         if not text.isprintable() or not await self._forget(call.app, text):
-            return answer({"status": "Token does't exist"}, 404)  # AirNotifier's spelling
+            status = 404 if self._gateway.settings.legacy_status is None else 200
+            return answer({"status": "Token does't exist"}, status)  # AirNotifier's spelling
         return answer({"status": "deleted"})
 
     async def _forget(self, app: App, text: str) -> bool:

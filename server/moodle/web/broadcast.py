@@ -56,13 +56,15 @@ class BroadcastPage:
                 "broadcast.requested",
                 channel=channel,
                 status=reply.status,
+                refused=reply.refusal is not None,
                 gateway_broadcast=reply.headers.get("X-AN-Broadcast-Id"),
                 error=reply.error,
             )
-            if 200 <= reply.status < 300:
-                result = "The gateway accepted the message."
-            elif reply.status:
-                result = f"The gateway refused the message with status {reply.status}."
-            else:
+            if not reply.status:
                 result = "The gateway could not be reached. Nothing is known to be sent."
+            elif reply.refusal is None:
+                result = "The gateway accepted the message."
+            else:
+                result = f"The gateway refused the message with status {reply.status}"
+                result += f": {reply.refusal}" if reply.refusal else "."
         return self._pages.html("broadcast.html", (visit.user, visit.sesskey), result=result)

@@ -34,7 +34,7 @@ def test_a_token_leads_to_its_push_service(
     [
         ("testtoken", None, "Invalid token"),
         ("g" * 64, None, "Invalid token"),
-        ("g" * 64, "ios", "Invalid token: Non-hexadecimal digit found"),
+        ("g" * 64, "ios", "Invalid token"),
         (HEX[1:], "ios", "Invalid token"),
         ("", "android", "Invalid token"),
         ("a b", "android", "Invalid token"),
@@ -48,3 +48,14 @@ def test_what_is_no_token_is_refused(token: str, device: str | None, reason: str
     with pytest.raises(Refused) as caught:
         target(token, device)
     assert (caught.value.status, caught.value.reason) == (400, reason)
+
+
+@pytest.mark.parametrize("device", [None, "", "ios", "iOS"])
+def test_the_addressee_of_a_push_is_refused_with_the_reason(device: str | None) -> None:
+    for token, reason in [
+        ("g" * 64, "Invalid token: Non-hexadecimal digit found"),
+        ("g" * 63, "Invalid token"),
+    ]:
+        with pytest.raises(Refused) as caught:
+            target(token, device, explain=True)
+        assert caught.value.reason == reason

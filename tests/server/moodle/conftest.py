@@ -28,6 +28,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.requests: list[tuple[str, Mapping[str, str], bytes]] = []
         self.status = 200
+        self.text = "{}"
         self.hangs = False
 
     def app(self) -> web.Application:
@@ -40,7 +41,7 @@ class FakeGateway:
         if self.hangs:
             await asyncio.Event().wait()
         headers = {"X-AN-Push-Id": f"push-{len(self.requests)}", "X-AN-Broadcast-Id": "b-1"}
-        return web.Response(text="{}", status=self.status, headers=headers)
+        return web.Response(text=self.text, status=self.status, headers=headers)
 
     def forms(self) -> list[dict[str, bytes]]:
         """The multipart bodies, read the plain way."""

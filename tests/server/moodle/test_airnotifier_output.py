@@ -60,6 +60,7 @@ def test_what_the_gateway_called_the_push_is_logged(stand):
             "device": 1,
             "token_ref": token_ref(TOKEN),
             "status": 200,
+            "refused": False,
             "gateway_push": "push-1",
             "error": None,
         }
@@ -136,8 +137,23 @@ def test_a_refusal_by_the_gateway_changes_nothing_for_the_sender(stand):
         assert await stand.send(await stand.token("ana"), 2, "hello") == [{"msgid": 1}]
 
     stand.run(story)
-    assert [event["status"] for event in stand.events("push.requested")] == [400, 400]
+    events = stand.events("push.requested")
+    assert [(event["status"], event["refused"]) for event in events] == [(400, True)] * 2
     assert stand.sql("SELECT count(*) FROM message_read") == [(1,)]
+
+
+def test_a_refusal_with_status_200_is_one_and_its_words_are_not_logged(stand):
+    stand.gateway.text = '{"error": "words"}'
+
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "hello")
+
+    stand.run(story)
+    (event,) = stand.events("push.requested")
+    assert (event["status"], event["refused"]) == (200, True)
+    assert "words" not in repr(stand.log)
 
 
 def test_an_unreachable_gateway_changes_nothing_either(stand):

@@ -44,7 +44,7 @@ def register_gateway(context: Context, task: Task) -> Steps:
     answer: GatewayAnswer = yield context.population.apps[task.by].register_gateway(
         task.arguments.get("token"), key, task.arguments.get("channel")
     )
-    return {"status": answer.status}
+    return {"status": answer.status, "answer": answer.answer}
 
 
 @step("login", overdue="the site did not answer")

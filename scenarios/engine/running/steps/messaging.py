@@ -50,7 +50,7 @@ def broadcast(context: Context, task: Task) -> Steps:
     yield context.population.browser(task.by).broadcast(text)
     if not seen:
         raise StepFailed("the site asked the gateway for nothing")
-    return {"status": seen[-1]["status"], "channel": seen[-1]["channel"]}
+    return {name: seen[-1][name] for name in ("status", "refused", "channel")}
 
 
 _GATEWAY_EVENTS: Final = frozenset(

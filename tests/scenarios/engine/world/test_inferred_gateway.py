@@ -116,3 +116,11 @@ def test_what_reaches_a_push_service_after_a_broadcast_is_one_of_it() -> None:
 def test_other_events_pass_as_they_are() -> None:
     _, seen = follow(CREATED)
     assert seen == [{"t": 0, **CREATED}]
+
+
+def test_what_a_gateway_of_2013_refused_with_status_200_was_not_accepted() -> None:
+    refused = {**requested("a"), "refused": True}
+    ledger, seen = follow(CREATED, refused)
+    assert kinds(seen) == ["push.refused"]
+    [notification] = ledger.notifications
+    assert notification.fate == "refused"

@@ -121,19 +121,38 @@ def test_a_broadcast_asks_the_gateway_once_with_the_channel_of_the_site(stand):
         {"channel": channel.encode(), "alert": "Closed on Friday é".encode()}
     ]
     assert stand.events("broadcast.requested") == [
-        {"channel": channel, "status": 200, "gateway_broadcast": "b-1", "error": None}
+        {
+            "channel": channel,
+            "status": 200,
+            "refused": False,
+            "gateway_broadcast": "b-1",
+            "error": None,
+        }
     ]
 
 
-def test_a_refused_broadcast_is_reported(stand):
-    stand.gateway.status = 403
+@pytest.mark.parametrize(
+    ("status", "text", "shown"),
+    [
+        (403, "{}", "refused the message with status 403."),
+        (403, '{"error": "No <b>right</b>"}', "status 403: No &lt;b&gt;right&lt;/b&gt;"),
+        (200, '{"error": "Invalid access key"}', "status 200: Invalid access key"),
+        (200, '{"error": ["x"]}', "refused the message with status 200."),
+        (200, "[" * 50_000, "The gateway accepted the message."),
+        (200, "", "The gateway accepted the message."),
+    ],
+)
+def test_a_refused_broadcast_is_reported(stand, status, text, shown):
+    stand.gateway.status, stand.gateway.text = status, text
 
     async def story():
         sesskey = await stand.log_in("root")
         return await post(stand, BROADCAST, sesskey=sesskey, alert="x")
 
     _, page = stand.run(story)
-    assert "refused the message with status 403" in page
+    assert shown in page
+    (event,) = stand.events("broadcast.requested")
+    assert event["refused"] == ("accepted" not in shown)
 
 
 @pytest.mark.parametrize("fields", [{"alert": "x"}, {"alert": "", "sesskey": None}])
