@@ -43,7 +43,8 @@ STATES: tuple[State, ...] = ("loggedin", "loggedoff")
 """Preferences are per state of the recipient (Moodle before 4.0)."""
 
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:20.0) Gecko/20100101 Firefox/20.0"
-_INPUT = re.compile(r"<input\b([^>]*)>", re.IGNORECASE)
+_INPUT = re.compile(r"<input\b([^<>]*)>", re.IGNORECASE)
+"""The site escapes `<` inside attributes, so one before the end of a tag is not its own."""
 _ATTRIBUTE = re.compile(r'([a-z-]+)(?:\s*=\s*"([^"]*)")?', re.IGNORECASE)
 
 

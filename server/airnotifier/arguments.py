@@ -18,6 +18,8 @@ from server.airnotifier.errors import Refused
 from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
 
 MAX_FIELDS = 200
+MAX_DEPTH = 64
+"""Of JSON; what fits into a push can hardly be deeper. Far below what Python's own limit leaves."""
 
 
 @dataclass(slots=True)
@@ -103,6 +105,8 @@ def _add_form(arguments: Arguments, text: str) -> None:
 def _add_json(arguments: Arguments, text: str) -> None:
     try:
         document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if not _is_shallow(document):
+            raise ValueError("nested too deeply")
         if "\\ud" in text.lower():
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -114,6 +118,20 @@ def _add_json(arguments: Arguments, text: str) -> None:
         raise ValueError("Malformed JSON: too many members")
     for name, value in document.items():
         arguments.add(name, value)
+
+
+def _is_shallow(document: Any) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _finite(text: str) -> float:

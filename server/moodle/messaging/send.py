@@ -106,7 +106,7 @@ class Post:
             f'This is a copy of a message sent to you at "{self.sitename}". Go to {link} to reply.'
         )
         html = text_format == HTML
-        plain = _TAGS.sub("", text) if html and "<" in text else text
+        plain = _without_tags(text) if html else text
         return Message(
             useridfrom=self.sender.id,
             useridto=recipient.id,
@@ -117,3 +117,11 @@ class Post:
             smallmessage=text,
             timecreated=self.now,
         )
+
+
+def _without_tags(text: str) -> str:
+    """The text without what stands between `<` and the next `>`."""
+    # Behind the last ">" no tag ends; to look for one from each "<" there would take a time that
+    # grows with the square of their number.
+    end = text.rfind(">") + 1
+    return _TAGS.sub("", text[:end]) + text[end:] if end else text

@@ -69,10 +69,14 @@ def read_json(body: bytes, settings: GcmSettings) -> SendRequest:
             if name not in KNOWN_FIELDS:
                 raise BadRequest(f"JSON_PARSING_ERROR: unknown field {json.dumps(name)}")
     ids = _registration_ids(fields, settings)
-    data = _optional(fields, "data", dict, "object")
+    data = _optional(fields, "data", dict, "object") or {}
+    try:
+        pairs = tuple((key, _as_text(value)) for key, value in data.items())
+    except RecursionError:
+        raise BadRequest('JSON_PARSING_ERROR: "data" is nested too deeply') from None
     return _request(
         ids,
-        tuple((key, _as_text(value)) for key, value in (data or {}).items()),
+        pairs,
         collapse_key=_optional(fields, "collapse_key", str, "string"),
         delay_while_idle=bool(_optional(fields, "delay_while_idle", bool, "boolean")),
         ttl=_ttl(fields),

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.airnotifier.arguments import read_arguments
+from server.airnotifier.arguments import MAX_DEPTH, read_arguments
 from server.airnotifier.errors import Refused
 from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
+from server.airnotifier.payload import apns_payload
 
 BODY = (
     b"preamble\r\n--xYz\r\n"
@@ -109,3 +110,17 @@ def test_json_numbers_count_as_text_where_text_is_wanted_and_true_does_not() -> 
 def test_a_number_that_json_cannot_carry_on_is_malformed(number: str) -> None:
     arguments = read_arguments("", "", f'{{"n": {number}}}'.encode())
     assert arguments.malformed == "Malformed JSON: not valid"
+
+
+@pytest.mark.parametrize("depth", [*range(1, 70), *range(900, 1010), 30_000])
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}")])
+def test_json_is_as_deep_as_can_be_written_again_or_malformed(
+    start: str, end: str, depth: int
+) -> None:
+    body = f'{{"alert": "x", "custom": {start * depth}1{end * depth}}}'
+    arguments = read_arguments("", "application/json", body.encode())
+    if depth < MAX_DEPTH - 1:
+        assert arguments.malformed is None
+        assert apns_payload("x", None, None, arguments.values, limit=2048)
+    else:
+        assert arguments.malformed == "Malformed JSON: not valid"
