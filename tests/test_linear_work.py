@@ -217,6 +217,9 @@ def test_a_regular_expression_takes_linear_time(name: str) -> None:
             assert grows_too_fast(use, given) is None, (method, make(60))
 
 
+REFUSALS = (Refused, MoodleError, DeviceError, requests.BadRequest, ValueError)
+
+
 def refused(work: Work) -> Work:
     def attempt(given: Any) -> None:
         with contextlib.suppress(
