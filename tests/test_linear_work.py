@@ -24,8 +24,8 @@ from server.airnotifier import multipart as gateway_multipart
 from server.airnotifier.arguments import read_arguments
 from server.airnotifier.errors import Refused
 from server.airnotifier.providers import gcm_answers
+from server.moodle import door, parameters, php_json, phpargs, rest_format, truncation
 from server.moodle import multipart as site_multipart
-from server.moodle import parameters, php_json, phpargs, rest_format, truncation
 from server.moodle.accounts import clean_username
 from server.moodle.errors import MoodleError
 from server.moodle.messaging import send
@@ -105,6 +105,7 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "server/airnotifier/targets.py _APNS_TOKEN": again("a"),
     "server/airnotifier/targets.py _DEVICE": again("a", "-"),
     "server/airnotifier/targets.py _OPAQUE_TOKEN": again("a"),
+    "server/moodle/door.py _SLASHES": again("/", "/a", "a"),
     "server/moodle/messaging/send.py _TAGS": again("<>", "<<>", "<a>"),
     "server/moodle/multipart.py _BOUNDARY": again('boundary="', "boundary=", 'boundary="";'),
     "server/moodle/multipart.py _FILE": again("filename", " filename*"),
@@ -172,6 +173,7 @@ MODULES: dict[str, Any] = {
     "server/airnotifier/auth.py": auth,
     "server/airnotifier/multipart.py": gateway_multipart,
     "server/airnotifier/targets.py": targets,
+    "server/moodle/door.py": door,
     "server/moodle/messaging/send.py": send,
     "server/moodle/multipart.py": site_multipart,
     "server/moodle/parameters.py": parameters,
