@@ -21,6 +21,9 @@ KEEP_ALIVE, KEEP_ALIVE_ACK, APP_TOKEN, APP_TOKEN_ACK = 0x0C, 0x0D, 0x11, 0x12
 MAX_BODY = 65535
 """Bytes of a message body; longer ones end the connection."""
 
+TOKEN_LENGTH = 32
+"""Bytes of a device token and of an app's push token."""
+
 STATUS_OK, STATUS_BAD_TOKEN = 0, 2
 ACK_RECEIVED, ACK_NO_APP = 0, 1
 
@@ -94,7 +97,8 @@ def app_token(device_token: bytes, topic: bytes) -> bytes:
 def read_messages(buffer: bytes) -> tuple[list[Message], bytes]:
     """The complete messages at the start of `buffer`, and the bytes that remain.
 
-    Raises FrameError when a body is too long or a field does not fit its body.
+    Raises FrameError when a body is too long, a field does not fit its body, or a token or number
+    has not its length.
     """
     messages: list[Message] = []
     position, end = 0, len(buffer)
@@ -123,17 +127,27 @@ def _decode(kind: int, body: bytes) -> Message | None:
         return Notification(fields.get(2, b""), fields.get(3, b""), _number(fields, 4))
     if kind == CONNECT_ACK:
         fields = _fields(body)
-        return ConnectAck(_number(fields, 1), fields.get(3) or None)
+        return ConnectAck(_number(fields, 1), _token(fields, 3) or None)
     if kind == APP_TOKEN_ACK:
         fields = _fields(body)
-        return AppTokenAck(_number(fields, 1), fields.get(2, b""), fields.get(3, b""))
+        return AppTokenAck(_number(fields, 1), _token(fields, 2), fields.get(3, b""))
     if kind == KEEP_ALIVE_ACK:
         return KeepAliveAck()
     return None
 
 
 def _number(fields: dict[int, bytes], number: int) -> int:
-    return int.from_bytes(fields.get(number, b""), "big")
+    value = fields.get(number, b"")
+    if len(value) > 4:
+        raise FrameError(f"courier number of {len(value)} bytes")
+    return int.from_bytes(value, "big")
+
+
+def _token(fields: dict[int, bytes], number: int) -> bytes:
+    token = fields.get(number, b"")
+    if len(token) not in (0, TOKEN_LENGTH):
+        raise FrameError(f"courier token of {len(token)} bytes")
+    return token
 
 
 def _fields(body: bytes) -> dict[int, bytes]:

@@ -24,6 +24,10 @@ Origin = tuple[str, str, int]
 MAX_BODY = 1 << 20
 """Bytes; a larger body is an `InvalidResponse`. No page or answer of a site comes near it."""
 
+MAX_HEAD = 65_536
+"""Bytes of a status line and headers, interim responses included; a longer head is an
+`InvalidResponse`."""
+
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods that may be sent twice when a reused connection dies unanswered (RFC 9110, 9.2.2)."""
 
@@ -57,7 +61,9 @@ class Exchange:
         "_client",
         "_complete",
         "_connection",
+        "_head",
         "_headers",
+        "_in_head",
         "_method",
         "_origin",
         "_parser",
@@ -97,6 +103,8 @@ class Exchange:
         self._status = 0
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
+        self._head = 0
+        self._in_head = True
         self._size = 0
         self._complete = False
         self._reusable = False
@@ -154,6 +162,10 @@ class Exchange:
             self._finish()
         elif self._size > MAX_BODY:
             self._abandon(InvalidResponse(f"{self}: body over {MAX_BODY} bytes"))
+        elif self._in_head:
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._abandon(InvalidResponse(f"{self}: head over {MAX_HEAD} bytes"))
 
     def lost(self, error: Exception | None) -> None:
         connection, self._connection = self._connection, None
@@ -185,6 +197,7 @@ class Exchange:
         if not self._complete:
             assert self._parser is not None
             self._status = self._parser.get_status_code()
+            self._in_head = False
 
     def on_body(self, body: bytes) -> None:
         if not self._complete:
@@ -194,6 +207,7 @@ class Exchange:
     def on_message_complete(self) -> None:
         if 100 <= self._status < 200:  # an interim response: the real one follows
             self._status = 0
+            self._in_head = True
             self._headers.clear()
         else:
             self._complete = True

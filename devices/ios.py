@@ -117,7 +117,7 @@ class IosPhone(Phone):
         """APNs answered to the request for the app's token."""
         waiting, self._waiting_for_token = self._waiting_for_token, ()
         for event in waiting:
-            if answer.status == STATUS_OK:
+            if answer.status == STATUS_OK and answer.token:
                 event.succeed(answer.token.hex())
             else:
                 text = f"{self.name}: APNs issued no app token, status {answer.status}"

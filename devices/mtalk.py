@@ -22,6 +22,12 @@ OLDEST_VERSION = 38
 """Versions 38 to 41 are spoken alike by known clients."""
 
 
+SHORTEST_HEARTBEAT = 30.0
+"""Seconds: the least that Chromium's GCM client lets anybody ask for."""
+LONGEST_HEARTBEAT = 1800.0
+"""Seconds: Google tells operators of firewalls to keep idle connections for half an hour."""
+
+
 class MtalkConnection(PushConnection):
     """One connection; see the module."""
 
@@ -82,6 +88,9 @@ class MtalkConnection(PushConnection):
             self.close()
             return
         phone.confirmed(answer.received)
-        self._welcome(answer.heartbeat or phone.radio_settings.heartbeat)
+        heartbeat = phone.radio_settings.heartbeat
+        if answer.heartbeat:
+            heartbeat = min(max(answer.heartbeat, SHORTEST_HEARTBEAT), LONGEST_HEARTBEAT)
+        self._welcome(heartbeat)
         assert phone.android_id is not None
         phone.session_open("gcm", codec.device_address(phone.android_id))

@@ -166,11 +166,18 @@ def prune_token(
 
 
 def replace_token(connection: Connection, app_id: int, old: str, canonical: str) -> None:
-    """Continue a registration under the id that the push service calls canonical."""
+    """Continue a registration under the id that Google calls canonical.
+
+    One that looks like a token of another push service, or is registered for one, is no id of
+    Google's: the registration stays as it is.
+    """
     old_id = find_token(connection, app_id, old)
     if old_id is None:
         return
     new_id = find_token(connection, app_id, canonical)
+    device = find_device(connection, app_id, old if new_id is None else canonical)
+    if device is None or provider_of(canonical, device) != "gcm":
+        return
     if new_id is None:
         connection.execute(update(tokens).where(tokens.c.id == old_id).values(token=canonical))
         return

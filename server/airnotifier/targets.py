@@ -64,9 +64,14 @@ def target(token: str, device: str | None, *, explain: bool = False) -> Target:
         raise Refused(400, "Invalid token")
     if not known_device(name):
         raise Refused(400, "Invalid device type")
-    if not _OPAQUE_TOKEN.fullmatch(token):
+    if not is_opaque_token(token):
         raise Refused(400, "Invalid token")
     return Target(name, "gcm", token)
+
+
+def is_opaque_token(value: object) -> bool:
+    """Whether something can be a token of Google's service: printable ASCII, 4 KiB at most."""
+    return isinstance(value, str) and _OPAQUE_TOKEN.fullmatch(value) is not None
 
 
 def known_device(name: str) -> bool:

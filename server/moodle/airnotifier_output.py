@@ -114,6 +114,6 @@ async def deliver(
             token_ref=token_ref(push.token),
             status=reply.status,
             refused=reply.refusal is not None,
-            gateway_push=reply.headers.get("X-AN-Push-Id"),
+            gateway_push=reply.identifier("X-AN-Push-Id"),
             error=reply.error,
         )

@@ -7,6 +7,7 @@ instead of being opened for every request.
 
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ _LONGEST_ANSWER = 65536
 _LONGEST_REFUSAL = 200
 """Characters of a gateway's words that are kept."""
 
+_IDENTIFIER = re.compile("[!-~]{1,64}")
+"""What the gateway calls a push or broadcast of ours: for the log, and for nothing else."""
+
 _url = functools.lru_cache(maxsize=16)(URL)
 
 
@@ -35,6 +39,11 @@ class Reply:
     refusal: str | None = None
     """The gateway's words if it refused, empty if it had none. In 2013 it did so with status 200.
     They may repeat anything, so they are not for logs."""
+
+    def identifier(self, name: str) -> str | None:
+        """The value of a header, if it can be an identifier."""
+        value = self.headers.get(name, "")
+        return value if _IDENTIFIER.fullmatch(value) else None
 
 
 class GatewayClient:

@@ -190,6 +190,22 @@ def test_a_heartbeat_told_by_the_service_is_obeyed() -> None:
         assert len([e for e in events if e["kind"] == "phone.session"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"), [(0.001, 30), (29.9, 30), (31, 31), (1799, 1799), (86_400 * 365, 1800)]
+)
+def test_a_heartbeat_told_by_the_service_has_a_floor_and_a_ceiling(told: float, kept: int) -> None:
+    with World(seed=1) as world:
+        gcm(world, heartbeat=told)
+        app = android(world)
+        world.run(world.env.timeout(10))
+        start = world.env.now
+        app.phone.host.disconnect()
+        while app.phone.radio.connected:
+            world.run(world.env.timeout(1))
+        waited = world.env.now - start - 60  # for the answer to the beat
+        assert kept - 12 <= waited <= kept + 1
+
+
 def test_a_phone_that_google_forgot_checks_in_again() -> None:
     with World(seed=1) as world:
         gcm(world)

@@ -105,6 +105,9 @@ def test_unknown_messages_and_fields_are_skipped() -> None:
         pytest.param(struct.pack(">BI", 0x0A, 65536), id="a body too long"),
         pytest.param(bytes.fromhex("0a00000003040009"), id="a field longer than its message"),
         pytest.param(bytes.fromhex("0a000000020400"), id="a field header cut short"),
+        pytest.param(bytes.fromhex("0a00000008" + "0400050000000001"), id="a number too large"),
+        pytest.param(bytes.fromhex("0800000022" + "03001f" + "55" * 31), id="a token too short"),
+        pytest.param(bytes.fromhex("1200000024" + "020021" + "55" * 33), id="a token too long"),
     ],
 )
 def test_malformed_messages_end_the_connection(data: bytes) -> None:

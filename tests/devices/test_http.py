@@ -205,6 +205,15 @@ def test_every_way_to_end_a_body_is_understood(answer: bytes, body: bytes) -> No
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nh", ConnectionLost),
         (b"SSH-2.0-OpenSSH_6.0p1\r\n", InvalidResponse),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (1 << 21), InvalidResponse),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000, InvalidResponse),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000, InvalidResponse),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, InvalidResponse),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", InvalidResponse),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n", InvalidResponse),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n",
+            InvalidResponse,
+        ),
         (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", InvalidResponse),
     ],
 )

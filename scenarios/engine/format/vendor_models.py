@@ -137,7 +137,7 @@ class Gcm(_Settings):
         default=None, description="Form of the Retry-After header."
     )
     heartbeat: Duration | None = Field(
-        default=None, description="Interval told to phones; theirs if left out."
+        default=None, description="Told to phones, which heed 30 s to 30 min; left out: theirs."
     )
     outage: Outage | None = Field(default=None, description="Requests answered with an error.")
     slow_answers: SlowAnswers | None = Field(default=None, description="Requests answered late.")

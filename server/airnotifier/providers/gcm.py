@@ -5,7 +5,8 @@ registration ids in a request. Waiting pushes that say the same (a broadcast) sh
 
 A request that broke or timed out is made again, since nobody knows whether it was processed:
 delivery is at least once. A server in trouble pauses the whole provider; a trouble with one
-registration id delays that push alone. What cannot be sent before it expires is dropped then.
+registration id delays that push alone. `Retry-After` makes either wait longer, never shorter than
+the provider's own back-off. What cannot be sent before it expires is dropped then.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ import ssl
 import aiohttp
 
 from server import clock
-from server.airnotifier.backlog import Backlog
+from server.airnotifier.backlog import CAPACITY, Backlog
 from server.airnotifier.backoff import Backoff
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers.gcm_answers import (
     ASK_AGAIN,
+    MAX_ANSWER,
     REMOVE_TOKEN,
     Answer,
     read_answer,
@@ -46,6 +48,7 @@ class GcmService:
         self._requests: dict[asyncio.Task[None], None] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._delays: dict[int, asyncio.TimerHandle] = {}
+        self._delayed = 0  # pushes, which are in no backlog meanwhile
         self._closed = False
         try:
             tls = ssl.create_default_context(cafile=settings.ca_file)
@@ -56,6 +59,7 @@ class GcmService:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls, limit=settings.concurrency),
             timeout=aiohttp.ClientTimeout(total=settings.timeout),
+            auto_decompress=False,  # nobody asked for it, and the size of the result has no limit
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 "Authorization": f"key={settings.api_key.get_secret_value()}",
@@ -71,6 +75,7 @@ class GcmService:
             len(self._requests) < self._settings.concurrency
             and len(self._backlog)
             and self._pause is None
+            and self._delayed < CAPACITY
             and not self._closed
         ):
             batch = self._next_batch()
@@ -118,27 +123,27 @@ class GcmService:
             async with self._session.post(
                 self._settings.url, data=request_body(batch, clock.now()), allow_redirects=False
             ) as response:
-                answer = read_answer(response.status, await response.read(), len(batch))
-                delay = retry_after(response.headers.get("Retry-After"))
+                answer = await _answer_to(batch, response)
+                wanted = retry_after(
+                    response.headers.get("Retry-After"), response.headers.get("Date")
+                )
         except (aiohttp.ClientError, OSError) as error:
-            self._wait_for_server(batch, type(error).__name__, None)
+            self._wait_for_server(batch, type(error).__name__, 0.0)
             return
         if answer.kind == "later":
-            self._wait_for_server(batch, answer.reason, delay)
+            self._wait_for_server(batch, answer.reason, wanted)
         elif answer.kind == "refused":
             for push in batch:
                 self._outcomes.rejected(push, answer.reason)
         else:
             self._backoff.reset()
-            self._settle(batch, answer, delay)
+            self._settle(batch, answer, wanted)
 
-    def _settle(self, batch: list[Push], answer: Answer, delay: float | None) -> None:
-        again: list[Push] = []
-        reason = ""
+    def _settle(self, batch: list[Push], answer: Answer, wanted: float) -> None:
+        again: dict[int, list[tuple[Push, str]]] = {}  # by attempt: who failed equally often
         for push, result in zip(batch, answer.results, strict=True):
             if result.error in ASK_AGAIN:
-                again.append(push)
-                reason = result.error
+                again.setdefault(push.attempt, []).append((push, result.error))
             elif result.error is not None:
                 prune = self._settings.prune_invalid_tokens and result.error in REMOVE_TOKEN
                 self._outcomes.rejected(push, result.error, prune=prune)
@@ -146,27 +151,33 @@ class GcmService:
                 self._outcomes.completed(push, result.message_id)
                 if result.canonical not in (None, push.token):
                     self._outcomes.replaced(push, result.canonical)
-        if again:
-            if delay is None:
-                delay = self._backoff.after(again[0].attempt)
-            for push in again:
-                self._outcomes.retry(push, reason, delay)
-            self._delays[again[0].id] = asyncio.get_running_loop().call_later(
-                delay, self._put_back, again
-            )
+        for attempt, failed in again.items():
+            self._delay(failed, max(wanted, self._backoff.after(attempt)))
+
+    def _delay(self, failed: list[tuple[Push, str]], delay: float) -> None:
+        """Ask again for these, each with its reason, in `delay` seconds."""
+        for push, reason in failed:
+            self._outcomes.retry(push, reason, delay)
+        pushes = [push for push, _ in failed]
+        self._delayed += len(pushes)
+        self._delays[pushes[0].id] = asyncio.get_running_loop().call_later(
+            delay, self._put_back, pushes
+        )
 
     def _put_back(self, pushes: list[Push]) -> None:
         del self._delays[pushes[0].id]
+        self._delayed -= len(pushes)
         self._backlog.put_back(pushes)
         self.wake()
 
-    def _wait_for_server(self, batch: list[Push], reason: str, delay: float | None) -> None:
-        """Nothing is sent for a while. Requests in flight may make the pause longer."""
+    def _wait_for_server(self, batch: list[Push], reason: str, wanted: float) -> None:
+        """Nothing is sent for a while: as long as our own back-off says, or longer if the server
+        `wanted` that. Requests in flight may make the pause longer."""
         loop = asyncio.get_running_loop()
-        planned = 0.0 if self._pause is None else self._pause.when() - loop.time()
-        if delay is None:
-            delay = self._backoff.next() if self._pause is None else 0.0
-        delay = max(delay, planned)
+        if self._pause is None:
+            delay = max(self._backoff.next(), wanted)
+        else:
+            delay = max(self._pause.when() - loop.time(), wanted)
         for push in batch:
             self._outcomes.retry(push, reason, delay)
         self._backlog.put_back(batch)
@@ -187,6 +198,17 @@ class GcmService:
                 {"message": "a GCM request failed unexpectedly", "exception": error, "task": task}
             )
         self.wake()
+
+
+async def _answer_to(batch: list[Push], response: aiohttp.ClientResponse) -> Answer:
+    """Read what the server says, as far as it can be an answer."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            response.close()
+            return Answer("later", "answer_too_long")
+    return read_answer(response.status, bytes(body), len(batch))
 
 
 def _same_message(one: Push, other: Push) -> bool:

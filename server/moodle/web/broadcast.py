@@ -57,7 +57,7 @@ class BroadcastPage:
                 channel=channel,
                 status=reply.status,
                 refused=reply.refusal is not None,
-                gateway_broadcast=reply.headers.get("X-AN-Broadcast-Id"),
+                gateway_broadcast=reply.identifier("X-AN-Broadcast-Id"),
                 error=reply.error,
             )
             if not reply.status:

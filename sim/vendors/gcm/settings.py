@@ -30,7 +30,7 @@ class Outage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: int = Field(default=503, ge=500, le=599)
-    retry_after: int | None = Field(default=None, ge=0)
+    retry_after: int | None = Field(default=None, ge=0, le=10 * 365 * 86400)
     share: float = Field(default=1.0, gt=0, le=1)
     """Probability that a request is answered so."""
 

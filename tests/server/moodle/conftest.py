@@ -30,6 +30,8 @@ class FakeGateway:
         self.status = 200
         self.text = "{}"
         self.hangs = False
+        self.push_id: str | None = None
+        """What it calls each push; None: by number."""
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -40,7 +42,8 @@ class FakeGateway:
         self.requests.append((request.path, request.headers, await request.read()))
         if self.hangs:
             await asyncio.Event().wait()
-        headers = {"X-AN-Push-Id": f"push-{len(self.requests)}", "X-AN-Broadcast-Id": "b-1"}
+        push_id = f"push-{len(self.requests)}" if self.push_id is None else self.push_id
+        headers = {"X-AN-Push-Id": push_id, "X-AN-Broadcast-Id": "b-1"}
         return web.Response(text=self.text, status=self.status, headers=headers)
 
     def forms(self) -> list[dict[str, bytes]]:

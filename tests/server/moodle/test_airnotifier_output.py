@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from server.logs import token_ref
 
 TOKEN = "ab" * 32
@@ -154,6 +156,23 @@ def test_a_refusal_with_status_200_is_one_and_its_words_are_not_logged(stand):
     (event,) = stand.events("push.requested")
     assert (event["status"], event["refused"]) == (200, True)
     assert "words" not in repr(stand.log)
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [("7", "7"), ("x" * 64, "x" * 64), ("x" * 65, None), ("7 8", None), ("ü", None), ("", None)],
+)
+def test_what_the_gateway_calls_a_push_is_logged_if_it_can_be_a_name(stand, sent, logged):
+    stand.gateway.push_id = sent
+
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        await stand.send(await stand.token("ana"), 2, "hello")
+
+    stand.run(story)
+    (event,) = stand.events("push.requested")
+    assert (event["status"], event["gateway_push"]) == (200, logged)
 
 
 def test_an_unreachable_gateway_changes_nothing_either(stand):

@@ -1,14 +1,23 @@
 """What the gateway asks Google's service, and what it makes of the answers."""
 
 import asyncio
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from server import clock
-from server.airnotifier.providers.gcm_answers import Answer, Result, read_answer, retry_after
-from tests.server.airnotifier.support import Bench, Log, gateway_bench, gcm_token
+from server.airnotifier.providers.gcm_answers import MAX_ANSWER
+from tests.server.airnotifier.support import (
+    Bench,
+    Log,
+    apns_token,
+    gateway_bench,
+    gcm_document,
+    gcm_token,
+)
 
 TOKENS = [gcm_token(number) for number in range(20)]
 
@@ -201,44 +210,164 @@ def test_a_slow_push_service_does_not_slow_the_api(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "answer"),
+    "headers",
     [
-        (200, b'{"results":[{"message_id":"a"}]}', Answer("done", results=(Result("a"),))),
-        (
-            200,
-            b'{"results":[{"message_id":1,"registration_id":"n"}]}',
-            Answer("done", results=(Result("1", "n"),)),
-        ),
-        (200, b'{"results":[{"error":"E"}]}', Answer("done", results=(Result(error="E"),))),
-        (200, b'{"results":[]}', Answer("later", "malformed_answer")),
-        (200, b'{"results":[{}]}', Answer("later", "malformed_answer")),
-        (200, b'{"results":7}', Answer("later", "malformed_answer")),
-        (200, b'["results"]', Answer("later", "malformed_answer")),
-        (200, b"\xff", Answer("later", "malformed_answer")),
-        (413, b"", Answer("refused", "http_413")),
-        (302, b"", Answer("later", "http_302")),
+        {},
+        {"Retry-After": "0"},
+        {"Retry-After": "-30"},
+        {"Retry-After": "Wed, 01 May 2013 00:00:00 GMT"},
+        {"Retry-After": "Wed, 01 May 2013 07:30:00 GMT", "Date": "Wed, 01 May 2013 07:30:00 GMT"},
     ],
 )
-def test_answers_are_understood_or_asked_again(status: int, body: bytes, answer: Answer) -> None:
-    assert read_answer(status, body, 1) == answer
+@pytest.mark.parametrize("trouble", ["status", "result"])
+def test_no_answer_makes_the_gateway_ask_sooner_than_its_own_back_off(
+    tmp_path: Path, log: Log, headers: dict[str, str], trouble: str
+) -> None:
+    def refusal(request: int) -> web.Response:
+        if trouble == "status":
+            return web.Response(status=503, headers=headers)
+        return web.json_response(gcm_document([{"error": "Unavailable"}]), headers=headers)
+
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.prepared = [refusal(request) for request in range(6)]
+        bench.run(lambda: push_and_wait(bench, 1, 120))
+    times = bench.gcm.times
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert len(waits) == 6
+    assert [wait >= 0.5 * 2**number for number, wait in enumerate(waits)] == [True] * 6
+    assert len(log("push.completed")) == 1
+
+
+def test_a_date_counts_from_the_answer_though_the_gateways_clock_is_slow(
+    tmp_path: Path, log: Log
+) -> None:
+    headers = {
+        "Date": "Thu, 01 Jan 2099 00:00:00 GMT",
+        "Retry-After": "Thu, 01 Jan 2099 00:00:40 GMT",
+    }
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.prepared = [web.Response(status=503, headers=headers)]
+        bench.run(lambda: push_and_wait(bench, 1, 120))
+    assert [entry["delay"] for entry in log("push.retry")] == [40]
+    assert len(log("push.completed")) == 1
+
+
+def test_an_id_that_failed_more_often_waits_longer_than_a_new_one_beside_it(
+    tmp_path: Path, log: Log
+) -> None:
+    """The two share a request, whose answer asks for less than either waits."""
+    failing = [*[TOKENS[0]] * 4, TOKENS[1]]
+
+    def answer(token: str) -> dict[str, str]:
+        if token in failing:
+            failing.remove(token)
+            return {"error": "Unavailable"}
+        return {"message_id": "1"}
+
+    with gateway_bench(tmp_path, gcm={"concurrency": 1, "backoff_initial": 0.01}) as bench:
+        bench.gcm.answer = answer
+
+        async def main() -> None:
+            # Pushes with the same message have the same second of expiry.
+            await asyncio.sleep(1 - clock.now() % 1)
+            await bench.push(TOKENS[0], "same")
+            while len(bench.gcm.requests) < 3:
+                await asyncio.sleep(0.01)
+            bench.gcm.delay = 0.3
+            await bench.push(TOKENS[5], "other")  # those that come meanwhile share the next request
+            await bench.push(TOKENS[1], "same")
+            await asyncio.sleep(60)
+
+        bench.run(main)
+    assert bench.gcm.requests[4]["registration_ids"] == [TOKENS[0], TOKENS[1]]
+    delays = [entry["delay"] for entry in log("push.retry")]
+    assert len(delays) == 5
+    assert [0.04 <= delays[3] <= 0.08, 0.005 <= delays[4] <= 0.01] == [True, True]
+
+
+def test_only_so_many_pushes_wait_for_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.airnotifier.providers.gcm.CAPACITY", 5)
+    with gateway_bench(tmp_path, gcm={"concurrency": 1}) as bench:
+        bench.gcm.answer = lambda token: {"error": "Unavailable"}
+
+        async def main() -> None:
+            for number, token in enumerate(TOKENS):
+                await bench.push(token, f"each its own request {number}")
+            await asyncio.sleep(0.4)
+
+        bench.run(main)
+    assert len(bench.gcm.requests) <= 5
+
+
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.prepared = [web.Response(body=b" " * (MAX_ANSWER + 1))]
+        bench.run(lambda: push_and_wait(bench, 1))
+    assert [entry["reason"] for entry in log("push.retry")] == ["answer_too_long"]
+    assert len(log("push.completed")) == 1
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "9" * 30, "5, 6"])
+def test_a_length_that_is_none_is_a_failure_like_others(
+    tmp_path: Path, log: Log, length: str
+) -> None:
+    with gateway_bench(tmp_path, gcm={"timeout": 5}) as bench:
+        bench.gcm.prepared = [web.Response(headers={"Content-Length": length})]
+        bench.run(lambda: push_and_wait(bench, 1))
+    assert len(log("push.retry")) == 1
+    assert len(log("push.completed")) == 1
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("120", 120.0),
-        ("soon", None),
-        ("99999999999", 86_400.0),
-        ("Wed, 01 May 2013 08:02:00 GMT", 120.0),
-        ("Wed, 01 May 2013 07:00:00 GMT", 0.0),
-    ],
+    "canonical", ["", "a b", "\x00" * 150, "ä" * 150, "x" * 4097, 7, True, ["x"], {"a": 1}]
 )
-def test_retry_after_is_a_number_or_a_date(
-    monkeypatch: pytest.MonkeyPatch, value: str | None, seconds: float | None
-) -> None:
-    monkeypatch.setattr(clock, "now", lambda: 1_367_395_200.0)
-    assert retry_after(value) == seconds
+def test_a_canonical_id_that_cannot_be_one_is_not_stored(tmp_path: Path, canonical: Any) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.answer = lambda token: {"message_id": "1", "registration_id": canonical}
+
+        async def main() -> None:
+            await bench.register(TOKENS[0])
+            await bench.push(TOKENS[0])
+            await asyncio.sleep(1)
+            assert (await bench.request("DELETE", f"/tokens/{TOKENS[0]}")).status == 200
+
+        bench.run(main)
+
+
+def test_a_canonical_id_does_not_lead_to_another_push_service(tmp_path: Path) -> None:
+    iphone = apns_token(1)
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.answer = lambda token: {"message_id": "1", "registration_id": iphone}
+
+        async def main() -> None:
+            await bench.register(TOKENS[0], channel="red")
+            await bench.register(iphone, device="ios")
+            await bench.push(TOKENS[0])
+            await asyncio.sleep(1)
+            await bench.post("/broadcast/", {"alert": "x", "channel": "red"})
+            await asyncio.sleep(1)
+
+        bench.run(main)
+    assert reached(bench) == [TOKENS[0]] * 2
+    assert bench.apns.accepted == []
+
+
+def test_canonical_ids_that_name_each_other_end_as_one_registration(tmp_path: Path) -> None:
+    other = {TOKENS[0]: TOKENS[1], TOKENS[1]: TOKENS[0]}
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.answer = lambda token: {"message_id": "1", "registration_id": other[token]}
+
+        async def main() -> None:
+            await bench.register(TOKENS[0], channel="red")
+            await bench.register(TOKENS[1], channel="red")
+            for _ in range(4):
+                await bench.post("/broadcast/", {"alert": "x", "channel": "red"})
+                await asyncio.sleep(1)
+
+        bench.run(main)
+    assert [len(request["registration_ids"]) for request in bench.gcm.requests] == [2, 1, 1, 1]
 
 
 def test_a_gateway_that_has_stopped_says_no_more_of_a_request_without_an_answer(
