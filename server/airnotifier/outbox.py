@@ -129,6 +129,7 @@ class Outbox:
         """What was done and is not after all."""
         self._works: list[tuple[Work, Then]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
     def push_done(self, push: Push) -> None:
@@ -152,7 +153,10 @@ class Outbox:
         was sent is sent again after the next start.
         """
         self._closed = True
-        await self._flush()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        while self._open or self._done or self._works:
+            await self._flush()
 
     async def _flush(self) -> None:
         if self._timer is not None:
@@ -192,11 +196,16 @@ class Outbox:
 
     def _write(self) -> None:
         self._timer = None
+        if self._writing is not None:
+            self._schedule()
+            return
         task = asyncio.get_running_loop().create_task(self._flush(), name="airnotifier-completions")
+        self._writing = task
         task.add_done_callback(self._report)
 
     def _report(self, task: "asyncio.Task[None]") -> None:
         """What could not be written is still collected, and tried again after a while."""
+        self._writing = None
         if task.cancelled() or (error := task.exception()) is None:
             return
         loop = asyncio.get_running_loop()

@@ -1,8 +1,8 @@
-"""Up to which moment everything that was written to a connection has arrived.
+"""Up to which push everything that was written to a connection has arrived, and since when.
 
-Silence means consent only to what the server has got. So the kernel is asked now and then how far
-it has come, and each answer is kept with the moment of the question until its bytes are
-acknowledged. No I/O and no clock of its own.
+Silence means consent only to what the server has got. So the kernel is asked how many bytes it has
+taken whenever something was written, and how many were acknowledged for as long as some are not.
+No I/O and no clock of its own.
 """
 
 from collections import deque
@@ -11,37 +11,48 @@ from server.airnotifier.providers.tcp_progress import TcpProgress
 
 
 class Arrivals:
-    """The arrivals of one connection. Times are monotonic seconds."""
+    """The arrivals of one connection. Times are monotonic seconds.
+
+    `end` is always an identifier that has not been given yet: everything before it is meant.
+    """
 
     def __init__(self) -> None:
-        self._open: deque[tuple[float, int]] = deque()
-        """Moment of a look, bytes written until then; not all of them acknowledged."""
-        self._arrived: deque[tuple[float, float]] = deque()
-        """Moment of a look, and when everything written until then was seen to have arrived."""
-        self._until = float("-inf")
+        self._under_way: deque[tuple[int, int]] = deque()
+        """End, and the bytes written until then; not all of them acknowledged."""
+        self._arrived: deque[tuple[int, float]] = deque()
+        """End, and when everything before it was seen to have arrived."""
+        self._reached = 0
+        self._known = 0
 
-    def look(self, now: float, progress: TcpProgress | None) -> None:
-        """Take in what the kernel says. None (it does not say): everything has arrived."""
+    def look(self, now: float, end: int, progress: TcpProgress | None) -> None:
+        """Take in what the kernel says when everything before `end` has left the process. None (it
+        does not say): that has arrived.
+        """
         if progress is None:
-            self._arrived.append((now, now))
-            return
-        self._open.append((now, progress.written))
-        reached: float | None = None
-        while self._open and self._open[0][1] <= progress.acknowledged:
-            reached = self._open.popleft()[0]
-        if reached is not None:
+            reached = end
+        else:
+            if end > (self._under_way[-1][0] if self._under_way else self._reached):
+                self._under_way.append((end, progress.written))
+            reached = self._reached
+            while self._under_way and self._under_way[0][1] <= progress.acknowledged:
+                reached = self._under_way.popleft()[0]
+        if reached > self._reached:
+            self._reached = reached
             self._arrived.append((reached, now))
 
-    def known_since(self, moment: float) -> float:
-        """What was written before the returned time had arrived at `moment`."""
-        while self._arrived and self._arrived[0][1] <= moment:
-            self._until = self._arrived.popleft()[0]
-        return self._until
+    def has_all(self, end: int) -> bool:
+        """Whether everything before `end` was seen to have arrived."""
+        return self._reached >= end
 
-    def seen(self, newest: float) -> float | None:
-        """When the first arrival was seen that is not known since long; None while something
-        written at `newest` or earlier may still be under way.
+    def known_since(self, moment: float) -> int:
+        """The end of what was seen to have arrived at `moment`. What it covers is not `oldest`
+        any more.
         """
-        if not self._arrived or self._arrived[-1][0] <= newest:
-            return None
-        return self._arrived[0][1]
+        while self._arrived and self._arrived[0][1] <= moment:
+            self._known = self._arrived.popleft()[0]
+        return self._known
+
+    @property
+    def oldest(self) -> float | None:
+        """When the first of the arrivals was seen that are not known for long enough."""
+        return self._arrived[0][1] if self._arrived else None

@@ -43,10 +43,10 @@ class ForgetfulLink(Link):
     def _next_identifier(self) -> int:
         return 0
 
-    def _note(self, push: Push, now: float) -> None:
+    def _note(self, push: Push) -> None:
         self._outcomes.abandoned(push)
         if self._verdict is None:
-            self._window.add(push, now)
+            self._window.add(push)
         else:
             self._doomed += (push,)
 

@@ -39,8 +39,10 @@ from server.airnotifier.settings import ApnsSettings
 
 FRAMES_PER_WRITE = 64
 CONFIRMATION_STEPS = 20
-"""Arrivals and confirmations are looked at every 1/20 of `confirm_after` at the most, instead of
-one timer for each push."""
+"""What has arrived is confirmed after `confirm_after` and at most 1/20 of it, instead of one timer
+for each push."""
+LOOKS_PER_STEP = 2
+"""How often the kernel is asked meanwhile what has arrived."""
 
 
 class State(enum.Enum):
@@ -88,6 +90,10 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._confirmation: asyncio.TimerHandle | None = None
+        self._arrive_by = float("inf")
+        """After that moment (monotonic) nothing is expected to arrive any more."""
+        self._settled: asyncio.Future[None] | None = None
+        """Done when a link that is closing has nothing left to wait for."""
 
     def __repr__(self) -> str:
         return f"<Link {self.name} [{self.state.name}] {self._window!r}>"
@@ -102,7 +108,11 @@ class Link:
             self._connect()
 
     async def close(self) -> None:
-        """Write nothing more, wait until silence has confirmed what is under way, disconnect."""
+        """Write nothing more, wait until silence has confirmed what is under way, disconnect.
+
+        What has not arrived after `confirm_after` is not waited for any longer; what has arrived by
+        then gets its silence.
+        """
         self.state = State.CLOSED
         if self._timer is not None:
             self._timer.cancel()
@@ -113,9 +123,12 @@ class Link:
         if connection is None:
             return
         if len(self._window):
-            patience = self._settings.confirm_after * (1 + 6 / CONFIRMATION_STEPS)
-            await asyncio.wait([connection.ended], timeout=patience)
-        self._confirm()
+            self._arrive_by = clock.monotonic() + self._settings.confirm_after
+            self._plan_confirmation()
+            self._settled = asyncio.get_running_loop().create_future()
+            await asyncio.wait(
+                [connection.ended, self._settled], return_when=asyncio.FIRST_COMPLETED
+            )
         connection.close()
         await asyncio.wait([connection.ended], timeout=1.0)
         if self._connection is connection:
@@ -232,7 +245,7 @@ class Link:
         connection = self._connection
         assert connection is not None
         frames: list[bytes] = []
-        wall, now = clock.now(), clock.monotonic()
+        wall = clock.now()
         while connection.writable and self._may_write() and len(self._backlog):
             push = self._backlog.pop()
             if push.expires <= wall:
@@ -245,7 +258,7 @@ class Link:
             except (ValueError, struct.error):
                 self._outcomes.rejected(push, "not_encodable")
                 continue
-            self._note(push, now)
+            self._note(push)
             self._outcomes.dispatched(push, connection.name, identifier)
             frames.append(frame)
             if len(frames) == FRAMES_PER_WRITE:
@@ -253,6 +266,7 @@ class Link:
                 frames = []
         if frames:
             connection.write(frames)
+        self._look()
         self._plan_confirmation()
 
     def _may_write(self) -> bool:
@@ -262,9 +276,9 @@ class Link:
         """The identifier of the next frame."""
         return self._window.next
 
-    def _note(self, push: Push, now: float) -> None:
+    def _note(self, push: Push) -> None:
         """Remember a push that is being written."""
-        self._window.add(push, now)
+        self._window.add(push)
 
     def _ended_silently(self, unconfirmed: list[Push]) -> None:
         culprit = self._suspicion.silent_end(unconfirmed)
@@ -282,45 +296,60 @@ class Link:
 
     # Confirmation by silence
 
-    def _plan_confirmation(self) -> None:
-        newest = self._window.newest
-        if newest is None or self._confirmation is not None:
+    def _look(self) -> None:
+        connection = self._connection
+        if connection is None or not len(self._window):
             return
-        step = self._settings.confirm_after / CONFIRMATION_STEPS
-        seen = self._arrivals.seen(newest)
-        delay = step
-        if seen is not None:
-            # There is nothing to learn before the first of them is there long enough.
-            due = seen + self._settings.confirm_after + step
-            delay = max(due - clock.monotonic(), step)
+        if connection.writable and not connection.unsent:
+            # Only then the kernel's count is about all that was written.
+            self._arrivals.look(clock.monotonic(), self._window.next, connection.progress())
+
+    def _plan_confirmation(self) -> None:
+        """Come back when silence has lasted for the first that arrived, or when there may be
+        something new to see.
+        """
+        if not len(self._window):
+            return
+        now, step = clock.monotonic(), self._settings.confirm_after / CONFIRMATION_STEPS
+        due = float("inf")
+        if self._arrivals.oldest is not None:
+            # A timer may be early by what its clock rounds.
+            due = self._arrivals.oldest + self._settings.confirm_after + step / 10
+        if not self._arrivals.has_all(self._window.next):
+            due = min(due, now + step / LOOKS_PER_STEP)
         loop = asyncio.get_running_loop()
-        self._confirmation = loop.call_later(delay, self._confirm_and_fill)
+        when = loop.time() + max(due - now, 0.0)
+        if self._confirmation is not None:
+            if self._confirmation.when() <= when:
+                return
+            self._confirmation.cancel()
+        self._confirmation = loop.call_at(when, self._confirm_and_fill)
 
     def _confirm_and_fill(self) -> None:
         self._confirmation = None
         self._confirm()
-        if self._window.exhausted and not len(self._window) and self._connection is not None:
-            connection = self._connection
+        connection = self._connection
+        if connection is None:
+            return
+        if self._settled is not None:
+            overdue = clock.monotonic() >= self._arrive_by and self._arrivals.oldest is None
+            if not overdue and len(self._window):
+                self._plan_confirmation()
+            elif not self._settled.done():
+                self._settled.set_result(None)
+        elif self._window.exhausted and not len(self._window):
             self._detach("identifiers used up")
             connection.close()
             self._rest(0.0)
         elif self.state is State.OPEN:
             self._fill()
-        elif self.state is State.CLOSED and not len(self._window) and self._connection is not None:
-            self._connection.close()
         else:
             self._plan_confirmation()
 
     def _confirm(self) -> None:
-        connection = self._connection
-        if connection is None or not len(self._window):
-            return
-        now = clock.monotonic()
-        if connection.writable and not connection.unsent:
-            # Only then the kernel's count is about all that was written.
-            self._arrivals.look(now, connection.progress())
+        self._look()
         confirmed = self._window.confirm(
-            self._arrivals.known_since(now - self._settings.confirm_after)
+            self._arrivals.known_since(clock.monotonic() - self._settings.confirm_after)
         )
         for push in confirmed:
             self._outcomes.completed(push)

@@ -38,7 +38,7 @@ class Window:
 
     def __init__(self, memory: int) -> None:
         """`memory`: how many confirmed pushes are remembered."""
-        self._entries: deque[tuple[int, float, Push]] = deque()
+        self._entries: deque[tuple[int, Push]] = deque()
         self._confirmed: deque[tuple[int, Push]] = deque(maxlen=memory)
         self.next = 1
         """The identifier of the push that is added next."""
@@ -56,23 +56,18 @@ class Window:
         """There are no identifiers left: the connection has to be renewed."""
         return self.next > LAST_IDENTIFIER
 
-    @property
-    def newest(self) -> float | None:
-        """When the newest unconfirmed push was written."""
-        return self._entries[-1][1] if self._entries else None
-
-    def add(self, push: Push, now: float) -> int:
+    def add(self, push: Push) -> int:
         """Note a push that is being written. Returns its identifier."""
         identifier = self.next
         self.next += 1
-        self._entries.append((identifier, now, push))
+        self._entries.append((identifier, push))
         return identifier
 
-    def confirm(self, before: float) -> list[Push]:
-        """Remove and return the pushes written before that time."""
+    def confirm(self, end: int) -> list[Push]:
+        """Remove and return the pushes with identifiers below `end`."""
         confirmed: list[Push] = []
-        while self._entries and self._entries[0][1] < before:
-            identifier, _, push = self._entries.popleft()
+        while self._entries and self._entries[0][0] < end:
+            identifier, push = self._entries.popleft()
             self._confirmed.append((identifier, push))
             confirmed.append(push)
         return confirmed
@@ -98,19 +93,19 @@ class Window:
             return self._unknown()
         before = self._take_until(named - 1)
         return Settlement(
-            confirmed=before, rejected=self._entries.popleft()[2], replay=self.clear()
+            confirmed=before, rejected=self._entries.popleft()[1], replay=self.clear()
         )
 
     def clear(self) -> list[Push]:
         """Remove and return everything."""
-        pushes = [push for _, _, push in self._entries]
+        pushes = [push for _, push in self._entries]
         self._entries.clear()
         return pushes
 
     def _take_until(self, identifier: int) -> list[Push]:
         taken: list[Push] = []
         while self._entries and self._entries[0][0] <= identifier:
-            taken.append(self._entries.popleft()[2])
+            taken.append(self._entries.popleft()[1])
         return taken
 
     def _recall(self, identifier: int) -> list[Push]:

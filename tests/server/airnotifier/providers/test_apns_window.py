@@ -15,8 +15,8 @@ def push(number: int) -> Push:
 
 def window_of(count: int, memory: int = 100) -> tuple[Window, list[Push]]:
     window, pushes = Window(memory), [push(number) for number in range(1, count + 1)]
-    for number, entry in enumerate(pushes):
-        assert window.add(entry, float(number)) == number + 1
+    for number, entry in enumerate(pushes, 1):
+        assert window.add(entry) == number
     return window, pushes
 
 
@@ -45,7 +45,7 @@ def test_a_packet_about_an_unknown_push_leaves_everything_to_be_repeated() -> No
 
 def test_a_packet_about_a_push_that_was_confirmed_by_silence_takes_that_back() -> None:
     window, pushes = window_of(6)
-    assert window.confirm(3.5) == pushes[:4]
+    assert window.confirm(5) == pushes[:4]
     assert window.settle(ErrorPacket(8, 2)) == Settlement(
         [], pushes[1], pushes[2:], recalled=pushes[2:4]
     )
@@ -53,19 +53,19 @@ def test_a_packet_about_a_push_that_was_confirmed_by_silence_takes_that_back() -
 
 def test_a_late_shutdown_takes_back_what_was_behind_the_last_accepted_one() -> None:
     window, pushes = window_of(6)
-    window.confirm(3.5)
+    window.confirm(5)
     assert window.settle(ErrorPacket(10, 3)) == Settlement([], None, pushes[3:], pushes[3:4])
 
 
 def test_what_was_confirmed_too_long_ago_is_not_remembered() -> None:
     window, pushes = window_of(6, memory=2)
-    window.confirm(3.5)
+    window.confirm(5)
     assert window.settle(ErrorPacket(8, 2)) == Settlement(replay=pushes[4:], understood=False)
 
 
 def test_a_shutdown_after_everything_was_confirmed_is_understood() -> None:
     window, _ = window_of(2)
-    window.confirm(9.0)
+    window.confirm(10)
     assert window.settle(ErrorPacket(10, 2)) == Settlement()
 
 
@@ -73,7 +73,7 @@ def test_identifiers_run_out_instead_of_starting_again() -> None:
     window = Window(0)
     window.next = LAST_IDENTIFIER
     assert not window.exhausted
-    assert window.add(push(1), 0.0) == LAST_IDENTIFIER
+    assert window.add(push(1)) == LAST_IDENTIFIER
     assert window.exhausted
 
 
@@ -82,7 +82,7 @@ def test_every_push_has_exactly_one_fate(
     count: int, confirmed: int, identifier: int, status: int
 ) -> None:
     window, pushes = window_of(count)
-    done = window.confirm(confirmed - 0.5)
+    done = window.confirm(confirmed + 1)
     settlement = window.settle(ErrorPacket(status, identifier))
     rejected = [settlement.rejected] if settlement.rejected else []
     taken_back = [*rejected, *settlement.recalled]

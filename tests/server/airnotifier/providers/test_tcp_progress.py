@@ -37,22 +37,33 @@ def test_where_the_system_does_not_tell_what_has_left_counts_as_arrived(
     with socket.socket() as unconnected:
         assert tcp_progress.tcp_progress(unconnected) is None
     arrivals = Arrivals()
-    arrivals.look(1.0, None)
-    assert arrivals.known_since(1.0) == 1.0
+    arrivals.look(1.0, 7, None)
+    assert arrivals.has_all(7)
+    assert arrivals.known_since(0.9) == 0
+    assert arrivals.known_since(1.0) == 7
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
-def test_what_counts_as_arrived_was_acknowledged(steps: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30), st.integers(0, 5))
+def test_what_counts_as_arrived_was_acknowledged_for_that_long(
+    steps: list[tuple[int, int]], silence: int
+) -> None:
     arrivals = Arrivals()
-    written = acknowledged = 0
-    total_at: list[int] = []
+    written = acknowledged = end = 0
+    bytes_before = [0]
+    """Written before each identifier."""
+    acknowledged_at: list[int] = []
     for moment, (more, arrived) in enumerate(steps):
-        written += more
-        acknowledged = min(written, acknowledged + arrived)
-        total_at.append(written)
-        arrivals.look(float(moment), TcpProgress(written, acknowledged))
-        until = arrivals.known_since(float(moment))
-        covered = [total for look, total in enumerate(total_at) if look <= until]
-        assert all(total <= acknowledged for total in covered)
-        if acknowledged == written:
-            assert until == moment
+        for _ in range(more):
+            written += 3
+            end += 1
+            bytes_before.append(written)
+        acknowledged = min(written, acknowledged + 2 * arrived)
+        acknowledged_at.append(acknowledged)
+        arrivals.look(float(moment), end, TcpProgress(written, acknowledged))
+        known = arrivals.known_since(float(moment - silence))
+        assert known == 0 or bytes_before[known] <= acknowledged_at[moment - silence]
+        assert arrivals.has_all(end) is (acknowledged == written)
+        if moment >= silence and acknowledged_at[moment - silence] == written:
+            assert known == end
+        if arrivals.oldest is not None:
+            assert moment - silence < arrivals.oldest <= moment
