@@ -3,9 +3,11 @@
 Identity and registration ids come over HTTP: a check-in once, which gives the android id and its
 secret, then a registration for each app and sender. Messages come over the MTalk connection.
 
-Simplification: a registration that Google refuses is not repeated by the phone.
+Simplifications: a registration that Google refuses is not repeated by the phone; the first
+installation of an app registers without the id of its installation (`X-appid`).
 """
 
+import base64
 import random
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -41,7 +43,15 @@ class AndroidPhone(Phone):
 
     platform = "android"
 
-    __slots__ = ("_checking_in", "_http", "_settings", "android_id", "security_token")
+    __slots__ = (
+        "_app_was_removed",
+        "_checking_in",
+        "_http",
+        "_instance",
+        "_settings",
+        "android_id",
+        "security_token",
+    )
 
     def __init__(
         self,
@@ -56,6 +66,9 @@ class AndroidPhone(Phone):
         self._settings = settings
         self.android_id = android_id
         self.security_token = security_token
+        self._app_was_removed = False
+        self._instance: str | None = None
+        """The present installation of the app, as Google knows it; None for the first."""
         self._checking_in: simpy.Process | None = None
         self._http: HttpClient | None = None
 
@@ -85,7 +98,11 @@ class AndroidPhone(Phone):
         return self.env.process(self._register())
 
     def apps_changed(self) -> None:
-        """Google is not told: it learns that an app is gone when it delivers the next message."""
+        """Google is not told: it learns that an app is gone when it delivers the next message, and
+        that it was installed again when that registers.
+        """
+        if self.app is not None and not self.app.installed:
+            self._app_was_removed = True
 
     # -- from the connection
 
@@ -143,6 +160,10 @@ class AndroidPhone(Phone):
             yield self._check_in()
         if self.android_id is None:
             raise NotPossible(f"{self.name}: the phone is off and was never checked in")
+        if self._app_was_removed:
+            self._app_was_removed = False
+            self._instance = base64.urlsafe_b64encode(self.stream.randbytes(8))[:11].decode()
+        instance = {} if self._instance is None else {"X-appid": self._instance}
         response: Response = yield self._client().request(
             "POST",
             f"{self._settings.google_services}/c2dm/register3",
@@ -151,6 +172,7 @@ class AndroidPhone(Phone):
                 "app": self.app.app_id,
                 "sender": self.app.sender_id,
                 "device": str(self.android_id),
+                **instance,
             },
         )
         name, _, value = response.text().strip().partition("=")

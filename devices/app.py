@@ -100,15 +100,14 @@ class App(ABC):
     def set_state(self, state: AppState) -> simpy.Event:
         """Bring the app into a state as a user would; the event's value is None.
 
-        `background` starts a closed app first. `uninstalled` removes the app and its data;
-        any other state installs a removed app again.
+        `background` starts a closed app first. `uninstalled` removes the app and its data. Raises
+        NotPossible for any other state of a removed app.
         """
         if state == "uninstalled":
             self._uninstall()
             return self.phone.env.timeout(0)
         if not self.installed:
-            self._change("closed")
-            self.phone.apps_changed()
+            raise NotPossible(f"{self.phone.name}: the app is not installed")
         if state == "closed":
             self.stop()
             return self.phone.env.timeout(0)
@@ -117,6 +116,15 @@ class App(ABC):
             assert opening.callbacks is not None
             opening.callbacks.insert(0, lambda done: self._leave() if done.ok else None)
         return opening
+
+    def reinstall(self) -> None:
+        """Install a removed app again; it is closed and knows nothing. Raises NotPossible when the
+        app is on the phone.
+        """
+        if self.installed:
+            raise NotPossible(f"{self.phone.name}: the app is installed")
+        self._change("closed")
+        self.phone.apps_changed()
 
     def tap(self, notification: Notification) -> simpy.Event:
         """Tap a notification in the tray, in the pop-up or in the app's list.

@@ -73,6 +73,8 @@ class CourierConnection(PushConnection):
         if answer.status != codec.STATUS_OK or phone.device_token is None:
             self.close()
             return
+        if phone.take_untold_removal() and phone.topics():
+            self.send(codec.topics(phone.device_token, []))
         self.send_topics()
         self._welcome(phone.radio_settings.heartbeat)
         phone.session_open("apns", token_ref(phone.device_token.hex()))

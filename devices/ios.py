@@ -28,7 +28,13 @@ class IosPhone(Phone):
 
     platform = "ios"
 
-    __slots__ = ("_permission", "_settings", "_waiting_for_token", "device_token")
+    __slots__ = (
+        "_permission",
+        "_settings",
+        "_untold_removal",
+        "_waiting_for_token",
+        "device_token",
+    )
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class IosPhone(Phone):
         self._settings = settings
         self.device_token = device_token
         self._permission: Permission = permission
+        self._untold_removal = False
         self._waiting_for_token: tuple[simpy.Event, ...] = ()
 
     @property
@@ -85,13 +92,21 @@ class IosPhone(Phone):
         return event
 
     def apps_changed(self) -> None:
-        if self.app is None or not self.app.installed:
+        is_gone = self.app is None or not self.app.installed
+        if is_gone:
             self._permission = "not asked"
         connection = self.radio.connection
         if isinstance(connection, CourierConnection) and connection.logged_in:
             connection.send_topics()
+        elif is_gone:
+            self._untold_removal = True
 
     # -- from the connection
+
+    def take_untold_removal(self) -> bool:
+        """Whether the app was removed while APNs could not be told; from now on it has been."""
+        untold, self._untold_removal = self._untold_removal, False
+        return untold
 
     def topics(self) -> list[bytes]:
         """The topic hashes of the apps that take pushes."""

@@ -55,6 +55,7 @@ class Phone(ABC):
         "_received",
         "_seen",
         "_waiters",
+        "_was_on",
         "app",
         "badge",
         "behaviour",
@@ -74,6 +75,7 @@ class Phone(ABC):
         self.app: App | None = None
         self.behaviour: Behaviour | None = None
         self.powered = False
+        self._was_on = False
         self.badge = 0
         self.tray: tuple[Notification, ...] = ()
         self._received: tuple[Notification, ...] = ()
@@ -113,7 +115,7 @@ class Phone(ABC):
 
     @abstractmethod
     def apps_changed(self) -> None:
-        """The app was installed or removed."""
+        """The app was installed, removed or installed again."""
 
     # -- power and network
 
@@ -133,15 +135,19 @@ class Phone(ABC):
         """Boot: connect to the push service."""
         if not self.powered:
             self.powered = True
+            if self._was_on:
+                self.emit("phone.on")
+            self._was_on = True
             self.radio.start()
 
     def power_off(self) -> None:
-        """Close the app and the connection in good order."""
+        """The battery is empty: the app is closed, the connections are gone, and nobody is told."""
         if self.powered:
-            if self.app is not None:
-                self.app.stop()
             self.powered = False
             self.radio.stop()
+            if self.app is not None:
+                self.app.stop()
+            self.emit("phone.off")
 
     def session_open(self, service: str, device: str) -> None:
         """The push service knows this phone as `device` from now on."""

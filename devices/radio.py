@@ -51,14 +51,17 @@ class Radio:
     def start(self) -> None:
         """Connect now, and keep connected."""
         self._running = True
+        if self.online and not self._phone.host.online:
+            self._phone.host.reconnect()
         self._connect()
 
     def stop(self) -> None:
-        """End the connection in good order (the phone is switched off)."""
+        """The phone is off: it is gone from the network, and nobody is told."""
         self._running = False
-        connection = self._let_go()
-        if connection is not None:
-            connection.close()
+        host = self._phone.host
+        host.disconnect()
+        self._let_go()
+        host.lose_connections()
 
     def go_offline(self) -> None:
         """Leave the network without a word."""
@@ -76,7 +79,8 @@ class Radio:
         if self.online:
             return
         self.online = True
-        self._phone.host.reconnect()
+        if self._phone.powered:
+            self._phone.host.reconnect()
         self._phone.emit("phone.online")
         if self._running:
             self._connect()

@@ -407,6 +407,8 @@ _MARKS: dict[str, tuple[str, Tone]] = {
     "vendor.discarded": ("discards what follows", "problem"),
     "phone.offline": ("goes offline", "problem"),
     "phone.online": ("is online again", "good"),
+    "phone.off": ("is switched off", "problem"),
+    "phone.on": ("is switched on again", "good"),
     "phone.undeliverable": ("app is gone", "problem"),
 }
 

@@ -196,6 +196,16 @@ class Host:
         self._require("running", "paused")
         self.online = True
 
+    def lose_connections(self) -> None:
+        """Forget all connections, as a device does whose power is off. Off the network nobody is
+        told; what is sent to them later is answered with RST.
+        """
+        for dial in list(self.network.dials.values()):
+            if dial.source is self:
+                dial.abandon()
+        for end in list(self.connections.values()):
+            end.abort()
+
     def move(self, link: Link) -> None:
         """Hand-over to another network: a new link and a new address.
 

@@ -99,7 +99,12 @@ def test_the_table_of_faults_is_complete_and_right() -> None:
                 None if parameter.required else parameter.default or "none"
             ), name
         for target in quoted(targets):
-            example = {"host": "host.apns", "link": "link.a-b", "device": "device.fleet"}
+            example = {
+                "host": "host.apns",
+                "link": "link.a-b",
+                "device": "device.fleet",
+                "device.<phone>": "device.phone",
+            }
             assert takes(contract.targets, example.get(target, target)), name
         assert told == contract.help
 

@@ -86,6 +86,11 @@ class LiveHost:
             lane.wire.severed = True
         self.trace.emit("host.moved", self.name, address=self.address)
 
+    def lose_connections(self) -> None:
+        """As `sim.hosts.Host.lose_connections`."""
+        for lane in list(self.connections.values()):
+            lane.vanish()
+
     # -- hosts whose code is a process of its own
 
     def runs(self, process: int) -> None:

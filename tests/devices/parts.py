@@ -174,6 +174,8 @@ def token_of(world: World, app: MoodleApp) -> str:
 
 
 def bring_to(world: World, app: MoodleApp, state: AppState) -> None:
+    if state != "uninstalled" and not app.installed:
+        app.reinstall()
     world.run(app.set_state(state))
 
 

@@ -230,6 +230,8 @@ def _targets(contract: FaultContract) -> Iterator[str]:
                 yield "link.<a>-<b>"
             case "device":
                 yield from ("device.<phone>", "device.fleet")
+            case "phone":
+                yield "device.<phone>"
             case "apns" | "gcm":
                 yield f"vendor.{kind}"
 

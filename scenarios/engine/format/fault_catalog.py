@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-TargetKind = Literal["host", "server", "link", "device", "apns", "gcm"]
+TargetKind = Literal["host", "server", "link", "device", "phone", "apns", "gcm"]
 """What a target is: `host.gateway`, `host.site`, `host.apns` or `host.gcm`; of these the servers
-under test are the gateway and the site; `link.<a>-<b>`; `device.<phone>` or `device.fleet`;
-`vendor.apns`; `vendor.gcm`."""
+under test are the gateway and the site; `link.<a>-<b>`; `device.<phone>` or `device.fleet`, a
+`phone` being the named ones only; `vendor.apns`; `vendor.gcm`."""
 
 ParameterType = Literal[
     "duration",  # 300ms; or a range 100ms..300ms, drawn from the seed
@@ -241,7 +241,18 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         },
         lasting=False,
     ),
+    "power_off": FaultContract(
+        "the phone is off: nobody is told; at the end of the window it is switched on again",
+        ("device",),
+        _PHONE,
+    ),
     "uninstall": FaultContract("the user removes the app", ("device",), _PHONE, lasting=False),
+    "reinstall": FaultContract(
+        "the user installs the removed app again and sets it up: accepts push, registers, logs in",
+        ("phone",),
+        _PHONE,
+        lasting=False,
+    ),
     "token_rotation": FaultContract(
         "the push service gives the app another token: APNs forgets the old one, for GCM it"
         " becomes an alias",
@@ -259,7 +270,8 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
 
 
 def kind_of_target(target: str) -> TargetKind | None:
-    """What a target is, by its text alone; a gateway or site counts as a `server`."""
+    """What a target is, by its text alone; a gateway or site counts as a `server`, a named phone as
+    a `phone`."""
     family, _, name = target.partition(".")
     match family:
         case "host":
@@ -267,7 +279,7 @@ def kind_of_target(target: str) -> TargetKind | None:
         case "link":
             return "link"
         case "device":
-            return "device"
+            return "device" if name == "fleet" else "phone"
         case "vendor" if name in ("apns", "gcm"):
             return "apns" if name == "apns" else "gcm"
     return None
@@ -276,4 +288,5 @@ def kind_of_target(target: str) -> TargetKind | None:
 def takes(kinds: tuple[TargetKind, ...], target: str) -> bool:
     """Whether a target is of one of the kinds."""
     kind = kind_of_target(target)
-    return kind in kinds or (kind == "server" and "host" in kinds)
+    wider = {"server": "host", "phone": "device"}
+    return kind in kinds or wider.get(kind or "") in kinds

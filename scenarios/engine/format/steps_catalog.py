@@ -208,6 +208,10 @@ STEPS: Final[Mapping[str, StepContract]] = {
         within="how long to watch",
         within_required=True,
     ),
+    "dismiss": _phone(
+        "the user swipes the notification away",
+        {"msgid": "the message that it was about, the site's id"},
+    ),
     # The phone
     "set_app_state": StepContract(
         "the user closes the app, leaves it in the background or opens it",
@@ -228,7 +232,17 @@ STEPS: Final[Mapping[str, StepContract]] = {
     ),
     "go_offline": _phones("the phone loses its network; nobody is told"),
     "go_online": _phones("the phone has its network again"),
+    "power_off": _phones("the phone is switched off, or its battery is empty; nobody is told"),
+    "power_on": _phones("the phone is switched on again"),
     "uninstall": _phone("the user removes the app"),
+    "reinstall": _phone(
+        "the user installs the removed app again and sets it up: accepts push, registers, logs in",
+        {"token": "its push token now; missing if it was not set up"},
+        "how long setting it up may take",
+        set_up=Argument(
+            "boolean", "whether the user sets it up, too; if not, it is closed and knows nothing"
+        ),
+    ),
     # Time
     "settle": StepContract(
         "wait until every notification has come to its fate and nothing is on its way",

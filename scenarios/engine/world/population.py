@@ -118,6 +118,25 @@ class Population:
                 if wanted.state == "enabled":
                     yield self.browser(wanted.owner).set_outputs("airnotifier", True)
 
+    def reinstall(self, name: str, *, set_up: bool = True) -> simpy.Process:
+        """Install the removed app of a named phone again; its owner sets it up.
+
+        Fails with what `MoodleApp.set_up` fails with. Raises NotPossible when it is installed.
+        """
+        app = self.apps[name]
+        app.reinstall()
+        return self._world.env.process(self._set_up_again(name, set_up))
+
+    def _set_up_again(self, name: str, set_up: bool) -> Generator[simpy.Event, Any, None]:
+        if not set_up:
+            yield self._world.env.timeout(0)
+            return
+        person = self.people[self._scenario.devices.phones[name].owner]
+        try:
+            yield self.apps[name].set_up(person.username, person.password)
+        finally:
+            self.note_tokens()
+
     def browser(self, name: str) -> Browser:
         """The browser on a user's computer, which is switched on when first needed."""
         if name not in self._browsers:

@@ -111,6 +111,8 @@ class CourierConnection(PhoneSession[PushCore, Device]):
 
     def _set_topics(self, device: Device, fields: Fields) -> None:
         is_first = self.topics is None
+        told = {value for field, value in fields if field in _TOPIC_LISTS}
+        self._core.registry.installed(device, told)
         self.topics = self._core.interned(
             [v for field, v in fields if field in _TOPIC_LISTS and len(v) == TOPIC_LENGTH]
         )

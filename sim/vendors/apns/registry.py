@@ -5,7 +5,7 @@ it is in reality. Devices and apps are kept as small objects because a fleet has
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def topic_hash(app: str) -> bytes:
 class AppToken:
     """An app on a device: what a push token stands for."""
 
-    __slots__ = ("device", "removed", "reported", "topic", "value")
+    __slots__ = ("device", "removed", "reported", "topic", "value", "was_gone")
 
     def __init__(self, value: bytes, device: "Device", topic: bytes) -> None:
         self.value = value
@@ -32,6 +32,8 @@ class AppToken:
         self.topic = topic
         self.removed = False
         """The app is gone from the device, which the next delivery attempt finds out."""
+        self.was_gone = False
+        """The device told its topics without it; an app that is there now was installed again."""
         self.reported = False
         """A delivery attempt found it gone; said once per removal."""
 
@@ -91,13 +93,22 @@ class Registry:
         """
         topic = self._topics.setdefault(topic, topic)
         present = device.app(topic)
-        if present is not None and (not present.removed or self._reinstall_keeps_token):
-            present.removed = present.reported = False
-            return present
+        if present is not None:
+            is_new = present.removed or present.was_gone
+            if not is_new or self._reinstall_keeps_token:
+                present.removed = present.reported = present.was_gone = False
+                return present
+            present.removed = True  # for good: that token leads nowhere any more
         token = AppToken(self._rng.randbytes(TOKEN_LENGTH), device, topic)
         device.apps = (*device.apps, token)
         self._tokens[token.value] = token
         return token
+
+    def installed(self, device: Device, topics: Collection[bytes]) -> None:
+        """The device has told its topics: other apps are gone from it, for now."""
+        for app in device.apps:
+            if app.topic not in topics:
+                app.was_gone = True
 
     def invalidate(self, token: bytes) -> bool:
         """Forget a push token as if it had never been issued. False if it was unknown."""

@@ -77,7 +77,8 @@ class PhoneEndpoints:
             return _lines("Error=INVALID_PARAMETERS")
         if not all(sender in self._senders for sender in senders):
             return _lines("Error=INVALID_SENDER")
-        return _lines(f"token={self._registry.register(device, app, senders).id}")
+        instance = form.get("X-appid")
+        return _lines(f"token={self._registry.register(device, app, senders, instance).id}")
 
     def _unregister(self, device: Device, app: str) -> Response:
         registration = device.registration(app)

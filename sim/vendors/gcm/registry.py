@@ -26,10 +26,19 @@ _ID_BYTES = 100
 class Registration:
     """An app on a device. Times are Unix seconds."""
 
-    __slots__ = ("app", "dead_from", "device", "id", "newer", "removed", "senders")
+    __slots__ = ("app", "dead_from", "device", "id", "instance", "newer", "removed", "senders")
 
-    def __init__(self, id: str, device: "Device", app: str, senders: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        id: str,
+        device: "Device",
+        app: str,
+        senders: tuple[str, ...],
+        instance: str | None = None,
+    ) -> None:
         self.id = id
+        self.instance = instance
+        """The installation of the app that registered, as far as it said."""
         self.device = device
         self.app = app
         self.senders = senders
@@ -112,10 +121,13 @@ class Registry:
         self._devices[device.android_id] = device
         return device
 
-    def register(self, device: Device, app: str, senders: Sequence[str]) -> Registration:
+    def register(
+        self, device: Device, app: str, senders: Sequence[str], instance: str | None = None
+    ) -> Registration:
         """The app's registration for these senders: the present one, or a new one.
 
-        After an uninstall, or for other senders, the id is new and the old one becomes an alias.
+        For another installation of the app, or for other senders, the id is new and the old one
+        becomes an alias.
         """
         present = device.registration(app)
         wanted = tuple(senders)
@@ -124,11 +136,14 @@ class Registry:
             and not present.removed
             and present.dead_from is None
             and present.senders == wanted
+            and present.instance == instance
         ):
             return present
-        return self.refresh(device, app, wanted)
+        return self.refresh(device, app, wanted, instance)
 
-    def refresh(self, device: Device, app: str, senders: tuple[str, ...]) -> Registration:
+    def refresh(
+        self, device: Device, app: str, senders: tuple[str, ...], instance: str | None
+    ) -> Registration:
         """A new id for an app on a device; it becomes canonical."""
         present = device.registration(app)
         random_part = base64.urlsafe_b64encode(self._rng.randbytes(_ID_BYTES)).rstrip(b"=")
@@ -137,6 +152,7 @@ class Registry:
             device,
             self._texts.setdefault(app, app),
             self._sender_lists.setdefault(senders, senders),
+            instance,
         )
         self._registrations[new.id] = new
         device.registrations = (*device.registrations, new)

@@ -150,7 +150,8 @@ class GcmService:
     def refresh(self, android_id: int, app: str) -> str:
         """Give the app a new registration id; the old one becomes an alias. Returns the new one."""
         registration = self._registration(android_id, app)
-        return self._registry.refresh(registration.device, app, registration.senders).id
+        device, senders = registration.device, registration.senders
+        return self._registry.refresh(device, app, senders, registration.instance).id
 
     def uninstall(self, android_id: int, app: str) -> bool:
         """The app is gone from the device; GCM finds out when it next tries to deliver.

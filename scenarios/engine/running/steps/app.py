@@ -78,11 +78,30 @@ def open_at_page(context: Context, task: Task) -> Steps:
     return {"page": opened.page, "msgid": opened.msgid, "from_state": opened.from_state}
 
 
+@step("dismiss")
+def dismiss(context: Context, task: Task) -> Steps:
+    phone = context.population.phones[task.by]
+    received = context.received.get(task.by)
+    shown = [each for each in phone.tray if received is None or each is received]
+    if not shown:
+        raise StepFailed(f"{task.by} shows no notification that could be swiped away")
+    phone.dismiss(shown[-1])
+    yield context.env.timeout(0)
+    return {"msgid": shown[-1].msgid}
+
+
 @step("set_app_state")
 def set_app_state(context: Context, task: Task) -> Steps:
     app = context.population.apps[task.by]
     yield app.set_state(task.arguments["state"])
     return {}
+
+
+@step("reinstall", overdue="the app was not set up")
+def reinstall(context: Context, task: Task) -> Steps:
+    set_up = task.arguments.get("set_up", True)
+    yield context.population.reinstall(task.by, set_up=set_up)
+    return {"token": context.population.apps[task.by].token} if set_up else {}
 
 
 @step("uninstall")

@@ -72,6 +72,22 @@ def go_online(context: Context, task: Task) -> Steps:
     return {}
 
 
+@step("power_off")
+def power_off(context: Context, task: Task) -> Steps:
+    for phone in _phones(context, task.by):
+        phone.power_off()
+    yield context.env.timeout(0)
+    return {}
+
+
+@step("power_on")
+def power_on(context: Context, task: Task) -> Steps:
+    for phone in _phones(context, task.by):
+        phone.power_on()
+    yield context.env.timeout(0)
+    return {}
+
+
 def _phones(context: Context, name: str) -> tuple[Phone, ...]:
     population = context.population
     return tuple(population.fleet) if name == "fleet" else (population.phones[name],)

@@ -2,7 +2,7 @@
 
 from devices.android import AndroidPhone
 from devices.ios import IosPhone
-from devices.phone import Phone
+from devices.phone import Phone, ignore
 from scenarios.engine.world.faults.injection import Injection
 from scenarios.engine.world.faults.registry import fault
 from sim.net.links import LINKS
@@ -37,12 +37,34 @@ def handover(injection: Injection) -> None:
         injection.fire()
 
 
+@fault("power_off")
+def power_off(injection: Injection) -> None:
+    """No power now, and again at the end."""
+    for phone in injection.phones():
+        if phone.powered:
+            phone.power_off()
+            injection.fire()
+            injection.at_end(phone.power_on)
+
+
 @fault("uninstall")
 def uninstall(injection: Injection) -> None:
     """The user removes the app."""
     for phone in injection.phones():
         if phone.app is not None and phone.app.installed:
             phone.app.set_state("uninstalled")
+            injection.fire()
+
+
+@fault("reinstall")
+def reinstall(injection: Injection) -> None:
+    """The app again, and set up by its owner, who gives up if somebody refuses or is silent."""
+    population = injection.deployment.population
+    for phone in injection.phones():
+        if phone.app is not None and not phone.app.installed:
+            done = population.reinstall(phone.name)
+            assert done.callbacks is not None
+            done.callbacks.append(ignore)
             injection.fire()
 
 
