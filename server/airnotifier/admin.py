@@ -7,7 +7,7 @@ Functions for programs, and a command line around them:
     python -m server.airnotifier.admin --config FILE delete-key APP SHA256
 
 A gateway reads applications and keys when it starts; tokens may be imported while it runs. The CSV
-has no header; its columns are token, device and, separated by blanks, channels.
+has no header; its columns are token, device, and one for each channel.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from sqlalchemy import Connection, delete, func, select
 from server import clock
 from server.airnotifier import registry
 from server.airnotifier.errors import Refused
+from server.airnotifier.names import channel_names
 from server.airnotifier.permissions import Permission
 from server.airnotifier.settings import GatewaySettings, key_digest
 from server.airnotifier.tables import keys, metadata, outbox
@@ -44,10 +45,9 @@ def import_tokens(connection: Connection, app: str, registrations: Iterable[Regi
     checked = []
     for number, (token, device, channels) in enumerate(registrations, start=1):
         try:
-            found = target(token, device, explain=True)
+            checked.append((target(token, device, explain=True), channel_names(channels)))
         except Refused as refused:
             raise ValueError(f"registration {number}: {refused.reason}") from None
-        checked.append((found, list(channels) or [registry.DEFAULT_CHANNEL]))
     app_id = registry.ensure_app(connection, app)
     return registry.import_tokens(connection, app_id, checked, clock.now())
 
@@ -89,11 +89,8 @@ def outbox_pushes(connection: Connection) -> list[int]:
 def _read_csv(path: Path) -> list[Registration]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.reader(file) if row]
-    for number, row in enumerate(rows, start=1):
-        if not 1 <= len(row) <= 3:
-            raise ValueError(f"{path}: registration {number}: 1 to 3 columns expected")
-    padded = [[*row, "", ""] for row in rows]
-    return [(row[0], row[1], row[2].split()) for row in padded]
+    stripped = [[cell.strip() for cell in row] + [""] for row in rows]
+    return [(token, device, list(filter(None, names))) for token, device, *names in stripped]
 
 
 def _parser() -> argparse.ArgumentParser:

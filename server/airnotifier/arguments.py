@@ -5,21 +5,33 @@ urlencoded forms, Moodle of 2016 posts JSON under curl's form content type, some
 the JSON. All are read into one mapping: query string first, then the body; of a repeated name the
 last value wins; blanks around text are removed (as Tornado's `get_argument` did).
 
-A value from a form is text. A value from JSON keeps its type.
+A value from a form is text. A value from JSON keeps its type, and where text is wanted a number
+counts as it was written, so an argument means the same in every form. `charsets` says how text is
+read from bytes; halves of surrogate pairs in JSON, which are no characters, become U+FFFD, too.
 """
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_to_bytes
 
+from server.airnotifier.charsets import DEFAULT, charset_of, decode
 from server.airnotifier.errors import Refused
 from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
 
 MAX_FIELDS = 200
 MAX_DEPTH = 64
 """Of JSON; what fits into a push can hardly be deeper. Far below what Python's own limit leaves."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class WrittenFloat(float):
+    """A number of JSON that is none of digits alone; `text` is how it was written."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -41,23 +53,24 @@ class Arguments:
     def text(self, name: str) -> str | None:
         """A text argument, or None where it is absent or null. Raises Refused (400)."""
         value = self.values.get(name)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        raise Refused(400, f"Invalid argument {name}: text expected")
+        return None if value is None else _as_text(name, value)
 
     def texts(self, name: str) -> list[str]:
-        """All texts under a name: repeated, comma-separated, or a JSON list. Raises Refused."""
-        texts: list[str] = []
-        for value in self.every.get(name) or [self.values.get(name)]:
-            for item in value if isinstance(value, list) else [value]:
-                if item is None:
-                    continue
-                if not isinstance(item, str):
-                    raise Refused(400, f"Invalid argument {name}: text expected")
-                texts.extend(part for part in map(str.strip, item.split(",")) if part)
-        return list(dict.fromkeys(texts))
+        """All texts under a name, without empty ones: repeated, or a JSON list. Raises Refused."""
+        values = self.every.get(name) or [self.values.get(name)]
+        items = [item for each in values for item in (each if isinstance(each, list) else [each])]
+        texts = [_as_text(name, item).strip() for item in items if item is not None]
+        return [text for text in dict.fromkeys(texts) if text]
+
+
+def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, WrittenFloat):
+        return value.text
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise Refused(400, f"Invalid argument {name}: text expected")
 
 
 def read_arguments(query: str, content_type: str, body: bytes) -> Arguments:
@@ -65,7 +78,7 @@ def read_arguments(query: str, content_type: str, body: bytes) -> Arguments:
     arguments = Arguments()
     try:
         if query:
-            _add_form(arguments, query)
+            _add_form(arguments, query.encode("utf-8", "surrogateescape"), DEFAULT)
         if body:
             _add_body(arguments, content_type, body)
     except ValueError as error:
@@ -74,10 +87,10 @@ def read_arguments(query: str, content_type: str, body: bytes) -> Arguments:
 
 
 def _add_body(arguments: Arguments, content_type: str, body: bytes) -> None:
-    boundary = boundary_of(content_type)
+    boundary, charset = boundary_of(content_type), charset_of(content_type)
     if boundary is not None:
         try:
-            fields = parse_multipart(body, boundary, max_parts=MAX_FIELDS)
+            fields = parse_multipart(body, boundary, max_parts=MAX_FIELDS, charset=charset)
         except MultipartError as error:
             raise ValueError(f"Malformed multipart body: {error}") from error
         for name, value in fields:
@@ -85,39 +98,49 @@ def _add_body(arguments: Arguments, content_type: str, body: bytes) -> None:
         return
     start = body.lstrip()[:3]
     if start.startswith(b"{") or content_type.lower().startswith("application/json"):
-        _add_json(arguments, body.decode("utf-8", "replace"))
+        _add_json(arguments, decode(body, charset))
     elif start.lower() == b"%7b":
-        _add_json(arguments, unquote_plus(body.decode("utf-8", "replace")))
+        _add_json(arguments, decode(_unquote(body), charset))
     else:
-        _add_form(arguments, body.decode("utf-8", "replace"))
+        _add_form(arguments, body, charset)
 
 
-def _add_form(arguments: Arguments, text: str) -> None:
-    # A name cut inside a character by its sender still reaches the phone: hence "replace".
-    try:
-        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise ValueError("Malformed form: too many fields") from error
-    for name, value in fields:
-        arguments.add(name, value)
+def _add_form(arguments: Arguments, form: bytes, charset: str) -> None:
+    if form.count(b"&") >= MAX_FIELDS:
+        raise ValueError("Malformed form: too many fields")
+    for item in form.split(b"&"):
+        if item:
+            name, _, value = item.partition(b"=")
+            arguments.add(decode(_unquote(name), charset), decode(_unquote(value), charset))
+
+
+def _unquote(data: bytes) -> bytes:
+    return unquote_to_bytes(data.replace(b"+", b" "))
 
 
 def _add_json(arguments: Arguments, text: str) -> None:
+    members: list[tuple[str, Any]] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members[:] = pairs  # the outermost object is complete last
+        return dict(pairs)
+
     try:
-        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        document = json.loads(
+            text, parse_constant=_no_constant, parse_float=_written, object_pairs_hook=note
+        )
         if not _is_shallow(document):
             raise ValueError("nested too deeply")
-        if "\\ud" in text.lower():
-            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         detail = error.msg if isinstance(error, json.JSONDecodeError) else "not valid"
         raise ValueError(f"Malformed JSON: {detail}") from error
     if not isinstance(document, dict):
         raise ValueError("Malformed JSON: an object expected")
-    if len(document) > MAX_FIELDS:
+    if len(members) > MAX_FIELDS:
         raise ValueError("Malformed JSON: too many members")
-    for name, value in document.items():
-        arguments.add(name, value)
+    mend = "\\ud" in text.lower()
+    for name, value in members:
+        arguments.add(*(_mended((name, value)) if mend else (name, value)))
 
 
 def _is_shallow(document: Any) -> bool:
@@ -134,10 +157,22 @@ def _is_shallow(document: Any) -> bool:
     return False
 
 
-def _finite(text: str) -> float:
-    number = float(text)
+def _mended(value: Any) -> Any:
+    """With U+FFFD for halves of surrogate pairs."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    return value
+
+
+def _written(text: str) -> float:
+    number = WrittenFloat(text)
     if math.isinf(number):
         raise ValueError("a number is too large")
+    number.text = text
     return number
 
 

@@ -1,15 +1,19 @@
 """Reading a small `multipart/form-data` body (RFC 7578) that is already in memory.
 
 Only fields with text values are understood, since no call of the gateway takes a file. Bodies are
-bounded by the server's limit, so nothing here streams.
+bounded by the server's limit, so nothing here streams. A field's charset is that of its own
+Content-Type, else that of the field `_charset_` (section 4.6), else that of the form.
 """
 
 import re
+
+from server.airnotifier.charsets import DEFAULT, charset_of, decode, known
 
 _BOUNDARY = re.compile(
     r"""multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]+)"|([^";,\s]+))""", re.IGNORECASE
 )
 _DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_CONTENT_TYPE = re.compile(rb"^content-type:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(rb"""[;\s]name=(?:"((?:[^"\\]|\\.)*)"|([^";,\s]+))""", re.IGNORECASE)
 _FILE_NAME = re.compile(rb"""[;\s]filename\*?=""", re.IGNORECASE)
 _USUAL_HEAD = re.compile(rb"""Content-Disposition: form-data; name="([^"\\%\r\n]*)\"""")
@@ -28,8 +32,10 @@ def boundary_of(content_type: str) -> str | None:
     return (match.group(1) or match.group(2)) if match else ""
 
 
-def parse_multipart(body: bytes, boundary: str, *, max_parts: int) -> list[tuple[str, str]]:
-    """Names and texts of the fields in order. Raises MultipartError."""
+def parse_multipart(
+    body: bytes, boundary: str, *, max_parts: int, charset: str = DEFAULT
+) -> list[tuple[str, str]]:
+    """Names and texts of the fields in order; `charset` is the form's. Raises MultipartError."""
     if not boundary:
         raise MultipartError("no boundary")
     delimiter = b"--" + boundary.encode()
@@ -39,10 +45,19 @@ def parse_multipart(body: bytes, boundary: str, *, max_parts: int) -> list[tuple
         raise MultipartError("the closing boundary is missing")
     if len(sections) - 2 > max_parts:
         raise MultipartError("too many fields")
-    return [_parse_part(section) for section in sections[1:-1]]
+    parts = [_parse_part(section) for section in sections[1:-1]]
+    for name, value, _ in parts:
+        if name == b"_charset_":
+            charset = known(value.decode("ascii", "replace").strip())
+    return [
+        (decode(name, charset), decode(value, charset_of(own, charset)))
+        for name, value, own in parts
+        if name != b"_charset_"
+    ]
 
 
-def _parse_part(section: bytes) -> tuple[str, str]:
+def _parse_part(section: bytes) -> tuple[bytes, bytes, str]:
+    """Name and value of a field, and its Content-Type, which most have not."""
     padding, line_end, rest = section.partition(b"\r\n")
     if not line_end or padding.strip(b" \t"):
         raise MultipartError("text after a boundary")
@@ -50,8 +65,10 @@ def _parse_part(section: bytes) -> tuple[str, str]:
     if not blank:
         raise MultipartError("a field without a value")
     usual = _USUAL_HEAD.fullmatch(head)
-    name = usual.group(1) if usual else _field_name(head)
-    return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")
+    if usual:
+        return usual.group(1), value, ""
+    own = _CONTENT_TYPE.search(head)
+    return _field_name(head), value, own.group(1).decode("ascii", "replace") if own else ""
 
 
 def _field_name(head: bytes) -> bytes:

@@ -10,7 +10,9 @@ alike, because that is the key the phones read. `sound` and `badge` are Apple's 
 """
 
 import json
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from server.airnotifier.errors import Refused
@@ -20,6 +22,8 @@ GCM_DATA_LIMIT = 4096
 
 ELLIPSIS = "..."
 _MAX_BADGE = 2**31 - 1
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+"""As JSON writes numbers, and with the plus and the leading zeros that Python's `int` took."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -27,13 +31,11 @@ def badge_number(text: str | None) -> int | None:
     """The badge argument as a number; 0 clears the badge. Raises Refused (400)."""
     if text is None:
         return None
-    try:
-        badge = int(text) if len(text) <= 20 else None
-    except ValueError:
-        badge = None
-    if badge is None or not 0 <= badge <= _MAX_BADGE:
-        raise Refused(400, "Invalid badge: a whole number from 0 expected")
-    return badge
+    if len(text) <= 20 and _NUMBER.fullmatch(text):
+        badge = Decimal(text)
+        if 0 <= badge <= _MAX_BADGE and badge == badge.to_integral_value():
+            return int(badge)
+    raise Refused(400, "Invalid badge: a whole number from 0 expected")
 
 
 def apns_payload(
@@ -85,8 +87,11 @@ def gcm_data(alert: str, custom: Mapping[str, Any]) -> str:
     data = {name: _as_text(value) for name, value in custom.items()}
     for name in data:
         # Google refuses a message with such a key as a whole (InvalidDataKey).
-        if name == "from" or name.startswith("google.") or not name:
-            raise Refused(400, "Invalid argument name: from and google.* are reserved by Google")
+        if not name:
+            raise Refused(400, "Invalid argument: it has no name")
+        if name == "from" or name.startswith("google."):
+            shown = name if name == "from" else "google.*"
+            raise Refused(400, f"Invalid argument {shown}: reserved by Google")
     data["message"] = alert
     size = sum(len(name.encode()) + len(value.encode()) for name, value in data.items())
     if size > GCM_DATA_LIMIT:

@@ -13,7 +13,6 @@ from server.airnotifier.settings import AppSettings
 from server.airnotifier.tables import apps, channels, keys, tokens
 from server.airnotifier.targets import Provider, Target, provider_of
 
-DEFAULT_CHANNEL = "default"
 _CHUNK = 500
 """Rows looked up with one statement; SQLite allows some hundred parameters everywhere."""
 

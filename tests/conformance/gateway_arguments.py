@@ -138,7 +138,7 @@ async def bad_arguments_are_named(stage: Stage) -> None:
     wire = await client(stage)
     aps = "Invalid argument aps: reserved for the notification itself"
     badge = "Invalid badge: a whole number from 0 expected"
-    google = "Invalid argument name: from and google.* are reserved by Google"
+    google = "Invalid argument from: reserved by Google"
     for body, error in [
         (f"token={TOKEN}", "Missing argument alert"),
         (f"{PUSH}&aps=evil", aps),
@@ -167,7 +167,6 @@ async def bodies_that_cannot_be_read_are_refused(stage: Stage) -> None:
         ("a list", JSON_HEADERS, "[1]"),
         ("not a number", FORM_HEADERS, '{"alert": NaN}'),
         ("too deep", JSON_HEADERS, "[" * 50_000),
-        ("half a character", JSON_HEADERS, json.dumps({"token": TOKEN, "alert": "\ud800"})),
         ("an object for a text", JSON_HEADERS, json.dumps({"token": TOKEN, "alert": {"a": 1}})),
         ("an object for a token", JSON_HEADERS, '{"alert": "x", "token": {"$ne": null}}'),
         ("no token", JSON_HEADERS, '{"alert": "x", "token": null}'),

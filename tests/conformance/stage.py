@@ -15,7 +15,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from aiohttp import web
 
@@ -29,7 +29,7 @@ from sim.vendors.gcm.service import GcmService
 from sim.vendors.gcm.settings import GcmSettings, Project
 from sim.world import World
 from tests.conformance.wire import Wire
-from tests.databases import database_url
+from tests.databases import database_url, sql
 
 BUNDLE = "org.example.app"
 PACKAGE = "org.example.android"
@@ -87,6 +87,14 @@ class Door:
     address: str
     port: int
     service: Any
+
+
+class Waiting(NamedTuple):
+    """A push in the gateway's outbox."""
+
+    token: str
+    payload: str
+    collapse_key: str | None
 
 
 class Stage:
@@ -173,6 +181,12 @@ class Stage:
         await place.start(serve)
         self._ends.push_async_callback(place.start, runner.cleanup)
         return Door(GATEWAY, place.address, runner.addresses[0][1], None)
+
+    def outbox(self) -> list[Waiting]:
+        """The pushes that the gateway has accepted, oldest first: nothing takes them."""
+        url = database_url(self._directory / "gateway.db")
+        rows = sql(url, "select token, payload, collapse_key from outbox order by id")
+        return [Waiting(*row) for row in rows]
 
     async def dial(self, door: Door, tls: ssl.SSLContext | None = None) -> Wire:
         """A connection that takes and gives bytes."""

@@ -93,7 +93,6 @@ def _app_argument(arguments: Arguments) -> str:
     case and without anything but letters and digits, where the header was missing.
     """
     name = arguments.text("appname") or ""
-    arguments.values.pop("appname", None)  # it is not for the phone
     return "".join(
         character for character in name.lower() if character.isascii() and character.isalnum()
     )

@@ -6,16 +6,16 @@ from server import clock
 from server.airnotifier.arguments import Arguments
 from server.airnotifier.auth import App
 from server.airnotifier.errors import MissingArgument, Refused
+from server.airnotifier.names import channel_names, check_name
 from server.airnotifier.outbox import Letter
 from server.airnotifier.payload import apns_payload, badge_number, gcm_data
-from server.airnotifier.registry import DEFAULT_CHANNEL
 from server.airnotifier.targets import PROVIDER_TITLES, Provider
 
-OWN_ARGUMENTS = ("token", "alert", "sound", "badge", "device", "channel", "collapse_key")
+OWN_ARGUMENTS = (
+    *("token", "alert", "sound", "badge", "device", "channel", "collapse_key"),
+    "appname",  # an application's name, see `call.admit`
+)
 """What the gateway understands itself; every other argument is a custom parameter."""
-
-MAX_NAME_LENGTH = 255
-MAX_CHANNELS = 100
 
 
 def compose(app: App, provider: Provider, arguments: Arguments) -> Letter:
@@ -30,7 +30,7 @@ def compose(app: App, provider: Provider, arguments: Arguments) -> Letter:
     sound = arguments.text("sound")
     collapse_key = arguments.text("collapse_key") or None
     if collapse_key is not None:
-        _check_name("collapse_key", collapse_key)
+        check_name("collapse_key", collapse_key)
     custom: dict[str, Any] = {
         name: value for name, value in arguments.values.items() if name not in OWN_ARGUMENTS
     }
@@ -54,22 +54,13 @@ def configured(app: App, provider: Provider) -> bool:
 
 
 def channels_of(arguments: Arguments) -> list[str]:
-    """The channels a token shall be subscribed to. Raises Refused (400)."""
-    names = arguments.texts("channel") or [DEFAULT_CHANNEL]
-    if len(names) > MAX_CHANNELS:
-        raise Refused(400, "Invalid argument channel: too many channels")
-    for name in names:
-        _check_name("channel", name)
-    return names
+    """The channels that a call names: one, repeated, or as a JSON list. Raises Refused (400)."""
+    return channel_names(arguments.texts("channel"))
 
 
 def channel_of(arguments: Arguments) -> str:
     """The one channel of a broadcast. Raises Refused (400)."""
-    name = arguments.text("channel") or DEFAULT_CHANNEL
-    _check_name("channel", name)
-    return name
-
-
-def _check_name(argument: str, name: str) -> None:
-    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise Refused(400, f"Invalid argument {argument}: up to 255 printable characters expected")
+    names = channels_of(arguments)
+    if len(names) > 1:
+        raise Refused(400, "Invalid argument channel: a broadcast goes to one channel")
+    return names[0]

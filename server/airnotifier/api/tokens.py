@@ -2,18 +2,21 @@
 
 `POST /tokens/<token>` and `POST /tokens` with the token in the body (as the integration guide of
 AirNotifier documents, and no released version served) do the same. Optional arguments: `device`,
-and `channel`: repeatable, or a comma-separated list; without one the channel is `default`.
+and `channel`, which may be repeated or a JSON list; without one the channel is `default`.
 Registering again adds channels and takes none away, because a phone registers once for each site
 that it uses.
 
 `DELETE /tokens/<token>` forgets the token in all its channels.
 """
 
+from urllib.parse import unquote_to_bytes
+
 from aiohttp import web
 
 from server.airnotifier.api.call import admit, answer
 from server.airnotifier.api.letters import channels_of
 from server.airnotifier.auth import App
+from server.airnotifier.charsets import DEFAULT, decode
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
@@ -29,7 +32,7 @@ class Tokens:
     async def create(self, request: web.Request) -> web.Response:
         """Register the token of the path, or of the argument `token`."""
         call = await admit(self._gateway, request, Permission.CREATE_TOKEN, registers=True)
-        text = request.match_info.get("token")
+        text = _path_token(request) if "token" in request.match_info else None
         # Judged only now: a site tests its key with a token that is none, and must hear about the
         # key first.
         found = call.target if text is None else target(text, call.arguments.text("device"))
@@ -41,7 +44,7 @@ class Tokens:
     async def delete(self, request: web.Request) -> web.Response:
         """Forget the token of the path."""
         call = await admit(self._gateway, request, Permission.DELETE_TOKEN)
-        text = request.match_info["token"]
+        text = _path_token(request)
         # Nothing else can have been registered, and PostgreSQL does not take a NUL for text.
         if not text.isprintable() or not await self._forget(call.app, text):
             status = 404 if self._gateway.settings.legacy_status is None else 200
@@ -54,3 +57,9 @@ class Tokens:
         if not found and stored != text:
             found = await self._gateway.unregister(app, text)
         return found
+
+
+def _path_token(request: web.Request) -> str:
+    """The token of the path, read as one in an argument is."""
+    segment = request.rel_url.raw_path.rstrip("/").rpartition("/")[2]
+    return decode(unquote_to_bytes(segment), DEFAULT).strip()

@@ -94,7 +94,7 @@ def test_the_command_line_imports_a_csv_and_makes_keys(tmp_path: Path) -> None:
     database = database_url(tmp_path / "gateway.db")
     config.write_text(f"database: '{database}'\napps: [{{name: moodle}}]\n")
     tokens = tmp_path / "tokens.csv"
-    tokens.write_text(f"{apns_token(1)}\n{apns_token(2)},ios,red blue\n")
+    tokens.write_text(f'{apns_token(1)}\n{apns_token(2)},ios, red,"Physics, part 2"\n')
 
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "server.airnotifier.admin", "--config", str(config)]
@@ -109,5 +109,11 @@ def test_the_command_line_imports_a_csv_and_makes_keys(tmp_path: Path) -> None:
     assert (code, len(key.strip())) == (0, 32)
     assert run("delete-key", "moodle", key_digest(key.strip())) == (0, "")
     assert run("delete-key", "moodle", key_digest(key.strip())) == (1, "")
-    tokens.write_text("a,b,c,d\n")
-    assert run("import-tokens", "moodle", str(tokens)) == (2, "")
+    assert sql(database, "select channel from channels order by channel") == [
+        ("Physics, part 2",),
+        ("default",),
+        ("red",),
+    ]
+    for bad in ("a,b,c,d\n", f"{apns_token(3)},ios,{'x' * 256}\n"):
+        tokens.write_text(bad)
+        assert run("import-tokens", "moodle", str(tokens)) == (2, "")

@@ -90,17 +90,19 @@ def test_text_that_is_cut_inside_a_character_is_kept_with_a_replacement() -> Non
     assert read_arguments("", "", b"alert=gr%C3").values == {"alert": "gr\ufffd"}
 
 
-def test_lists_come_repeated_with_commas_or_as_json() -> None:
-    assert read_arguments("c=x,%20y&c=x&c=", "", b"").texts("c") == ["x", "y"]
-    assert read_arguments("", "", b'{"c": ["x", "y,z"]}').texts("c") == ["x", "y", "z"]
+def test_lists_come_repeated_or_as_json_and_a_comma_is_part_of_a_name() -> None:
+    assert read_arguments("c=x,%20y&c=x&c=", "", b"").texts("c") == ["x, y", "x"]
+    assert read_arguments("", "", b'{"c": ["x", " y,z ", 1]}').texts("c") == ["x", "y,z", "1"]
+    assert read_arguments("c=x", "", b'{"c": "y", "c": "z"}').texts("c") == ["x", "y", "z"]
     assert read_arguments("", "", b"").texts("c") == []
     with pytest.raises(Refused, match="text expected"):
-        read_arguments("", "", b'{"c": [1]}').texts("c")
+        read_arguments("", "", b'{"c": [["x"]]}').texts("c")
 
 
 def test_json_numbers_count_as_text_where_text_is_wanted_and_true_does_not() -> None:
     arguments = read_arguments("", "application/json", b'{"badge": 5, "sound": true, "x": null}')
     assert arguments.text("badge") == "5"
+    assert read_arguments("", "", b'{"alert": 1.50}').text("alert") == "1.50"
     assert arguments.text("x") is None
     with pytest.raises(Refused, match="Invalid argument sound"):
         arguments.text("sound")
