@@ -6,14 +6,27 @@ record are integer nanoseconds of virtual time (`t`, names ending in `_ns`).
 
 import csv
 import json
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
+
+from pydantic import BaseModel, ValidationError
+
+from reports.record_files import MAX_TIME, Manifest, Summary
 
 NS_PER_SECOND = 1_000_000_000
 FORMAT: Final = 1
 """The format of records that this code reads: `format` in summary.json and manifest.json."""
+MAX_JSON: Final = 64 * 2**20
+"""Bytes of summary.json and manifest.json."""
+MAX_LINE: Final = 2**20
+"""Characters of a line of the trace."""
+MAX_DEPTH: Final = 50
+"""Lists and mappings within each other, in a JSON file."""
 
 
 class NotARecord(Exception):
@@ -34,21 +47,17 @@ class Record:
             raise NotARecord(f"{path}: there is no such record; a record is a directory")
         if not any((path / name).exists() for name in ("summary.json", "manifest.json")):
             raise NotARecord(f"{path}: this is no record of a run: those have a summary.json")
-        return cls(path, _read_json(path / "summary.json"))
+        return cls(path, _read_json(path / "summary.json", Summary))
 
     @property
     def name(self) -> str:
-        """Scenario, cell and seed in one line. Raises NotARecord."""
-        try:
-            cell = f" [{self.summary['cell']}]" if self.summary["cell"] else ""
-            return f"{self.summary['name']}{cell}, seed {self.summary['seed']}"
-        except KeyError as error:
-            file = self.path / "summary.json"
-            raise NotARecord(f"{file} is damaged: it does not say the run's {error}") from error
+        """Scenario, cell and seed in one line."""
+        cell = f" [{self.summary['cell']}]" if self.summary["cell"] else ""
+        return f"{self.summary['name']}{cell}, seed {self.summary['seed']}"
 
     def manifest(self) -> dict[str, Any]:
         """How the record was made: versions, machine, hashes of its files. Raises NotARecord."""
-        return _read_json(self.path / "manifest.json")
+        return _read_json(self.path / "manifest.json", Manifest)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """The trace, event by event, in the order of virtual time. Raises NotARecord."""
@@ -59,39 +68,127 @@ class Record:
         """The lines of the trace as they stand there. Raises NotARecord."""
         file = self.path / "trace.jsonl"
         try:
-            with file.open(encoding="utf-8") as lines:
-                yield from lines
+            with open_regular(file) as lines:
+                while line := lines.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        raise NotARecord(f"{file} is damaged: a line of it has no end")
+                    yield line
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(file, error) from error
 
     def event(self, line: str, number: int) -> dict[str, Any]:
         """The event in a line of the trace. Raises NotARecord, naming the line."""
         try:
-            event = json.loads(line)
-        except ValueError:
+            event = _parsed(line)
+        except (ValueError, RecursionError):
             event = None
-        if not isinstance(event, dict) or not event.keys() >= {"t", "host", "kind"}:
+        if not _is_event(event):
             raise NotARecord(f"{self.path / 'trace.jsonl'}:{number}: this line is not an event")
-        return event
+        return dict(event)
 
     def notifications(self) -> Iterator[dict[str, str]]:
-        """The rows of notifications.csv; an empty text where there is no value."""
-        with (self.path / "notifications.csv").open(encoding="utf-8", newline="") as rows:
-            yield from csv.DictReader(rows)
+        """The rows of notifications.csv; empty texts for no value. Raises NotARecord."""
+        file = self.path / "notifications.csv"
+        try:
+            with open_regular(file, newline="") as rows:
+                for row in csv.DictReader(rows):
+                    if None in row or None in row.values():
+                        raise NotARecord(f"{file} is damaged: a row of it is not complete")
+                    yield row
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(file, error) from error
+        except csv.Error as error:
+            raise NotARecord(f"{file} is damaged: {error}") from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While it lasts, what is missing in the events and rows of a record, or of another kind than
+    it has to be, raises NotARecord.
+    """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = " ".join(str(error).split())
+        raise NotARecord(f"{path} is damaged: {type(error).__name__}: {what}") from error
+
+
+def open_regular(file: Path, newline: str | None = None) -> TextIO:
+    """A file of a record, to be read as text. Raises OSError; NotARecord for a pipe or a device,
+    at which one might wait for ever.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotARecord(f"{file}: this is not a regular file")
+    return open(descriptor, encoding="utf-8", newline=newline)
+
+
+def _is_event(event: Any) -> bool:
+    return (
+        isinstance(event, dict)
+        and isinstance(event.get("host"), str)
+        and isinstance(event.get("kind"), str)
+        and type(event.get("t")) is int
+        and 0 <= event["t"] <= MAX_TIME
+        and not any(isinstance(value, dict | list) for value in event.values())
+    )
+
+
+def _read_json(file: Path, model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        with open_regular(file) as text:
+            written = text.read(MAX_JSON + 1)
+        if len(written) > MAX_JSON:
+            raise NotARecord(f"{file} is damaged: it is larger than {MAX_JSON >> 20} MiB")
+        content = _parsed(written)
     except (OSError, ValueError) as error:
         raise _unreadable(file, error) from error
+    except RecursionError as error:
+        raise NotARecord(f"{file} is damaged: it is nested too deep") from error
     if not isinstance(content, dict) or "format" not in content:
         raise NotARecord(f"{file} does not say its format: no version of Airbed reads it")
-    if content["format"] != FORMAT:
+    if type(content["format"]) is not int or content["format"] != FORMAT:
         raise NotARecord(
-            f"{file} has format {content['format']!r}; this version of Airbed reads format {FORMAT}"
+            f"{file} has format {_short(content['format'])}; this version of Airbed reads format"
+            f" {FORMAT}"
         )
+    if _is_deep(content):
+        raise NotARecord(f"{file} is damaged: it is nested too deep")
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise NotARecord(f"{file} is damaged: {place}: {first['msg']}") from error
     return content
+
+
+def _parsed(text: str) -> Any:
+    """Raises ValueError, also for texts that no file could hold; RecursionError."""
+    content = json.loads(text)
+    if "\\ud" in text.lower():
+        json.dumps(content, ensure_ascii=False).encode()
+    return content
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 30 else f"{text[:30]}..."
+
+
+def _is_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _unreadable(file: Path, error: OSError | ValueError) -> NotARecord:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reports.hops import Drawing, Item, Lane, Section, drawing
 from reports.latency import latency_html
-from reports.reading import Record, clock, seconds
+from reports.reading import Record, clock, reading, seconds
 from reports.timeline_style import STYLE
 
 STEP_WIDTH = 244
@@ -36,7 +36,12 @@ def write_timeline(record: Record) -> Path:
 
 
 def timeline_html(record: Record) -> str:
-    """The page for a record."""
+    """The page for a record. Raises NotARecord."""
+    with reading(record.path):
+        return _html(record)
+
+
+def _html(record: Record) -> str:
     summary = record.summary
     title = escape(record.name)
     svg = _svg(drawing(record))

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from reports.reading import NotARecord, Record
+from reports.reading import NotARecord, Record, reading
 from reports.reasons import Row, came_late, confirmed_early
 
 _AGAIN: Final = "sent again"
@@ -93,7 +93,15 @@ def fidelity(simulated: Path, live: Path, left_out: Iterable[tuple[str, str]] = 
 
 def compare(simulated: Record, live: Record) -> Comparison:
     """One run in both worlds. Raises NotARecord."""
-    sides = [_Side(simulated), _Side(live)]
+    sides = []
+    for record in (simulated, live):
+        with reading(record.path):
+            sides.append(_Side(record))
+    with reading(live.path):
+        return _compare(sides)
+
+
+def _compare(sides: Sequence["_Side"]) -> Comparison:
     hops, why, late = _hops(sides)
     aspects = [
         _one("verdict", sides, lambda side: side.summary["verdict"]),
@@ -112,7 +120,7 @@ def compare(simulated: Record, live: Record) -> Comparison:
         consequences.add(_CONNECTIONS)
     if not {aspect.name for aspect in aspects if not aspect.same} <= consequences:
         why = None
-    return Comparison(simulated.name, aspects, why)
+    return Comparison(sides[0].name, aspects, why)
 
 
 def _as_many(sides: Sequence["_Side"], number: int) -> bool:
@@ -132,6 +140,7 @@ class _Side:
     """What a comparison needs of one record, read in one pass over its trace."""
 
     def __init__(self, record: Record) -> None:
+        self.name = record.name
         self.summary = record.summary
         self.rows = list(record.notifications())
         self.connections: Counter[str] = Counter()

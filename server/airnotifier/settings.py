@@ -22,7 +22,14 @@ from pydantic import (
 )
 
 from server.airnotifier.permissions import Permission
-from server.settings import ServerSettings, StrictSettings
+from server.settings import (
+    Host,
+    ListeningPort,
+    Port,
+    ServerSettings,
+    StrictSettings,
+    is_http_address,
+)
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,9 +38,19 @@ APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
 
 
 def _existing_file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+    try:
+        exists = path.is_file()
+    except OSError:  # a name longer than the file system has names
+        exists = False
+    if not exists:
+        raise ValueError("there is no such file")
     return path
+
+
+def _http_address(url: str) -> str:
+    if not is_http_address(url):
+        raise ValueError("must be an http or https address")
+    return url
 
 
 def _permission_bits(value: Any) -> Any:
@@ -66,7 +83,8 @@ def _year_as_text(value: Any) -> Any:
 
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_without_blanks)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+"""At most a year: nobody waits longer, and beyond some centuries no clock of a loop goes."""
 
 
 class KeySettings(StrictSettings):
@@ -103,9 +121,9 @@ def key_digest(key: str) -> str:
 class ApnsSettings(StrictSettings):
     """The binary APNs provider of one application. Durations in seconds."""
 
-    host: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,253}$")] | None = None
+    host: Host | None = None
     """Unset: Apple's production or sandbox gateway, as the application says."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 2195
+    port: Port = 2195
     ca_file: ExistingFile | None = None
     """Authorities that may have signed the gateway's certificate; unset: the system's."""
     cert_file: ExistingFile
@@ -132,9 +150,7 @@ class ApnsSettings(StrictSettings):
 class GcmSettings(StrictSettings):
     """The GCM HTTP provider of one application. Durations in seconds."""
 
-    url: Annotated[str, Field(pattern="^https?://[^/]+/.*$")] = (
-        "https://android.googleapis.com/gcm/send"
-    )
+    url: Annotated[str, AfterValidator(_http_address)] = "https://android.googleapis.com/gcm/send"
     api_key: SecretStr
     ca_file: ExistingFile | None = None
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 50
@@ -176,10 +192,10 @@ class GatewaySettings(ServerSettings):
     """The whole gateway."""
 
     database: str = "sqlite:///airnotifier.db"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8801
+    port: ListeningPort = 8801
     trusted_proxies: Networks = ()
     """Only these may name the caller in X-Forwarded-For."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 65_536
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 65_536
     """A push service takes 4 KiB at most; the rest is room for encodings."""
     legacy_status: Annotated[Literal["2013"], BeforeValidator(_year_as_text)] | None = None
     """`2013`: refusals have status 200, as AirNotifier's had until then, and only the body says

@@ -5,24 +5,38 @@ The part that Moodle keeps in its database (`airnotifier`, `default_outputs`, `m
 from then on the database holds the truth and the administrator's pages change it.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from server.settings import ServerSettings, StrictSettings
+from server.moodle.gateway_settings import complaint
+from server.settings import (
+    ListeningPort,
+    Port,
+    ServerSettings,
+    StrictSettings,
+    is_http_address,
+)
 
 ProcessorName = Literal["popup", "email", "airnotifier"]
 Permission = Literal["permitted", "forced", "disallowed"]
 Role = Literal["student", "teacher", "admin"]
 
 
+_PATH = re.compile("(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+
+LONGEST = 10 * 31_536_000
+"""Seconds of the longest time that can be set: ten years."""
+
+
 class PasswordHash(StrictSettings):
     """Cost of an argon2id password hash. The defaults are OWASP's second recommended profile."""
 
-    time_cost: int = Field(default=2, ge=1)
-    memory_cost: int = Field(default=19456, ge=8, description="KiB")
-    parallelism: int = Field(default=1, ge=1)
+    time_cost: int = Field(default=2, ge=1, le=100)
+    memory_cost: int = Field(default=19456, ge=8, le=4 * 2**20, description="KiB")
+    parallelism: int = Field(default=1, ge=1, le=64)
 
 
 class UserSettings(StrictSettings):
@@ -43,10 +57,18 @@ class AirnotifierSettings(StrictSettings):
         default=True, description="the output is switched on in the list of outputs"
     )
     url: str = "http://notify.moodle.net"
-    port: int = Field(default=8801, ge=1, le=65535)
+    port: Port = 8801
     app_name: str = "moodlehtml5app"
     access_key: SecretStr = Field(default=SecretStr(""), description="sends pushes and broadcasts")
     device_access_key: SecretStr = Field(default=SecretStr(""), description="handed out to phones")
+
+    @field_validator("url", "app_name", "access_key", "device_access_key")
+    @classmethod
+    def _as_on_the_page(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if wrong := complaint(f"airnotifier{info.field_name}".replace("_", ""), text):
+            raise ValueError(wrong)
+        return value
 
 
 class DefaultOutputs(StrictSettings):
@@ -63,9 +85,9 @@ class DefaultOutputs(StrictSettings):
 class Lockout(StrictSettings):
     """How many wrong passwords lock an account, counted within a time, and for how long."""
 
-    threshold: int = Field(default=10, ge=0, description="0: never")
-    window: int = Field(default=1800, ge=1, description="seconds")
-    duration: int = Field(default=1800, ge=1, description="seconds")
+    threshold: int = Field(default=10, ge=0, le=10**9, description="0: never")
+    window: int = Field(default=1800, ge=1, le=LONGEST, description="seconds")
+    duration: int = Field(default=1800, ge=1, le=LONGEST, description="seconds")
 
 
 class SiteSettings(ServerSettings):
@@ -84,7 +106,7 @@ class SiteSettings(ServerSettings):
     )
     sitename: str = "Airbed"
     generation: Literal["2013"] = "2013"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: ListeningPort = 8080
     database: str = "sqlite:///moodle.sqlite"
     password_hash: PasswordHash = PasswordHash()
     users: list[UserSettings] = Field(default=[])
@@ -94,10 +116,14 @@ class SiteSettings(ServerSettings):
     messaging: bool = True
     noemailever: bool = False
     lockout: Lockout = Lockout()
-    session_timeout: int = Field(default=7200, ge=60, description="seconds without a page")
+    session_timeout: int = Field(
+        default=7200, ge=60, le=LONGEST, description="seconds without a page"
+    )
     # A bulk call of moodle_message_send_instantmessages needs two or three per message.
-    max_input_vars: int = Field(default=1000, ge=10)
-    max_body: int = Field(default=8 * 2**20, ge=1024, description="bytes; PHP's post_max_size")
+    max_input_vars: int = Field(default=1000, ge=10, le=10**6)
+    max_body: int = Field(
+        default=8 * 2**20, ge=1024, le=2**30, description="bytes; PHP's post_max_size"
+    )
 
     @field_validator("generation", mode="before")
     @classmethod
@@ -107,9 +133,11 @@ class SiteSettings(ServerSettings):
     @field_validator("wwwroot")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_http_address(value):
             raise ValueError("must be an http or https address such as http://moodle.example")
+        parts = urlsplit(value)
+        if not _PATH.fullmatch(parts.path):
+            raise ValueError("must have a path of letters, digits and -._~/ only, or none")
         if value.endswith("/") or parts.query or parts.fragment:
             raise ValueError("must end without a slash, query or fragment, as Moodle's wwwroot")
         return value

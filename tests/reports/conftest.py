@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reports.reading import Record
+from tests.reports.complete import STEP, SUMMARY
 
 MS = 1_000_000
 
@@ -44,7 +45,7 @@ _REST = "/webservice/rest/server.php"
 def _steps() -> list[dict[str, Any]]:
     return [
         {
-            "n": n, "do": do, "title": title, "by": by, "with": {}, "status": "passed",
+            **STEP, "n": n, "do": do, "title": title, "by": by,
             "start_ns": n * 1000 * MS, "end_ns": (n * 1000 + 400) * MS,
         }
         for n, (do, title, by) in enumerate(STEPS, start=1)
@@ -101,7 +102,7 @@ def write_record(tmp_path: Path) -> Callable[..., Record]:
 
     def write(events: list[dict[str, Any]] | None = None, **changes: Any) -> Record:
         summary: dict[str, Any] = {
-            "format": 1, "name": "A message reaches the phone", "file": "flows/ten_steps.yaml",
+            **SUMMARY, "name": "A message reaches the phone", "file": "flows/ten_steps.yaml",
             "cell": "platform=ios", "values": {"platform": "ios"}, "seed": 42,
             "verdict": "passed", "failures": [], "virtual_ns": 10_100 * MS,
             "wire_digest": "ab" * 32, "hosts": HOSTS, "steps": _steps(),

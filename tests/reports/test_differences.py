@@ -15,6 +15,7 @@ from reports.differences import (
     summary_changes,
 )
 from reports.reading import NotARecord, Record
+from tests.reports.complete import MANIFEST, STEP, SUMMARY
 
 Write = Callable[..., Record]
 
@@ -31,9 +32,9 @@ def write(tmp_path: Path) -> Write:
     ) -> Record:
         path = tmp_path / name
         path.mkdir()
-        outcome = {"format": 1, "verdict": "passed", "fates": {"lost": 0}, **(summary or {})}
+        outcome = {**SUMMARY, "fates": {"lost": 0}, **(summary or {})}
         (path / "summary.json").write_text(json.dumps(outcome))
-        made = {"format": 1, "python": "3.11.2", **(manifest or {})}
+        made = {**MANIFEST, **(manifest or {})}
         (path / "manifest.json").write_text(json.dumps(made))
         (path / "trace.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
         return Record.read(path)
@@ -95,13 +96,13 @@ def test_the_comparison_ends_where_it_is_told_to(write: Write) -> None:
 
 
 def test_outcomes_are_compared_value_by_value_but_not_the_names_of_files(write: Write) -> None:
-    steps = [{"do": "message", "status": "passed", "end_ns": 5}]
+    steps = [{**STEP, "status": "passed", "end_ns": 5}]
     left = write("left", story(1), {"file": "a.yaml", "steps": steps})
-    failed = [{"do": "message", "status": "failed", "end_ns": 6}]
+    failed = [{**STEP, "status": "failed", "end_ns": 6}]
     right = write("right", story(1), {"file": "b.yaml", "fates": {"lost": 2}, "steps": failed})
     assert summary_changes(left, right) == [
-        Change("fates.lost", 0, 2),
         Change("steps.1.status", "passed", "failed"),
+        Change("fates.lost", 0, 2),
     ]
 
 

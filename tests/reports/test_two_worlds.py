@@ -13,10 +13,11 @@ from reports.fidelity import main
 from reports.fidelity_pages import html, markdown
 from reports.reading import Record
 from reports.two_worlds import HOPS, Comparison, fidelity
+from tests.reports import complete
 
 SUMMARY: dict[str, Any] = {
-    "format": 1, "name": "A run", "cell": "platform=ios", "seed": 1, "verdict": "passed",
-    "steps": [{"n": 1, "do": "message", "status": "passed", "results": {"id": 1}}],
+    **complete.SUMMARY, "name": "A run", "cell": "platform=ios",
+    "steps": [{**complete.STEP, "do": "message", "results": {"id": 1}}],
     "fates": {"created": 1, "delivered": 1},
 }  # fmt: skip
 EVENTS: list[dict[str, Any]] = [
@@ -134,12 +135,12 @@ def test_what_has_no_counterpart_is_named(tmp_path: Path) -> None:
 
 def test_both_pages_say_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     simulated = record(tmp_path / "simulated")
-    live = record(tmp_path / "live", lambda s, e, r: s.update(verdict="<failed>"))
+    live = record(tmp_path / "live", lambda s, e, r: s["steps"][0].update(status="<b>"))
     report = fidelity(simulated, live)
     text, page = "\n".join(markdown(report)), "\n".join(html(report))
-    assert "| A run [platform=ios], seed 1 | verdict |" in text
-    assert "`passed | <failed>`" in text
-    assert "passed | &lt;failed&gt;" in page
+    assert "| A run [platform=ios], seed 1 | steps |" in text
+    assert "<b> {'id': 1}`" in text
+    assert "message: &lt;b&gt;" in page
     assert "<script" not in page
     assert main([str(simulated), str(live)]) == 0
     assert (tmp_path / "fidelity.md").read_text() == text + "\n"

@@ -16,6 +16,7 @@ from scenarios.engine.commands.live_arguments import (
     add_live_worlds,
     add_serve,
 )
+from scenarios.engine.commands.option_values import seed, seeds
 from scenarios.engine.commands.tags import Condition, TagError, parse_tags
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import did_you_mean
@@ -43,7 +44,6 @@ start with: airbed list, then airbed run flows/ten_steps.yaml
 
 
 _NEGATIVE: Final = re.compile(r"-[0-9.]")
-_MAX_SEED: Final = 10**18 - 1
 
 
 class Moment(NamedTuple):
@@ -66,6 +66,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     Raises SystemExit for --help, --version and bad usage, as argparse does.
     """
+    parser, commands = make_parser()
+    for place, argument in enumerate(arguments, start=1):
+        if not _is_text(argument):
+            parser.error(f"argument {place} is not text in UTF-8: {argument!a}")
+    first = next((each for each in arguments if not each.startswith("-")), None)
+    if first is not None and first not in COMMANDS:
+        parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
+    args, unknown = parser.parse_known_args(_joined(arguments))
+    if unknown:
+        commands[args.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the whole command line, and that of each command by its name."""
     parser = _Parser(
         prog="airbed",
         description="An end-to-end testbed for Moodle Mobile push notifications.",
@@ -90,7 +105,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add["run"].add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
     _add_tags(add["run"])
     add["run"].add_argument(
-        "--seed", type=_seed, metavar="N", help="run with this seed instead of the file's"
+        "--seed", type=seed, metavar="N", help="run with this seed instead of the file's"
     )
     add["run"].add_argument(
         "--cell",
@@ -144,13 +159,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         add["diff"].add_argument(
             name, type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
         )
-    first = next((each for each in arguments if not each.startswith("-")), None)
-    if first is not None and first not in COMMANDS:
-        parser.error(f"there is no command '{first}'; {did_you_mean(first, COMMANDS)}")
-    args, unknown = parser.parse_known_args(_joined(arguments))
-    if unknown:
-        add[args.command].error(f"unrecognized arguments: {' '.join(unknown)}")
-    return args
+    return parser, dict(add)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it can be written into a record; Python passes other bytes on as surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _joined(arguments: list[str]) -> list[str]:
@@ -190,7 +208,7 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     _add_tags(parser)
     parser.add_argument(
         "--seeds",
-        type=_seeds,
+        type=seeds,
         metavar="A..B",
         help="the first and the last seed (default: those that each file asks for)",
     )
@@ -217,26 +235,8 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _seeds(text: str) -> range:
-    first, dots, last = text.partition("..")
-    if not dots:
-        raise argparse.ArgumentTypeError(f"'{text}' is no range of seeds: write 1..1000")
-    seeds = range(_seed(first), _seed(last) + 1)
-    if not seeds:
-        raise argparse.ArgumentTypeError(f"'{text}' ends before it begins: write {last}..{first}")
-    return seeds
-
-
 def _moment(text: str) -> Moment:
     try:
         return Moment(parse_time(text), text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(f"{error}; {error.help}") from None
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a seed: write a whole number from 0")
-    if len(text) > len(str(_MAX_SEED)):
-        raise argparse.ArgumentTypeError(f"this seed is too large: the largest is {_MAX_SEED}")
-    return int(text)

@@ -5,7 +5,6 @@ traceback. What was asked for goes to standard output, mistakes to standard erro
 """
 
 import argparse
-import os
 import shlex
 import signal
 import sys
@@ -17,6 +16,12 @@ from rich.console import Console
 from reports.reading import NotARecord
 from scenarios.engine.commands.arguments import parse
 from scenarios.engine.commands.selection import Selection, select
+from scenarios.engine.commands.surroundings import (
+    let_go_of_output,
+    prepare_streams,
+    say,
+    trouble,
+)
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.schema import schema_text
@@ -28,34 +33,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises SystemExit for --help, --version and bad usage, as argparse does.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    args = parse(sys.argv[1:] if arguments is None else list(arguments))
+    prepare_streams()
+    args = None
     try:
+        args = parse(sys.argv[1:] if arguments is None else list(arguments))
         with _terminated_is_interrupted():
-            return int(_run_command(args))
+            code = int(_run_command(args))
+        sys.stdout.flush()
+        return code
+    except SystemExit as asked:
+        if (why := let_go_of_output()) is None or asked.code:
+            raise
+        say(f"airbed: {why}")
+        raise SystemExit(int(ExitCode.INVALID)) from None
     except KeyboardInterrupt:
-        _say("\nairbed: interrupted")
+        say("\nairbed: interrupted")
         return ExitCode.INTERRUPTED
     except InvalidScenario as error:  # in a record; other files were loaded before
-        Console(stderr=True, highlight=False, soft_wrap=True).print(error.render())
+        say(error.render().plain)
         return ExitCode.INVALID
     except NotARecord as error:
-        _say(f"airbed: {error}")
+        say(f"airbed: {error}")
         return ExitCode.INVALID
     except BrokenPipeError:  # the reader of our output has gone, as in `airbed list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_output()
         return ExitCode.OK
+    except OSError as error:
+        why = trouble(error, getattr(args, "runs", None))
+        if why is None:
+            return _internal_error(error, args)
+        say(f"airbed: {why}")
+        return ExitCode.INVALID
     except Exception as error:
-        if args.debug:
-            raise
-        _say(
-            f"airbed: internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
-            "This is a mistake in Airbed. Please report it, with the scenario file and what the"
-            " same command prints with --debug."
-        )
-        return ExitCode.INTERNAL_ERROR
+        return _internal_error(error, args)
+
+
+def _internal_error(error: Exception, args: argparse.Namespace | None) -> int:
+    if args is None or args.debug:
+        raise error
+    say(
+        f"airbed: internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
+        "This is a mistake in Airbed. Please report it, with the scenario file and what the"
+        " same command prints with --debug."
+    )
+    return ExitCode.INTERNAL_ERROR
 
 
 @contextmanager
@@ -102,7 +123,7 @@ def _run(args: argparse.Namespace) -> int:
     selection = select(args.files, args.tags)
     if selection.invalid:
         _show_mistakes(selection)
-        _say("nothing was run")
+        say("nothing was run")
         return ExitCode.INVALID
     if not selection.valid:
         return _nothing(selection)
@@ -112,7 +133,7 @@ def _run(args: argparse.Namespace) -> int:
 
     trouble = unwritable(args.runs)
     if trouble is not None:
-        _say(f"airbed: {trouble}")
+        say(f"airbed: {trouble}")
         return ExitCode.INVALID
     remove_abandoned(args.runs)
     args.scenarios = selection.valid
@@ -165,9 +186,9 @@ def _list(args: argparse.Namespace) -> int:
 def _nothing(selection: Selection) -> int:
     if selection.left_out:
         tags = sorted({tag for file in selection.left_out for tag in file.tags})
-        _say(f"airbed: no scenario has these tags\n  tags there are: {', '.join(tags) or 'none'}")
+        say(f"airbed: no scenario has these tags\n  tags there are: {', '.join(tags) or 'none'}")
     else:
-        _say("airbed: no scenario files (*.yaml) there")
+        say("airbed: no scenario files (*.yaml) there")
     return ExitCode.NOTHING_SELECTED
 
 
@@ -178,11 +199,7 @@ def _show_mistakes(selection: Selection) -> None:
     mistakes = sum(len(error.diagnostics) for error in selection.invalid)
     if mistakes:
         files = _count(len(selection.invalid), "file")
-        _say(f"{_count(mistakes, 'mistake')} in {files}; correct them and try again")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+        say(f"{_count(mistakes, 'mistake')} in {files}; correct them and try again")
 
 
 def _count(number: int, what: str) -> str:

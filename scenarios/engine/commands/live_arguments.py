@@ -5,11 +5,18 @@ import os
 from pathlib import Path
 from typing import Final
 
-from scenarios.engine.format.units import UnitError, parse_duration
+from scenarios.engine.commands.option_values import (
+    LAST_PORT,
+    access_key,
+    duration,
+    gateway_url,
+    seed,
+    whole_number,
+)
 
 PARTS: Final = ("gateway", "site", "vendors", "all")
-_LAST_PORT: Final = 65_535
 _PORTS: Final = 8
+MAX_JOBS: Final = 1024
 
 
 def add_live(run: argparse.ArgumentParser) -> None:
@@ -17,7 +24,7 @@ def add_live(run: argparse.ArgumentParser) -> None:
     add_live_worlds(run)
     run.add_argument(
         "--gateway",
-        type=_url,
+        type=gateway_url,
         metavar="URL",
         help="live, with the AirNotifier at this address instead of ours",
     )
@@ -25,7 +32,8 @@ def add_live(run: argparse.ArgumentParser) -> None:
         variable = f"AIRBED_GATEWAY_{who.upper()}_KEY"
         run.add_argument(
             f"--gateway-{who}-key",
-            default=os.environ.get(variable),
+            type=access_key,
+            default=os.environ.get(variable) or None,
             metavar="KEY",
             help=f"the access key it gave to the {who} (default: {variable} of the environment, or"
             " the key that follows from the seed)",
@@ -42,7 +50,7 @@ def add_live_worlds(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--longest-wait",
-        type=_duration,
+        type=duration,
         metavar="DURATION",
         help="live: cut steps that only wait (wait, receive_nothing) to this: 5s",
     )
@@ -69,7 +77,7 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
         help="write addresses, keys and certificates to this file, for its owner only",
     )
     serve.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="keys and certificates follow from it"
+        "--seed", type=seed, default=1, metavar="N", help="keys and certificates follow from it"
     )
 
 
@@ -79,11 +87,11 @@ def add_fidelity(fidelity: argparse.ArgumentParser) -> None:
         "files", nargs="*", metavar="FILE|DIR", help="scenarios (default: all that are shipped)"
     )
     fidelity.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="the seed of all runs (default: 1)"
+        "--seed", type=seed, default=1, metavar="N", help="the seed of all runs (default: 1)"
     )
     fidelity.add_argument(
         "--longest-wait",
-        type=_duration,
+        type=duration,
         default=3.0,
         metavar="DURATION",
         help="in both worlds, cut steps that only wait to this (default: 3s)",
@@ -109,31 +117,16 @@ def add_port_base(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 1024 and len(text) <= 4):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to 1024")
-    return int(text)
-
-
-def _url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if scheme != "http" or not separator or not rest.strip("/") or "/" in rest.rstrip("/"):
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not the address of a gateway: write http://host:port"
-        )
-    return text.rstrip("/")
+    number = whole_number(text, 1, MAX_JOBS)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of jobs: write 1 to {MAX_JOBS}")
+    return number
 
 
 def _port_base(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1024 <= int(text) <= _LAST_PORT - _PORTS):
+    number = whole_number(text, 1024, LAST_PORT - _PORTS)
+    if number is None:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no first port: write a number from 1024 to {_LAST_PORT - _PORTS}"
+            f"'{text}' is no first port: write a number from 1024 to {LAST_PORT - _PORTS}"
         )
-    return int(text)
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except UnitError as error:
-        text = f"{error}; {error.help}" if error.help else str(error)
-        raise argparse.ArgumentTypeError(text) from None
+    return number

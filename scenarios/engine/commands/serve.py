@@ -8,8 +8,6 @@ them by program. Keys and certificates follow from the seed, so they are the sam
 import argparse
 import contextlib
 import errno
-import json
-import os
 import signal
 import socket
 import sys
@@ -20,6 +18,11 @@ from typing import Any, Final
 
 import simpy
 
+from scenarios.engine.commands.private_file import (
+    NotWritable,
+    make_sure_it_can_be_written,
+    write_for_owner,
+)
 from scenarios.engine.commands.serve_info import Parts, lines
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.models import Scenario
@@ -50,9 +53,12 @@ def serve_command(args: argparse.Namespace) -> int:
 
     0: stopped as asked; 4: it cannot be started (a port is in use, `args.info` cannot be written).
     """
-    if args.info is not None and (trouble := _unwritable(args.info)):
-        print(f"airbed: {trouble}", file=sys.stderr)
-        return ExitCode.INVALID
+    if args.info is not None:
+        try:
+            make_sure_it_can_be_written(args.info)
+        except NotWritable as error:
+            print(f"airbed: {error}", file=sys.stderr)
+            return ExitCode.INVALID
     with tempfile.TemporaryDirectory(prefix="airbed-serve-") as directory:
         state = Path(directory)
         options = LiveOptions(port_base=args.port_base)
@@ -62,6 +68,9 @@ def serve_command(args: argparse.Namespace) -> int:
         try:
             with stage.world as world, _asked_to_stop(stage) as asked:
                 world.run(_serve(stage, state, args, *asked))
+        except NotWritable as error:  # since it was tried
+            print(f"airbed: {error}", file=sys.stderr)
+            return ExitCode.INVALID
         except ServerFailed as error:
             hint = f"\n  {_which_ports(options)}" if _ADDRESS_IN_USE in str(error) else ""
             print(f"airbed: {error}{hint}", file=sys.stderr)
@@ -103,30 +112,6 @@ def _serve(
     stopping = stage.world.env.process(services.stop())
     yield stopping | asked_again
     print("stopped" if stopping.processed else "stopped at once", flush=True)
-
-
-def write_for_owner(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file that nobody else can read."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-
-
-def _unwritable(path: Path) -> str | None:
-    """Why `write_for_owner` would fail, with the path; None if it would not. Changes nothing."""
-    if path.is_dir():
-        reason = os.strerror(errno.EISDIR)
-    elif not path.parent.is_dir():
-        there = path.parent.exists()
-        reason = os.strerror(errno.ENOTDIR if there else errno.ENOENT)
-    elif not os.access(path.parent, os.W_OK | os.X_OK):
-        reason = os.strerror(errno.EACCES)
-    else:
-        return None
-    return f"nothing can be written to {path}: {reason}"
 
 
 @contextlib.contextmanager

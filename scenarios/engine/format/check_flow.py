@@ -103,9 +103,14 @@ class _StepChecks:
             self._report("conflict", f"nobody does '{self._do}'", self._key("by"), "remove 'by'")
             return
         possible = [name for kind in kinds for name in self._cast.names(kind)]
-        if not isinstance(by, str) or by in possible or has_reference(by):
+        if not isinstance(by, str) or by in possible:
             return
         span = find(self._root, (*self._location, "by")).span
+        if has_reference(by):
+            if _comes_from_results(by):
+                message = "who does a step cannot come from a result"
+                self._report("conflict", message, span, "write a name, or $matrix.<axis>")
+            return
         kind = self._cast.kind(by)
         if kind is None:
             message = f"there is no '{by}' in this scenario"

@@ -81,13 +81,16 @@ class Step(BaseModel):
             return given
         known = STEPS[info.data["do"]].arguments
         return read_each(
-            given, lambda key, value: _read(known[key], value) if key in known else value
+            given, lambda key, value: _written(known[key], value) if key in known else value
         )
 
 
-def _read(argument: Argument, value: Any) -> Any:
-    if has_reference(value):
-        return value
+def _written(argument: Argument, value: Any) -> Any:
+    return value if has_reference(value) else read_argument(argument, value)
+
+
+def read_argument(argument: Argument, value: Any) -> Any:
+    """An argument as the run needs it. Raises UnitError, PydanticCustomError."""
     if argument.type == "duration":
         return parse_duration(value)
     if argument.type == "choice":

@@ -24,6 +24,7 @@ from scenarios.engine.format.matrix import (
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.nodes import MappingNode, plain
+from scenarios.engine.format.regular_files import NotAFile, read_regular
 from scenarios.engine.format.validation import validate
 from scenarios.engine.format.yaml_reader import YamlReader
 
@@ -121,20 +122,17 @@ def _happens(fault: Fault, values: Mapping[str, Value]) -> bool:
 def _read(path: Path) -> str:
     nothing = Source(str(path), "")
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        str(path).encode()
+        data = read_regular(path, MAX_BYTES + 1)
     except FileNotFoundError:
-        _refuse(
-            nothing,
-            Diagnostic(
-                "no-file",
-                "there is no such file",
-                None,
-                "`airbed list` shows the scenarios that come with Airbed",
-            ),
-        )
-    except IsADirectoryError:
-        _refuse(nothing, Diagnostic("no-file", "this is a directory", None, "name a file in it"))
+        hint = "`airbed list` shows the scenarios that come with Airbed"
+        _refuse(nothing, Diagnostic("no-file", "there is no such file", None, hint))
+    except UnicodeEncodeError:
+        # It stands in the record and in the commands that Airbed prints.
+        message = "the file's name is not text in UTF-8"
+        _refuse(nothing, Diagnostic("no-file", message, None, "rename the file"))
+    except NotAFile as error:
+        _refuse(nothing, Diagnostic("no-file", f"this is {error}", None, "name a regular file"))
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         _refuse(nothing, Diagnostic("no-file", f"cannot be read: {reason}", None))

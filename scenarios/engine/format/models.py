@@ -32,7 +32,7 @@ from scenarios.engine.format.expression_syntax import Value
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
-from scenarios.engine.format.quantities import Duration, Name, Percent
+from scenarios.engine.format.quantities import AppName, Duration, Name, Percent, Seed
 from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
@@ -87,7 +87,7 @@ class _Section(BaseModel):
 class Seeds(_Section):
     """Consecutive seeds: `{ from: 1, count: 20 }` is 1 to 20."""
 
-    first: Count = Field(alias="from", description="The first seed.")
+    first: Seed = Field(alias="from", description="The first seed.")
     count: int = Field(ge=1, le=MAX_SEEDS, strict=True, description="How many seeds.")
 
 
@@ -95,9 +95,7 @@ class Gateway(_Section):
     """The AirNotifier gateway."""
 
     kind: Literal["airnotifier"]
-    app: str = Field(
-        default="moodle", min_length=1, description="Name of the application it serves."
-    )
+    app: AppName = Field(default="moodle", description="Name of the application it serves.")
     environment: Environment = Field(
         default="production",
         description="Which APNs it has a certificate for: Apple's sandbox is for apps that are"
@@ -323,7 +321,7 @@ class Scenario(_Section):
     name: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=200)
     description: str = ""
     tags: list[Tag] = Field(default_factory=list)
-    seed: Count | None = Field(default=None, description="The one seed; 1 when no seed is given.")
+    seed: Seed | None = Field(default=None, description="The one seed; 1 when no seed is given.")
     seeds: Seeds | None = Field(
         default=None, description="Or several: the run is repeated with each."
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -22,6 +23,12 @@ import sim.distributions
 from scenarios.engine.format.units import UnitError, parse_duration, parse_percent, parse_size
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
+APP_NAME_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
+"""An application's name at the gateway, which refuses others: it is a header's value."""
+MAX_NAME: Final = 50
+"""Characters of a name: it is a host's, an account's and part of file names."""
+MAX_SEED: Final = 10**18 - 1
+"""The largest seed, in a file and on the command line."""
 _PARAMETERS: Final = {
     "constant": ("value",),
     "uniform": ("low", "high"),
@@ -108,7 +115,9 @@ _DISTRIBUTION: Final = {
     "additionalProperties": False,
 }
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_NAME)]
+AppName = Annotated[str, StringConstraints(pattern=APP_NAME_PATTERN)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION)]
 Distribution = Annotated[
     sim.distributions.Distribution,

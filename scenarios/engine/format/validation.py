@@ -16,7 +16,7 @@ from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.model_keys import known_keys
 from scenarios.engine.format.models import TAG_PATTERN, Scenario
 from scenarios.engine.format.nodes import Location, MappingNode, ScalarNode, find, find_key, whole
-from scenarios.engine.format.quantities import NAME_PATTERN
+from scenarios.engine.format.quantities import APP_NAME_PATTERN, NAME_PATTERN
 from scenarios.engine.format.references import as_text, has_reference
 from scenarios.engine.format.units import kind_of
 
@@ -61,6 +61,7 @@ _LIMITS: Final = {
 }
 _NAMES: Final = {
     NAME_PATTERN: "names have lowercase letters, digits and _, and start with a letter",
+    APP_NAME_PATTERN: "names of applications have 1 to 64 letters, digits, ., _ and -",
     TAG_PATTERN: "tags have lowercase letters, digits, _ and -",
     TARGET_PATTERN: "write host.<host>, link.<one>-<other>, device.<phone>, device.fleet,"
     " vendor.apns or vendor.gcm",
@@ -84,14 +85,14 @@ def validate(root: MappingNode, data: dict[str, Any], mistakes: Mistakes) -> Sce
 
 def _diagnostic(root: MappingNode, error: Mapping[str, Any]) -> Diagnostic:
     location: Location = error["loc"]
+    kind, context = error["type"], error.get("ctx", {})
     if location and location[-1] == "[key]":
         return Diagnostic(
             "bad-name",
             f"'{location[-2]}' cannot be a name here",
             find_key(root, location[:-1]),
-            _NAMES[NAME_PATTERN],
+            _LIMITS[kind].format(**context) if kind in _LIMITS else _NAMES[NAME_PATTERN],
         )
-    kind, context = error["type"], error.get("ctx", {})
     describe = _DESCRIBED.get(kind)
     if describe is not None:
         return describe(root, location, {**context, "input": error["input"]})

@@ -4,6 +4,7 @@ A small part of YAML: one document; keys are texts and stand once in a mapping; 
 may be used, tags and merge keys may not. A syntax error ends the reading, all else does not.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -28,6 +29,10 @@ _HINTS: Final = {
     "while scanning a quoted scalar": "is the closing quote missing?",
     "expected <block end>": "lines of one mapping or list must be indented alike",
 }
+
+_NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""What escapes can write and nothing can take: half a surrogate pair has no bytes in UTF-8, and NUL
+ends a text in databases and in PHP."""
 
 
 class _Stop(Exception):
@@ -147,6 +152,14 @@ class YamlReader:
                 self._report("number", str(error), span, "put it in quotes if it is a text")
         else:
             end = span.end - 1
+        if (bad := _NOT_TEXT.search(event.value)) is not None:
+            self._report(
+                "bad-character",
+                f"the character U+{ord(bad[0]):04X}, which no text can have",
+                span,
+                "remove it; characters beyond U+FFFF are written as they are, or as \\UXXXXXXXX",
+            )
+            value = ""
         content = end - len(event.value)
         if content < 0 or self._text[content:end] != event.value:
             return ScalarNode(value, span)

@@ -14,11 +14,13 @@ from rich.text import Text
 
 from devices.errors import DeviceError
 from devices.tokens import token_ref
+from scenarios.engine.format.expression_syntax import ExpressionError
 from scenarios.engine.format.expressions import Scope
 from scenarios.engine.format.flow import Step
 from scenarios.engine.format.nodes import Location
 from scenarios.engine.format.places import Places
 from scenarios.engine.format.references import as_text, resolve
+from scenarios.engine.running.arguments import resolved_arguments
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.implemented import REGISTRY, Implementation
 from scenarios.engine.step_failed import StepFailed
@@ -80,14 +82,23 @@ def play(
             n=index + 1, do=step.do, by=step.by or "", title=step.contract.title(step.arguments),
             start=_ns(context),
         )  # fmt: skip
-        if step.when is not None and not step.when.holds(scope):
+        try:
+            left_out = step.when is not None and not step.when.holds(scope)
+        except ExpressionError as error:
+            left_out = False
+            message = f"step {outcome.n} {step.do}: {error}"
+            outcome.failure = places.failure("bad-condition", message, ("flow", index, "when"))
+        if left_out:
             outcome.status, outcome.end = "skipped", outcome.start
             finished(outcome)
             continue
         trace.emit("step.started", "engine", n=outcome.n, do=step.do, by=outcome.by)
         started(outcome)
         faults.step_started(outcome.n, step.do)
-        yield from _do(context, scope, step, outcome, places, ("flow", index))
+        if outcome.failure is None:
+            yield from _do(context, scope, step, outcome, places, ("flow", index))
+        else:
+            outcome.status = "failed"
         outcome.end = _ns(context)
         trace.emit(
             "step.finished", "engine", n=outcome.n, do=step.do, by=outcome.by,
@@ -110,10 +121,10 @@ def _do(
     outcome.status = "failed"
     implementation = REGISTRY[step.do]
     limit = DEFAULT_LIMIT if step.within is None else step.within
-    arguments = outcome.arguments = resolve(step.arguments, scope.reference)
-    task = Task(outcome.n, step.do, outcome.by, arguments, limit)
     about = f"step {outcome.n} {step.do}"
     try:
+        arguments = outcome.arguments = resolved_arguments(step, scope, context)
+        task = Task(outcome.n, step.do, outcome.by, arguments, limit)
         if implementation.takes_its_time:
             results: Mapping[str, Any] = yield from implementation.run(context, task)
         else:
@@ -126,7 +137,13 @@ def _do(
         return
     outcome.results = dict(results)
     for name, expected in step.expect.items():
-        wanted = resolve(expected, scope.reference)
+        where = (*here, "expect", name)
+        try:
+            wanted = resolve(expected, scope.reference)
+        except LookupError as error:
+            message = f"{about}: {error.args[0]}"
+            outcome.failure = places.failure("bad-reference", message, where)
+            return
         try:
             actual = _look_up(outcome.results, tuple(name.split(".")), "")
         except LookupError:
@@ -134,13 +151,17 @@ def _do(
         if not _equal(wanted, actual):
             message = f"{about}: {name} is {_shown(name, actual)}"
             message += f", expected {_shown(name, wanted)}"
-            where = (*here, "expect", name)
             outcome.failure = places.failure("not-as-expected", message, where, at_key=True)
             return
     for name, expression in step.save.items():
-        context.saved[name] = resolve(
-            expression, lambda path: _look_up({"result": outcome.results}, path, "$")
-        )
+        try:
+            context.saved[name] = resolve(
+                expression, lambda path: _look_up({"result": outcome.results}, path, "$")
+            )
+        except LookupError as error:  # of a push, only the push itself says which fields it has
+            message = f"{about}: {error.args[0]}"
+            outcome.failure = places.failure("bad-reference", message, (*here, "save", name))
+            return
     outcome.status = "passed"
 
 

@@ -67,7 +67,7 @@ class RecordWriter:
         """Where it is made."""
         self.state = self.path / STATE
         self.state.mkdir(parents=True)
-        self._lock = lock(self.path)
+        self._lock: int | None = lock(self.path)
         self._trace = (self.path / "trace.jsonl").open("w", encoding="utf-8")
 
     def trace(self, event: Event) -> None:
@@ -121,14 +121,19 @@ class RecordWriter:
         if not _may_replace(final, summary["file"], hashes["scenario.yaml"]):
             final = final.with_name(f"{final.name}-{hashes['scenario.yaml'][:8]}")
         _put_in_place(self.path, final)
-        os.close(self._lock)
+        self._unlock()
         return final
 
     def discard(self) -> None:
-        """Leave nothing behind: the run did not come to an end."""
+        """Leave nothing behind: the run did not come to an end. A finished record stays."""
         self._trace.close()
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def unwritable(runs: Path) -> str | None:

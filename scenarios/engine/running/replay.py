@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reports.reading import NotARecord, Record
+from reports.reading import NotARecord, Record, open_regular
 from scenarios.engine.format.loader import Cell, ScenarioFile, load
 from scenarios.engine.running.context import Context
 from scenarios.engine.running.event_conditions import EventCondition
@@ -56,14 +56,7 @@ def open_recording(path: Path) -> Recording:
         )
     record = Record.read(path)
     manifest = record.manifest()
-    try:
-        return _open(record, manifest)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise NotARecord(f"{path / 'manifest.json'}: something is missing: {error}") from error
-
-
-def _open(record: Record, manifest: dict[str, Any]) -> Recording:
-    path, seed = record.path, manifest["seed"]
+    seed = manifest["seed"]
     now = provenance()
     if manifest["mode"] != REPEATABLE:
         raise NotReplayable(
@@ -76,6 +69,8 @@ def _open(record: Record, manifest: dict[str, Any]) -> Recording:
             f" {record.summary['command']}"
         )
     for name in _NEEDED:
+        if name not in manifest["sha256"]:
+            raise NotARecord(f"{path / 'manifest.json'} is damaged: it has no hash of {name}")
         _check_hash(path / name, manifest["sha256"][name])
     file = load(path / "scenario.yaml")
     values = record.summary["values"]
@@ -90,8 +85,11 @@ def _open(record: Record, manifest: dict[str, Any]) -> Recording:
 
 def _check_hash(file: Path, recorded: str) -> None:
     try:
-        with file.open("rb") as content:
-            actual = hashlib.file_digest(content, "sha256").hexdigest()
+        with open_regular(file) as content:
+            digest = hashlib.sha256()
+            while part := content.buffer.read(2**20):
+                digest.update(part)
+            actual = digest.hexdigest()
     except OSError as error:
         raise NotARecord(f"cannot read {file}: {error.strerror}") from error
     if actual != recorded:

@@ -21,8 +21,10 @@ from rich.text import Text
 
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.expression_syntax import ExpressionError
+from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.format.models import Expect
+from scenarios.engine.format.nodes import Location
 from scenarios.engine.format.places import Places
 from scenarios.engine.leaks import LeakScanner
 from scenarios.engine.ledger.books import Books, read_books
@@ -52,6 +54,8 @@ MAX_CULPRITS: Final = 3
 """Notifications shown with a number of fates that is not the expected one."""
 _A_MOMENT: Final = 1000
 """Virtual ns after the last that was seen of a notification: a replay still shows that."""
+MAX_NAME: Final = 120
+"""Characters of scenario and cell in a file name, which has 255 bytes in most file systems."""
 MAX_VIOLATIONS: Final = 5
 """Shown of one invariant; the record has them all."""
 
@@ -288,7 +292,7 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
         return  # after half a flow the rest would only fail for the step's sake
     _compare_faults(result, places)
     fates = expect.fates
-    if fates is not None and (fates.when is None or fates.when.holds(scope)):
+    if fates is not None and _applies(fates.when, scope, result, places, ("expect", "fates")):
         for fate, wanted in fates.counts().items():
             actual = result.fates[fate]
             if actual != wanted:
@@ -300,8 +304,9 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
                 result.fail(failure, culprits[0].last_time + _A_MOMENT if culprits else None)
     for index, condition in enumerate(expect.checks):
         held: bool | None = None
-        if condition.when is None or condition.when.holds(scope):
-            location = ("expect", "checks", index, "that")
+        here = ("expect", "checks", index)
+        if _applies(condition.when, scope, result, places, here):
+            location = (*here, "that")
             try:
                 held = condition.that.holds(scope)
             except ExpressionError as error:
@@ -314,6 +319,17 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
         result.checks.append(CheckOutcome(condition.that.text, held))
     if len(result.failures) == sum(fault.is_missing for fault in result.faults):
         result.circumstances = ()  # what did not happen is not seen at the end of the flow
+
+
+def _applies(
+    when: Expression | None, scope: RunScope, result: RunResult, places: Places, here: Location
+) -> bool:
+    """Whether something is expected at all; the run fails if that cannot be worked out."""
+    try:
+        return when is None or when.holds(scope)
+    except ExpressionError as error:
+        result.fail(places.failure("bad-condition", str(error), (*here, "when")))
+        return False
 
 
 def _compare_faults(result: RunResult, places: Places) -> None:
@@ -383,7 +399,7 @@ def _file_name(file: ScenarioFile, cell: Cell) -> str:
 
     Cells whose names would be the same get their numbers: `a b` and `a_b`, `A` and `a`.
     """
-    names = [_plain(file.path.stem, *each.values.values()) for each in file.cells]
+    names = [_plain(file.path.stem, *each.values.values())[:MAX_NAME] for each in file.cells]
     place = [each.values for each in file.cells].index(cell.values)
     name = names[place]
     alike = [each.casefold() for each in names].count(name.casefold())

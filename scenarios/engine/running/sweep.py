@@ -33,6 +33,7 @@ from joblib.externals.loky import get_reusable_executor
 from reports.reading import Record
 from scenarios.engine.format.loader import ScenarioFile
 from scenarios.engine.format.waits import shortened, waiting
+from scenarios.engine.machine import LIMITS
 from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.record import provenance
 from scenarios.engine.running.results import RunResult
@@ -283,7 +284,8 @@ def _nothing(_signal: int, _frame: FrameType | None) -> None:
 
 
 def run_job(job: Job, runs: Path, manner: Manner) -> Outcome:
-    """Run a job in this process. Never raises but for KeyboardInterrupt."""
+    """Run a job in this process. Raises only KeyboardInterrupt, and OSError when the machine has no
+    more (a full disk)."""
     cell = job.file.cells[job.cell]
     if manner.longest_wait is not None:
         cell = shortened(cell, manner.longest_wait)
@@ -312,6 +314,8 @@ def run_job(job: Job, runs: Path, manner: Manner) -> Outcome:
         if left and not manner.is_live:
             command = f"airbed replay {shlex.quote(left)}"
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in LIMITS:
+            raise  # the next runs would come no further
         verdict, command = "error", result.command
         code, place, message = type(error).__name__, "", " ".join(str(error).split())
     return Outcome(

@@ -328,6 +328,7 @@ class Services:
         else:
             parts = urlsplit(self._foreign.url)
             address, port = parts.hostname or "", parts.port or 80
+            address = f"[{address}]" if ":" in address else address
         return SiteSettings(
             wwwroot=self.site_url,
             sitename="Airbed School",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from server.moodle import configuration
 from server.moodle.configuration import AIRNOTIFIER_SETTINGS, PROCESSORS
 from server.moodle.errors import MoodleError
+from server.moodle.gateway_settings import complaint
 from server.moodle.phpargs import PhpArray
 from server.moodle.phpinput import scalar
 from server.moodle.web.pages import Pages, Visit
@@ -53,7 +54,7 @@ class AdminPages:
             for name in AIRNOTIFIER_SETTINGS
             if f"s__{name}" in visit.form
         }
-        errors = {name: text for name in given if (text := _complaint(name, given[name]))}
+        errors = {name: text for name in given if (text := complaint(name, given[name]))}
         if errors:
             return self._settings_page(visit, {**values, **given}, errors)
         changed = {name: value for name, value in given.items() if value != values.get(name)}
@@ -108,22 +109,3 @@ def _switch(form: PhpArray) -> tuple[int, bool]:
 def _store_all(connection: Connection, values: Mapping[str, str]) -> None:
     for name, value in values.items():
         configuration.store(connection, name, value)
-
-
-def _complaint(name: str, value: str) -> str:
-    """Why a value is not acceptable; empty if it is. Any setting may be empty."""
-    if not value:
-        return ""
-    if not value.isprintable():
-        return "This value is not valid"
-    if name == "airnotifierurl" and not value.startswith(("http://", "https://")):
-        return "An address starts with http:// or https://"
-    if name == "airnotifierport" and not (
-        value.isascii() and value.isdigit() and 0 < int(value[:9]) < 65536
-    ):
-        return "A port is a number from 1 to 65535"
-    if name.endswith("accesskey") and not (
-        value.isascii() and value.replace("-", "a").replace("_", "a").isalnum()
-    ):
-        return "A key consists of letters, digits, - and _"
-    return ""

@@ -22,7 +22,7 @@ def test_badge_zero_is_sent_because_it_clears_the_badge() -> None:
     assert apns_payload("hi", None, 0, {}, limit=256) == '{"aps":{"badge":0,"alert":"hi"}}'
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "-1", "9" * 5000, "4294967296", ""])
+@pytest.mark.parametrize("text", ["x", "1.5", "-1", "9" * 5000, "4294967296", "", "1_0", "١٢"])
 def test_a_badge_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="Invalid badge"):
         badge_number(text)

@@ -33,7 +33,7 @@ def test_yaml_and_json_files_are_read(tmp_path):
         ("wwwroot: http://m\nsiet: x\n", "siet: Extra inputs are not permitted"),
         ("wwwroot: http://m\nusers: [{password: hush-hush}]\n", "users.0.username: Field required"),
         ("[", "while parsing"),
-        ("", "file: Input should be a valid dictionary"),
+        ("", "file: Input should be an object"),
         ("wwwroot: http://m\nwwwroot: http://n\n", "duplicate key"),
     ],
 )

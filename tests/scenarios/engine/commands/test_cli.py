@@ -230,7 +230,7 @@ def test_an_option_that_would_be_ignored_is_refused(
     assert list((here / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "", "\udcff.yaml"])
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, ""])
 def test_a_name_that_no_file_can_have_is_code_4(
     here: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -3,6 +3,7 @@
 The cases are in `bad_input.txt`: one edit of a small scenario each, and what is said about it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,10 +34,14 @@ def cases() -> Iterator[object]:
         name, *edits = head.splitlines()
         scenario = SMALL
         for old, new in zip(edits[::2], edits[1::2], strict=True):
-            old, new = (line[2:].replace("\\n", "\n") for line in (old, new))
+            old, new = (_written(line[2:]) for line in (old, new))
             assert old in scenario, f"{name}: {old}"
             scenario = scenario.replace(old, new, 1)
         yield pytest.param(scenario, expected.rstrip("\n"), id=name)
+
+
+def _written(line: str) -> str:
+    return re.sub(r"\\([n\\])", lambda match: "\n" if match[1] == "n" else "\\", line)
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,11 @@ def test_what_the_administrator_saved_outlives_the_process(stand):
         ("airnotifierurl", "http://gateway.test\r\nX: y", "This value is not valid"),
         ("airnotifierport", "0", "A port is a number"),
         ("airnotifierport", "99999", "A port is a number"),
+        ("airnotifierport", "000000080999", "A port is a number"),
+        ("airnotifierport", "0080", "A port is a number"),
+        ("airnotifierport", "٨٠", "A port is a number"),
+        ("airnotifierurl", "http://[::1", "This is not the address of a host"),
+        ("airnotifierurl", "http://a..b", "This is not the address of a host"),
         ("airnotifieraccesskey", "with blank", "A key consists of"),
     ],
 )
