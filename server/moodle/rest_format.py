@@ -62,6 +62,10 @@ def _xml(value: Any) -> str:
         return f"<SINGLE>\n{keys}</SINGLE>\n"
     if isinstance(value, list):
         return f"<MULTIPLE>\n{''.join(map(_xml, value))}</MULTIPLE>\n"
+    if value is None:
+        return '<VALUE null="null"/>\n'
+    if isinstance(value, bool):
+        value = int(value)
     return f"<VALUE>{_text(str(value))}</VALUE>\n"
 
 

@@ -41,21 +41,17 @@ def _send(call: Call, arguments: dict[str, Any]) -> list[dict[str, Any]]:
     )
     results: list[dict[str, Any]] = []
     for message in messages:
-        result: dict[str, Any] = {}
-        if "clientmsgid" in message:
-            result["clientmsgid"] = message["clientmsgid"]
+        # Members in the order in which Moodle declares them: msgid, clientmsgid, errormessage.
+        client = {"clientmsgid": message["clientmsgid"]} if "clientmsgid" in message else {}
         user_id = message["touserid"]
         recipient = get_recipient(call.connection, user_id)
         if recipient is None:
-            result["msgid"] = -1
-            result["errormessage"] = (
-                f"You can not send a message to a user id ({user_id}) that doesn't exist"
-            )
+            problem = f"You can not send a message to a user id ({user_id}) that doesn't exist"
+            results.append({"msgid": -1, **client, "errormessage": problem})
         else:
             sent = post.send(recipient, message["text"], message["textformat"])
             call.sent.append(sent)
-            result["msgid"] = sent.id
-        results.append(result)
+            results.append({"msgid": sent.id, **client})
     return results
 
 

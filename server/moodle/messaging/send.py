@@ -101,7 +101,7 @@ class Post:
         return "preference"
 
     def _message(self, recipient: User, text: str, text_format: int) -> Message:
-        link = f"{self.wwwroot}/message/index.php?user={self.sender.id}&id={recipient.id}"
+        link = f"{self.wwwroot}/message/index.php?user={recipient.id}&id={self.sender.id}"
         tagline = (
             f'This is a copy of a message sent to you at "{self.sitename}". Go to {link} to reply.'
         )

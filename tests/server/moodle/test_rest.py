@@ -10,6 +10,8 @@ import yarl
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from server.moodle import rest_format
+
 URL = "http://site.test/webservice/rest/server.php"
 SITEINFO = "moodle_webservice_get_siteinfo"
 
@@ -292,3 +294,13 @@ def test_no_bytes_in_a_reserved_parameter_are_too_much(make_stand, values):
 
     with TemporaryDirectory() as directory, make_stand(Path(directory)) as stand:
         stand.run(lambda: story(stand))
+
+
+def test_in_xml_truth_is_a_number_and_nothing_has_an_attribute():
+    answer = rest_format.answer({"on": True, "off": False, "none": None, "id": 7}, json=False)
+    assert answer.body.decode().partition("<RESPONSE>\n")[2] == (
+        '<SINGLE>\n<KEY name="on"><VALUE>1</VALUE>\n</KEY>\n'
+        '<KEY name="off"><VALUE>0</VALUE>\n</KEY>\n'
+        '<KEY name="none"><VALUE null="null"/>\n</KEY>\n'
+        '<KEY name="id"><VALUE>7</VALUE>\n</KEY>\n</SINGLE>\n</RESPONSE>\n'
+    )

@@ -56,6 +56,20 @@ def test_many_messages_get_their_results_in_order(stand):
     ]
 
 
+def test_results_have_their_members_in_the_order_of_moodle(stand):
+    async def story():
+        arguments = messages(
+            {"touserid": 2, "text": "one", "clientmsgid": "c-1"},
+            {"touserid": 99, "text": "two", "clientmsgid": "c-2"},
+        )
+        return await stand.raw_call(await stand.token("ana"), SEND, arguments)
+
+    assert stand.run(story) == (
+        '[{"msgid":1,"clientmsgid":"c-1"},{"msgid":-1,"clientmsgid":"c-2","errormessage":'
+        '"You can not send a message to a user id (99) that doesn\'t exist"}]'
+    )
+
+
 def test_a_deleted_user_does_not_exist(stand):
     async def story():
         stand.sql("UPDATE users SET deleted = 1 WHERE id = 2")

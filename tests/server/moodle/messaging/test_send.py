@@ -52,7 +52,11 @@ def test_a_message_keeps_its_contents_when_it_is_read(stand):
     assert (sender, recipient, small) == (1, 2, "<b>hello</b>")
     assert full.startswith("hello\n\n---")
     assert html.startswith("<b>hello</b><br />")
-    assert "http://site.test/message/index.php?user=1&id=2" in full
+    # The recipient first, then the sender to reply to.
+    link = "http://site.test/message/index.php?user=2&id=1"
+    tagline = f'This is a copy of a message sent to you at "Airbed". Go to {link} to reply.'
+    assert full.endswith(f"---\n{tagline}")
+    assert html.endswith(f"---<br />{tagline}")
 
 
 def test_ids_are_never_used_twice_although_read_messages_leave_the_table(stand):
