@@ -60,7 +60,9 @@ def plan_pushes(
     fields = push_fields(
         text=item.smallmessage,
         date=item.timecreated,
-        urlparams={"user": recipient.id, "id": sender.id},
+        # Texts: they come from rows of the database, whose drivers in PHP give every column as
+        # text, and go into the JSON as they are. The message's own id is a number.
+        urlparams={"user": str(recipient.id), "id": str(sender.id)},
         kind=PROVIDER,
         userfrom=sender.fullname,
         message_id=message_id,
@@ -79,7 +81,7 @@ def push_fields(
     *,
     text: str,
     date: int,
-    urlparams: dict[str, int],
+    urlparams: dict[str, str],
     kind: str,
     userfrom: str,
     message_id: int,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from server.logs import token_ref
+from server.moodle.airnotifier_output import push_fields
 
 TOKEN = "ab" * 32
 
@@ -36,7 +37,7 @@ def test_a_push_has_the_parts_of_2013_in_their_order(stand):
     parts = [
         ("alert", "Lab at nine"),
         ("date", str(created)),
-        ("urlparams", '{"user":2,"id":1}'),
+        ("urlparams", '{"user":"2","id":"1"}'),
         ("type", "moodle_instantmessage"),
         ("userfrom", "Ann Sender"),
         ("id", "1"),
@@ -98,8 +99,22 @@ def test_a_long_text_is_cut_inside_a_character_and_sent_as_bytes(stand):
 
     stand.run(story)
     (form,) = stand.gateway.forms()
-    # The id has one digit here, which leaves 112 bytes: 108 of the text and the dots.
-    assert form["alert"] == b"x" + "é".encode() * 53 + b"\xc3" + b"..."
+    # Ids have one digit here, which leaves 108 bytes: 104 of the text and the dots.
+    assert form["alert"] == b"x" + "é".encode() * 51 + b"\xc3" + b"..."
+
+
+def test_ids_from_the_database_are_texts_and_cost_four_bytes_of_the_message():
+    fields = push_fields(
+        text="x" * 300,
+        date=1367395200,
+        urlparams={"user": "9", "id": "4"},
+        kind="moodle_instantmessage",
+        userfrom="Ann Sender",
+        message_id=77,
+    )
+    # What the plugin of 2013 sends from a database; with numbers for ids it were 110 bytes.
+    assert dict(fields)[b"alert"] == b"x" * 103 + b"..."
+    assert dict(fields)[b"urlparams"] == b'{"user":"9","id":"4"}'
 
 
 def test_a_text_in_a_bulk_call_reaches_each_recipient_with_its_own_fields(stand):
@@ -123,8 +138,8 @@ def test_a_text_in_a_bulk_call_reaches_each_recipient_with_its_own_fields(stand)
         for form in stand.gateway.forms()
     ]
     assert seen == [
-        (b"roots", b"one", b"1", b'{"user":3,"id":1}'),
-        (b"bens", b"two", b"2", b'{"user":2,"id":1}'),
+        (b"roots", b"one", b"1", b'{"user":"3","id":"1"}'),
+        (b"bens", b"two", b"2", b'{"user":"2","id":"1"}'),
     ]
 
 
