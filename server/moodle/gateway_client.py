@@ -74,11 +74,13 @@ class GatewayClient:
         assert self._session is not None, "the site has not been started"
         values = configuration.values
         content_type, body = multipart.encode(fields)
-        headers = {
+        headers = {  # in the order of libcurl, behind Host
+            "User-Agent": "MoodleBot/1.0",
+            "Accept-Encoding": "deflate, gzip",
             "Accept": "application/json",
             "X-AN-APP-NAME": values["airnotifierappname"],
             "X-AN-APP-KEY": values["airnotifieraccesskey"],
-            "User-Agent": "MoodleBot/1.0",
+            "Content-Length": str(len(body)),
             "Content-Type": content_type,
         }
         try:

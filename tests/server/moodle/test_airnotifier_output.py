@@ -1,6 +1,7 @@
 """The requests that reach the gateway."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -48,6 +49,91 @@ def test_a_push_has_the_parts_of_2013_in_their_order(stand):
         for name, value in parts
     )
     assert body.decode() == expected + f"--{boundary}--\r\n"
+
+
+class Wire:
+    """A gateway that keeps what it gets byte by byte, one entry for each connection."""
+
+    def __init__(self, stand):
+        self.connections: list[bytes] = []
+        stand.world.host("wire.test")
+
+        async def start() -> None:
+            await asyncio.start_server(self._serve, "0.0.0.0", 8801)
+
+        stand._on("wire.test", start)
+        stand.settings["airnotifier"]["url"] = "http://wire.test"
+
+    async def _serve(self, reader, writer) -> None:
+        self.connections.append(b"")
+        place = len(self.connections) - 1
+        while data := await reader.read(65536):
+            self.connections[place] += data
+            if data.endswith(b"--\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+
+def test_a_request_is_the_one_of_2013_byte_for_byte(stand):
+    wire = Wire(stand)
+
+    async def story():
+        enable(stand)
+        token = await stand.token("ben")
+        await stand.register(token)
+        await stand.register(token, "second")
+        await stand.send(await stand.token("ana"), 2, "Lab at nine")
+
+    stand.run(story)
+    first = wire.connections[0]
+    ((created,),) = stand.sql("SELECT timecreated FROM message_read")
+    boundary = first.partition(b"boundary=")[2][:40].decode()
+    assert re.fullmatch("-{24}[0-9a-f]{16}", boundary)
+    golden = GOLDEN.replace("\n", "\r\n").replace("<boundary>", boundary)
+    assert first.decode().startswith(golden.replace("<created>", str(created)))
+
+
+GOLDEN = """\
+POST /notification/ HTTP/1.1
+Host: wire.test:8801
+User-Agent: MoodleBot/1.0
+Accept-Encoding: deflate, gzip
+Accept: application/json
+X-AN-APP-NAME: moodle
+X-AN-APP-KEY: site-key
+Content-Length: 844
+Content-Type: multipart/form-data; boundary=<boundary>
+
+--<boundary>
+Content-Disposition: form-data; name="alert"
+
+Lab at nine
+--<boundary>
+Content-Disposition: form-data; name="date"
+
+<created>
+--<boundary>
+Content-Disposition: form-data; name="urlparams"
+
+{"user":"2","id":"1"}
+--<boundary>
+Content-Disposition: form-data; name="type"
+
+moodle_instantmessage
+--<boundary>
+Content-Disposition: form-data; name="userfrom"
+
+Ann Sender
+--<boundary>
+Content-Disposition: form-data; name="id"
+
+1
+--<boundary>
+Content-Disposition: form-data; name="token"
+
+abababababababababababababababababababababababababababababababab
+--<boundary>--
+"""
 
 
 def test_what_the_gateway_called_the_push_is_logged(stand):
