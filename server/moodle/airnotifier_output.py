@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from server.logs import EventLog, token_ref
-from server.moodle import php_json
+from server.moodle import gateway_client, php_json
 from server.moodle.accounts import User
 from server.moodle.configuration import PROVIDER, Configuration
 from server.moodle.devices import devices_of
-from server.moodle.gateway_client import GatewayClient
 from server.moodle.messaging.store import Message
 from server.moodle.truncation import allowance, truncate
 
@@ -100,13 +99,12 @@ def push_fields(
 
 async def deliver(
     pushes: Sequence[PushRequest],
-    gateway: GatewayClient,
     configuration: Configuration,
     log: EventLog,
 ) -> None:
     """Make the requests one after the other, as the sender's PHP process does."""
     for push in pushes:
-        reply = await gateway.post(
+        reply = await gateway_client.post(
             configuration, PUSH_PATH, [*push.fields, (b"token", push.token.encode())]
         )
         log.event(

@@ -98,7 +98,7 @@ class RestServer:
         site = self._site
         for item in sent:
             if item.pushes:
-                await deliver(item.pushes, site.gateway, site.configuration, site.log)
+                await deliver(item.pushes, site.configuration, site.log)
         read = [item.id for item in sent if item.read_after]
         if not read:
             return

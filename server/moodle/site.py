@@ -1,4 +1,4 @@
-"""What every part of a running site needs: settings, database, configuration, log, gateway."""
+"""What every part of a running site needs: settings, database, configuration, log."""
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, insert, select
@@ -7,7 +7,6 @@ from server.database import Database
 from server.logs import EventLog
 from server.moodle import configuration
 from server.moodle.configuration import Configuration
-from server.moodle.gateway_client import GatewayClient
 from server.moodle.passwords import Passwords, make_hasher
 from server.moodle.settings import SiteSettings
 from server.moodle.tables import metadata, users
@@ -20,7 +19,6 @@ class Site:
         self.settings = settings
         self.database = Database(settings.database, durability=settings.durability)
         self.log = EventLog("moodle")
-        self.gateway = GatewayClient()
         self._hasher = make_hasher(settings.password_hash)
         self.passwords = Passwords(self.database, self._hasher)
         self.configuration: Configuration
@@ -29,15 +27,13 @@ class Site:
         """Create what the database lacks and read the configuration."""
         await self.database.run(install, self.settings, self._hasher)
         await self.reload()
-        self.gateway.open()
 
     async def reload(self) -> None:
         """Take over the administrator's changes."""
         self.configuration = await self.database.run(configuration.load)
 
     async def close(self) -> None:
-        """Close the connections to gateway and database."""
-        await self.gateway.close()
+        """Close the connections to the database."""
         await self.database.close()
 
 

@@ -8,6 +8,7 @@ import hashlib
 
 from aiohttp import web
 
+from server.moodle import gateway_client
 from server.moodle.errors import MoodleError
 from server.moodle.phpinput import scalar
 from server.moodle.web.pages import Pages
@@ -44,7 +45,7 @@ class BroadcastPage:
             result = "Mobile notifications are not configured. Nothing was sent."
         else:
             channel = default_channel(site.settings.wwwroot)
-            reply = await site.gateway.post(
+            reply = await gateway_client.post(
                 site.configuration,
                 GATEWAY_PATH,
                 [

@@ -69,7 +69,7 @@ def test_what_ends_connections_makes_the_gateway_try_again(run: Run, fault: str)
 
 def test_a_slow_close_is_seen_late_at_the_other_end(run: Run) -> None:
     def delay(done: Any) -> float:
-        [opened] = done.happened("connection.opened", host="site", to="gateway")
+        opened, _ = done.happened("connection.opened", host="site", to="gateway")
         ends = done.happened("connection.closed", connection=opened["connection"])
         return float(ends[-1]["t"] - ends[0]["t"]) / 1e9
 
