@@ -16,7 +16,7 @@ import resource
 import time
 from collections.abc import Callable, Collection, Generator
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import simpy
 
@@ -25,11 +25,15 @@ from sim.kernel.errors import UnhandledErrors
 from sim.kernel.seeds import Seeds
 from sim.live.environment import WallClockEnvironment
 from sim.live.hosts import LiveHost
+from sim.live.loop import LiveLoop
 from sim.live.network import LiveNetwork
 from sim.live.recorder import LiveRecorder
 from sim.net.faults import Faults
 from sim.net.links import LINKS, Link
-from sim.net.tls import CertificateAuthority
+from sim.net.tls import CertificateAuthority, TlsPolicy
+
+LIVE_TLS: Final = TlsPolicy(keys="rsa", insistent=True)
+"""What every TLS stack takes, and what Apple's servers do about a missing certificate."""
 
 
 class LiveWorld:
@@ -41,17 +45,19 @@ class LiveWorld:
         *,
         wants_connections: bool = True,
         surrounded: Collection[str] = (),
+        tls: TlsPolicy = LIVE_TLS,
     ) -> None:
         """`surrounded`: hosts whose processes ask us for names and for the time."""
         _allow_many_sockets()
         self.seeds = Seeds(seed)
-        self.loop = asyncio.new_event_loop()
+        self.loop = LiveLoop()
         self.epoch = time.time()
         self.env = WallClockEnvironment(self.loop, self._fail)
         self.trace = LiveRecorder(self.env, wants_connections=wants_connections)
         self.network = LiveNetwork(self.env, self.loop, self.seeds, self.trace)
         self.faults = Faults(cast(Any, self.network))
-        self.ca = CertificateAuthority(self.seeds)
+        self._tls = tls
+        self._authority: CertificateAuthority | None = None
         self.hosts: dict[str, LiveHost] = {}
         self._surrounded = surrounded
         self._errors: list[dict[str, Any]] = []
@@ -77,9 +83,17 @@ class LiveWorld:
         finally:
             self._failure.cancel()
             self.loop.close()
-            self.ca.close()
+            if self._authority is not None:
+                self._authority.close()
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
+
+    @property
+    def ca(self) -> CertificateAuthority:
+        """The certificate authority, made when it is first asked for: RSA keys take time."""
+        if self._authority is None:
+            self._authority = CertificateAuthority(self.seeds, self._tls)
+        return self._authority
 
     def at_exit(self, clean_up: Callable[[], None]) -> None:
         """Call this when the world ends, however it ends; the last one first."""

@@ -1,15 +1,17 @@
 """A certificate authority for one world.
 
-Keys are Ed25519 and come from the world's seed, so certificates are the same size (and the same,
-but for their dates) in every run; ECDSA signatures would vary in length and with them the sizes
-of packets. OpenSSL reads the real clock whatever the world's calendar says, so certificates are
-valid around the real today.
+Keys come from the world's seed. In a simulated world they are Ed25519, so certificates are the same
+size (and the same, but for their dates) in every run; ECDSA signatures would vary in length and
+with them the sizes of packets. A live world has RSA keys, which every TLS stack takes. OpenSSL
+reads the real clock whatever the world's calendar says, so certificates are valid around the real
+today.
 """
 
 import datetime
 import hashlib
 import ssl
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -17,11 +19,12 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from sim.kernel.seeds import Seeds
+from sim.net.tls_keys import KeyKind, PrivateKey, private_key
 
 ApnsEnvironment = Literal["development", "production"]
 
@@ -32,6 +35,9 @@ APNS_ENVIRONMENT_OIDS: dict[ApnsEnvironment, str] = {
 """Extensions by which Apple's push certificates name their environment."""
 
 _ASN1_NULL = b"\x05\x00"
+_ALL_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
+_FLIGHTS = 4
+"""More than a handshake has in one direction."""
 _VALIDITY = datetime.timedelta(days=400)
 
 
@@ -43,11 +49,29 @@ class IssuedCertificate:
     key_file: str
 
 
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """What a world's servers and certificates are like; the defaults are those of a simulated one.
+
+    `old_clients`: servers also take TLS 1.0 and 1.1 and the cipher suites of their time.
+    `insistent`: a server that asks for a client certificate refuses a handshake without one.
+    """
+
+    keys: KeyKind = "ed25519"
+    old_clients: bool = False
+    insistent: bool = False
+
+
+class OldClientsImpossible(Exception):
+    """OpenSSL here has no TLS 1.0 and 1.1, or is forbidden to use them; the text says so."""
+
+
 class CertificateAuthority:
     """Issues certificates into a temporary directory that lives as long as this object."""
 
-    def __init__(self, seeds: Seeds) -> None:
+    def __init__(self, seeds: Seeds, policy: TlsPolicy | None = None) -> None:
         self._seeds = seeds
+        self.policy = policy or TlsPolicy()
         self.key_log: Path | None = None
         """Where connections of servers write their secrets from now on, for a capture."""
         self._directory = tempfile.TemporaryDirectory(prefix="airbed-ca-")
@@ -63,7 +87,7 @@ class CertificateAuthority:
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(authority=True), critical=True)
-            .sign(self._key, None)
+            .sign(self._key, self._hash)
         )
         self.ca_file = self._write("ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -88,7 +112,9 @@ class CertificateAuthority:
         label = f"{self._issued:03d}-{common_name}"
         key = self._private_key(label)
         builder = self._builder(_subject(common_name, uid), key.public_key())
-        builder = builder.add_extension(_key_usage(authority=False), critical=True)
+        builder = builder.add_extension(
+            _key_usage(authority=False, encipherment=self.policy.keys == "rsa"), critical=True
+        )
         if names:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_general_name(name) for name in names]),
@@ -99,7 +125,7 @@ class CertificateAuthority:
             builder = builder.add_extension(
                 x509.UnrecognizedExtension(oid, _ASN1_NULL), critical=False
             )
-        certificate = builder.sign(self._key, None)
+        certificate = builder.sign(self._key, self._hash)
         stem = f"{self._issued:03d}"
         return IssuedCertificate(
             self._write(f"{stem}.pem", certificate.public_bytes(serialization.Encoding.PEM)),
@@ -116,8 +142,8 @@ class CertificateAuthority:
     def server_context(
         self, issued: IssuedCertificate, *, client_certificates: bool = False
     ) -> ssl.SSLContext:
-        """For a server. With `client_certificates` it asks for one but does not insist
-        (`CERT_OPTIONAL`).
+        """For a server. With `client_certificates` it asks for one, and insists if that is the
+        policy.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if self.key_log is not None:
@@ -127,9 +153,16 @@ class CertificateAuthority:
         # size of the packet with the tickets would differ between runs.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
+        if self.policy.old_clients:
+            if self.policy.keys == "ed25519":
+                raise OldClientsImpossible(
+                    "TLS 1.0 and 1.1 have no Ed25519: old clients need RSA or ECDSA keys"
+                )
+            _admit_old_clients(context)
         if client_certificates:
             context.load_verify_locations(self.ca_file)
-            context.verify_mode = ssl.CERT_OPTIONAL
+            insists = self.policy.insistent
+            context.verify_mode = ssl.CERT_REQUIRED if insists else ssl.CERT_OPTIONAL
         return context
 
     def client_context(self, issued: IssuedCertificate | None = None) -> ssl.SSLContext:
@@ -139,10 +172,17 @@ class CertificateAuthority:
             context.load_cert_chain(issued.cert_file, issued.key_file)
         return context
 
-    def _private_key(self, label: str) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self._seeds.material(f"tls/{label}"))
+    def _private_key(self, label: str) -> PrivateKey:
+        return private_key(self.policy.keys, self._seeds, label)
 
-    def _builder(self, subject: x509.Name, public_key: Ed25519PublicKey) -> x509.CertificateBuilder:
+    @property
+    def _hash(self) -> hashes.SHA256 | None:
+        """What is signed of a certificate; Ed25519 has a hash of its own."""
+        return None if self.policy.keys == "ed25519" else hashes.SHA256()
+
+    def _builder(
+        self, subject: x509.Name, public_key: CertificateIssuerPublicKeyTypes
+    ) -> x509.CertificateBuilder:
         # Serial numbers of one length: DER integers grow and shrink with their value.
         digest = hashlib.blake2b(f"serial/{self._issued}".encode(), digest_size=8).digest()
         serial = int.from_bytes(digest, "big") >> 2 | 1 << 62
@@ -176,13 +216,13 @@ def _subject(common_name: str, uid: str | None = None) -> x509.Name:
     return x509.Name(attributes)
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool, encipherment: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,
         crl_sign=authority,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=encipherment,  # RSA key exchange, which old clients prefer
         data_encipherment=False,
         key_agreement=False,
         encipher_only=False,
@@ -195,3 +235,41 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _admit_old_clients(context: ssl.SSLContext) -> None:
+    """TLS from 1.0 on, for a server with an RSA or ECDSA key. Raises OldClientsImpossible."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    # Signatures of TLS 1.0 and 1.1 are made with SHA-1, which OpenSSL 3 allows at level 0 only.
+    context.set_ciphers(_ALL_CIPHERS)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client.set_ciphers(_ALL_CIPHERS)
+    with warnings.catch_warnings():  # that one does not want this version, which is the point here
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version = ssl.TLSVersion.TLSv1
+        client.maximum_version = ssl.TLSVersion.TLSv1
+    if trouble := _handshake_fails(context, client):
+        raise OldClientsImpossible(
+            f"{ssl.OPENSSL_VERSION} does not speak TLS 1.0 and 1.1 here ({trouble}); use a Python"
+            " whose OpenSSL was built with them, and see to it that no policy of the system"
+            " forbids them"
+        )
+
+
+def _handshake_fails(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
+    """Why the two do not come to terms, in memory; None if they do."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(to_client, to_server),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    for _ in range(_FLIGHTS):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError as error:
+                return error.reason or str(error)
+    return None

@@ -7,18 +7,18 @@ was said inside does not, and that is what the digest takes. Connections upgrade
 
 import asyncio
 import ssl
-from asyncio import sslproto
 from typing import TYPE_CHECKING, Any
 
 from sim.net import digest
+from sim.net.tls_alerts import AlertingTls
 
 if TYPE_CHECKING:
     from sim.kernel.loop import SimLoop
     from sim.net.transport import SimTransport
 
 
-class SimTlsProtocol(sslproto.SSLProtocol):
-    """`asyncio.sslproto.SSLProtocol` that shows the world what it is about to encrypt."""
+class SimTlsProtocol(AlertingTls):
+    """asyncio's TLS protocol that shows the world what it is about to encrypt."""
 
     _transport: "SimTransport | None"
 

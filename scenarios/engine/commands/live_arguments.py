@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,9 @@ from scenarios.engine.commands.option_values import (
     seed,
     whole_number,
 )
+from sim.live.world import LIVE_TLS
+from sim.net.tls import TlsPolicy
+from sim.net.tls_keys import KEY_KINDS
 
 PARTS: Final = ("gateway", "site", "vendors", "all")
 _PORTS: Final = 8
@@ -39,6 +43,27 @@ def add_live(run: argparse.ArgumentParser) -> None:
             " the key that follows from the seed)",
         )
     add_port_base(run)
+    add_tls(run)
+
+
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """`--keys` and `--old-clients`."""
+    parser.add_argument(
+        "--keys",
+        choices=KEY_KINDS,
+        help="live: the kind of the certificates' keys (default: rsa)",
+    )
+    parser.add_argument(
+        "--old-clients",
+        action="store_true",
+        default=None,
+        help="live: let the push services' ports take TLS 1.0 and 1.1, for clients of 2013",
+    )
+
+
+def tls_policy(args: argparse.Namespace) -> TlsPolicy:
+    """What `--keys` and `--old-clients` ask for."""
+    return replace(LIVE_TLS, keys=args.keys or LIVE_TLS.keys, old_clients=bool(args.old_clients))
 
 
 def add_live_worlds(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +95,7 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
     """The arguments of `airbed serve`."""
     serve.add_argument("part", choices=PARTS, metavar="|".join(PARTS), help="what to start")
     add_port_base(serve)
+    add_tls(serve)
     serve.add_argument(
         "--info",
         type=Path,

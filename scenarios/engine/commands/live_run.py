@@ -14,6 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
+from scenarios.engine.commands.live_arguments import tls_policy
 from scenarios.engine.commands.live_limits import refusals
 from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.format.waits import shortened
@@ -22,10 +23,13 @@ from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure
 from scenarios.engine.world.live_stage import LiveOptions, live
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
 from sim.live.process import ServerFailed
+from sim.net.tls import OldClientsImpossible
 
 _ONLY_LIVE: Final = {
     "port_base": "--port-base",
     "longest_wait": "--longest-wait",
+    "keys": "--keys",
+    "old_clients": "--old-clients",
 }
 
 
@@ -62,7 +66,7 @@ def worlds(args: argparse.Namespace) -> Worlds:
             make_sure_it_answers(gateway)
         except GatewayUnreachable as error:
             raise NotPossible(str(error)) from error
-    options = LiveOptions(gateway, args.port_base)
+    options = LiveOptions(gateway, args.port_base, tls=tls_policy(args))
     return Worlds(live(options), _arguments(args), args.longest_wait)
 
 
@@ -98,6 +102,10 @@ def _arguments(args: argparse.Namespace) -> str:
     words = ""
     if args.port_base is not None:
         words += f"--port-base {args.port_base} "
+    if args.keys is not None:
+        words += f"--keys {args.keys} "
+    if args.old_clients:
+        words += "--old-clients "
     gateway = None if args.gateway is None else shlex.quote(args.gateway)
     return _live_arguments(args.longest_wait, gateway) + words
 
@@ -109,7 +117,7 @@ def _live_arguments(longest_wait: float | None, gateway: str | None = None) -> s
 
 def why_it_ended(error: Exception) -> str | None:
     """What to say of an error that ended a live run before its time; None if it is a bug."""
-    if isinstance(error, ServerFailed | GatewayUnreachable):
+    if isinstance(error, ServerFailed | GatewayUnreachable | OldClientsImpossible):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"a port is in use: {error.strerror or error}; choose others with --port-base"

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import simpy
 
+from scenarios.engine.commands.live_arguments import tls_policy
 from scenarios.engine.commands.private_file import (
     NotWritable,
     make_sure_it_can_be_written,
@@ -30,6 +31,7 @@ from scenarios.engine.world.live_stage import LOOPBACK, LiveOptions, LiveStage
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from sim.live.process import ServerFailed
+from sim.net.tls import OldClientsImpossible
 
 _ADDRESS_IN_USE: Final = f"[Errno {errno.EADDRINUSE}]"
 """In what a server process says last."""
@@ -63,7 +65,8 @@ def serve_command(args: argparse.Namespace) -> int:
         state = Path(directory)
         options = LiveOptions(port_base=args.port_base)
         site_port = options.ports()["site"] or _free_port()
-        options = LiveOptions(port_base=args.port_base, site_port=site_port)
+        tls = tls_policy(args)
+        options = LiveOptions(port_base=args.port_base, site_port=site_port, tls=tls)
         stage = LiveStage.make(options, _SCENARIO, args.seed, state, wants_connections=True)
         try:
             with stage.world as world, _asked_to_stop(stage) as asked:
@@ -74,6 +77,9 @@ def serve_command(args: argparse.Namespace) -> int:
         except ServerFailed as error:
             hint = f"\n  {_which_ports(options)}" if _ADDRESS_IN_USE in str(error) else ""
             print(f"airbed: {error}{hint}", file=sys.stderr)
+            return ExitCode.INVALID
+        except OldClientsImpossible as error:
+            print(f"airbed: {error}", file=sys.stderr)
             return ExitCode.INVALID
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

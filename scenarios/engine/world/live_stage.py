@@ -21,7 +21,8 @@ from scenarios.engine.world.stage import ForeignGateway, Mode, Stage, StageMaker
 from sim.kernel.bridge import as_event
 from sim.live.hosts import LiveHost
 from sim.live.logs import ServerLogs
-from sim.live.world import LiveWorld
+from sim.live.world import LIVE_TLS, LiveWorld
+from sim.net.tls import TlsPolicy
 from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT, ApnsService
 from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT, GcmService
 
@@ -45,12 +46,14 @@ class LiveOptions:
     """How a live run is wanted.
 
     `port_base`: the first of the fixed ports; None for free ones. `site_port`: where the site
-    listens and says so in its pages, for browsers that are not ours.
+    listens and says so in its pages, for browsers that are not ours. `tls`: what the push services'
+    ports and all certificates are like.
     """
 
     gateway: ForeignGateway | None = None
     port_base: int | None = None
     site_port: int | None = None
+    tls: TlsPolicy = LIVE_TLS
 
     def ports(self) -> Mapping[str, int]:
         """The real port of everything that listens, 0 for a free one."""
@@ -82,7 +85,10 @@ class LiveStage:
     ) -> "LiveStage":
         """`state` is for settings and databases."""
         world = LiveWorld(
-            seed, wants_connections=wants_connections, surrounded=_surrounded(scenario)
+            seed,
+            wants_connections=wants_connections,
+            surrounded=_surrounded(scenario),
+            tls=options.tls,
         )
         logs = ServerLogs(world.trace, events_of_line)
         servers = ServerProcesses(world, logs, state, options.ports())
