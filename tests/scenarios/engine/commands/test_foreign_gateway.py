@@ -16,6 +16,7 @@ import pytest
 from scenarios.engine.commands.cli import main
 from scenarios.engine.exit_codes import ExitCode
 from sim.kernel.seeds import Seeds
+from sim.live.world import LIVE_TLS
 from sim.net.tls import CertificateAuthority
 from tests.scenarios.engine.commands.one_message import LIMIT, ROOT, write
 
@@ -48,7 +49,7 @@ def foreign_gateway(directory: Path, base: int) -> Iterator[str]:
 
     It trusts the authority of seed 1, as one does who was given the certificates beforehand.
     """
-    authority = CertificateAuthority(Seeds(1))
+    authority = CertificateAuthority(Seeds(1), LIVE_TLS)
     certificate = authority.issue(
         "foreign", uid="com.moodle.moodlemobile", environments=["production"]
     )
