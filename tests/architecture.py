@@ -55,6 +55,7 @@ IMPORT_RULES = (
             "sim.net.retransmission",
             "sim.net.rules",
             "sim.net.tls",
+            "sim.net.tls_alerts",
         ),
     ),
     ImportRule("sim.trace", allowed=("sim.kernel", "sim.trace")),
