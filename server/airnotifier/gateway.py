@@ -1,6 +1,6 @@
 """The gateway's parts put together: database, outbox, dispatcher, applications."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server import clock
 from server.airnotifier import registry
 from server.airnotifier.auth import App
+from server.airnotifier.directory import Directory
 from server.airnotifier.dispatcher import Dispatcher
 from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.outbox import (
@@ -33,8 +34,8 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.log = EventLog("airnotifier")
-        self.apps: dict[str, App] = {}
         self._database = Database(settings.database, durability=settings.durability)
+        self.directory = Directory(self._database, settings.apps, self.log)
         self._writer = GroupCommit(self._database)
         self._outbox = Outbox(self._writer)
         self._dispatcher = Dispatcher(self._writer, self._outbox, self.log)
@@ -42,12 +43,12 @@ class Gateway:
     async def open(self) -> None:
         """Open the database and go on where the last process stopped. Raises SettingsError."""
         self._database.create(metadata)
-        stored = self._database.run_now(registry.synchronise, self.settings.apps, clock.now())
+        self.directory.open()
         try:
             for app in self.settings.apps:
-                row = stored[app.name]
-                self.apps[app.name] = App(row.id, app.name, app, row.permissions)
-                self._dispatcher.add_app(app, row.id)
+                known = self.directory.apps.get(app.name)
+                if known is not None:
+                    self._dispatcher.add_app(app, known.id)
         except SettingsError:
             await self.close()
             raise
@@ -63,6 +64,11 @@ class Gateway:
                 expired=len(orphans.expired),
                 waiting=orphans.waiting,
             )
+
+    @property
+    def apps(self) -> Mapping[str, App]:
+        """The applications by name, as they were when `directory` last looked."""
+        return self.directory.apps
 
     async def register(self, app: App, target: Target, channels: Sequence[str]) -> bool:
         """Store a token and its channels. Returns whether it is new."""
@@ -176,6 +182,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Finish what is under way, write it down, close the database."""
+        await self.directory.close()
         await self._dispatcher.close()
         try:
             await self._outbox.close()

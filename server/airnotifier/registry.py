@@ -1,16 +1,14 @@
-"""Applications, keys, tokens and channels in the database.
+"""Tokens and channels in the database.
 
 Every function is one unit of work for `Database.run`: it receives a connection inside a
 transaction.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from server.airnotifier.settings import AppSettings
-from server.airnotifier.tables import apps, channels, keys, tokens
+from server.airnotifier.tables import channels, tokens
 from server.airnotifier.targets import Provider, Target, provider_of
 
 _CHUNK = 500
@@ -32,71 +30,6 @@ _delete_token = delete(tokens).where(
     tokens.c.app_id == bindparam("app"), tokens.c.token == bindparam("text")
 )
 _prune_token = _delete_token.where(tokens.c.registered <= bindparam("before"))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredApp:
-    """An application as the API needs it: row id, and permissions by key digest."""
-
-    id: int
-    permissions: dict[str, int]
-
-
-def synchronise(
-    connection: Connection, settings: Iterable[AppSettings], now: float
-) -> dict[str, StoredApp]:
-    """Make the stored applications and keys follow the settings; return them by name.
-
-    Keys that came from the settings and are no longer there are deleted. Keys that an
-    administrator created stay.
-    """
-    stored: dict[str, StoredApp] = {}
-    for app in settings:
-        app_id = ensure_app(connection, app.name)
-        connection.execute(delete(keys).where(keys.c.app_id == app_id, keys.c.origin == "settings"))
-        configured = [key.digest for key in app.keys]
-        connection.execute(
-            delete(keys).where(keys.c.app_id == app_id, keys.c.sha256.in_(configured))
-        )
-        for key in app.keys:
-            add_key(
-                connection, app_id, key.digest, key.permissions, key.description, "settings", now
-            )
-        rows = connection.execute(
-            select(keys.c.sha256, keys.c.permissions).where(keys.c.app_id == app_id)
-        )
-        stored[app.name] = StoredApp(app_id, {row.sha256: row.permissions for row in rows})
-    return stored
-
-
-def ensure_app(connection: Connection, name: str) -> int:
-    """The row id of an application, which is created if need be."""
-    found: int | None = connection.scalar(select(apps.c.id).where(apps.c.name == name))
-    if found is not None:
-        return found
-    return _new_id(connection.execute(insert(apps).values(name=name)).inserted_primary_key)
-
-
-def add_key(
-    connection: Connection,
-    app_id: int,
-    digest: str,
-    permissions: int,
-    description: str,
-    origin: str,
-    now: float,
-) -> None:
-    """Store a key by its digest."""
-    connection.execute(
-        insert(keys).values(
-            app_id=app_id,
-            sha256=digest,
-            permissions=permissions,
-            description=description,
-            origin=origin,
-            created=now,
-        )
-    )
 
 
 def find_token(connection: Connection, app_id: int, token: str) -> int | None:

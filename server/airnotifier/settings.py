@@ -33,6 +33,9 @@ from server.settings import (
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+APP_NAME = "[A-Za-z0-9._-]{1,64}"
+APP_NAME_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
+
 APNS_HOST = "gateway.push.apple.com"
 APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
 
@@ -168,7 +171,7 @@ class GcmSettings(StrictSettings):
 class AppSettings(StrictSettings):
     """One application: a name that clients send, who may call, and where its pushes go."""
 
-    name: Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,64}$")]
+    name: Annotated[str, Field(pattern=f"^{APP_NAME}$")]
     keys: tuple[KeySettings, ...] = ()
     blocked_ips: Networks = ()
     sandbox: bool = False

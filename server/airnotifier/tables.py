@@ -35,9 +35,17 @@ keys = Table(
     Column("sha256", String(64), nullable=False),
     Column("permissions", Number, nullable=False),
     Column("description", Text, nullable=False),
-    Column("origin", String(16), nullable=False, doc="settings: follows the file; admin: stays"),
+    Column("origin", String(16), nullable=False, doc="settings: seeded from the file; admin"),
     Column("created", Float, nullable=False),
     UniqueConstraint("app_id", "sha256"),
+)
+
+# One row; it makes the store one that has been seeded from the settings file.
+administration = Table(
+    "administration",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("version", Number, nullable=False, doc="rises when applications or keys change"),
 )
 
 tokens = Table(

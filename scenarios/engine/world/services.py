@@ -153,6 +153,7 @@ class Services:
         database = self._open(self._gateway_settings.database)
         database.create(gateway_tables)
         app = self._scenario.world.gateway.app
+        database.run_now(gateway_admin.seed, self._gateway_settings)
         database.run_now(gateway_admin.import_tokens, app, registrations)
         database.engine.dispose()
 

@@ -70,6 +70,7 @@ async def admit(
     if not key:
         raise Refused(400, "Invalid access key")
     token = arguments.text("token")
+    await gateway.directory.refresh()
     try:
         device = arguments.text("device")
         addressee = target(token, device, explain=not registers) if token else None

@@ -1,0 +1,114 @@
+"""The applications that a running gateway knows, never older than a second.
+
+The store is asked for its version when a call comes and the last look is a second old, so that an
+administrator's change counts from then on in every process, and a gateway at rest asks nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from server import clock
+from server.airnotifier import access
+from server.airnotifier.access import Stored
+from server.airnotifier.auth import App
+from server.airnotifier.settings import AppSettings
+from server.database import Database
+from server.logs import EventLog
+
+FRESH = 0.9
+"""Seconds from one look to the next. A change counts within a second, with the look's own time."""
+
+
+class Directory:
+    """See the module. `settings` say what the store does not: push services, blocked addresses."""
+
+    def __init__(
+        self, database: Database, settings: tuple[AppSettings, ...], log: EventLog
+    ) -> None:
+        self.apps: Mapping[str, App] = {}
+        self._database = database
+        self._settings = {app.name: app for app in settings}
+        self._log = log
+        self._version = 0
+        self._looked = 0.0
+        self._look: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Seed a new store and read what there is. Blocking: call it at start-up."""
+        settings = self._settings.values()
+        seeded = self._database.run_now(access.seed, settings, clock.now())
+        self._take(self._database.run_now(access.load))
+        self._log.event(
+            "settings.applied",
+            seeded=seeded,
+            apps=len(self.apps),
+            note="applications and keys are the store's; push services, blocked addresses and all"
+            " else the settings file's",
+        )
+        for app in settings:
+            self._compare(app)
+        for name in self.apps:
+            if name not in self._settings:
+                self._differs(name, "the settings file gives the application no push service")
+
+    async def refresh(self) -> None:
+        """Take over what an administrator changed. Raises SQLAlchemyError."""
+        if clock.monotonic() - self._looked < FRESH:
+            return
+        if self._look is None:
+            self._look = asyncio.get_running_loop().create_task(self._ask(), name="directory")
+            self._look.add_done_callback(_heard)
+        # A caller that goes away leaves the look to the others.
+        await asyncio.shield(self._look)
+
+    async def close(self) -> None:
+        """Wait for a look that is under way."""
+        if self._look is not None:
+            await asyncio.wait([self._look])
+
+    async def _ask(self) -> None:
+        try:
+            looked = clock.monotonic()
+            if await self._database.run(access.version) != self._version:
+                self._take(await self._database.run(access.load))
+                self._log.event("administration.changed", apps=len(self.apps))
+            self._looked = looked
+        finally:
+            self._look = None
+
+    def _take(self, stored: Stored) -> None:
+        self.apps = {
+            name: App(
+                app.id, name, self._settings.get(name) or AppSettings(name=name), app.permissions
+            )
+            for name, app in stored.apps.items()
+        }
+        self._version = stored.version
+        self._looked = clock.monotonic()
+
+    def _compare(self, settings: AppSettings) -> None:
+        known = self.apps.get(settings.name)
+        if known is None:
+            self._differs(settings.name, "the store has no such application: create-app makes one")
+            return
+        for key in settings.keys:
+            bits = known.permissions.get(key.digest)
+            if bits is None:
+                self._differs(
+                    settings.name, "a key of the settings file is not in the store", key.digest
+                )
+            elif bits != key.permissions:
+                self._differs(
+                    settings.name, "a key has other permissions in the settings file", key.digest
+                )
+
+    def _differs(self, app: str, reason: str, digest: str | None = None) -> None:
+        self._log.trouble(
+            "settings.differ", app=app, reason=reason, key=None if digest is None else digest[:12]
+        )
+
+
+def _heard(look: asyncio.Task[None]) -> None:
+    """Its error is for the callers that wait for it; they may have gone away."""
+    if not look.cancelled():
+        look.exception()
