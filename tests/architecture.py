@@ -43,7 +43,7 @@ IMPORT_RULES = (
     ImportRule("sim.net", allowed=("sim",), forbidden=("sim.vendors", "sim.world", "sim.live")),
     ImportRule("sim.vendors", allowed=("sim",), forbidden=("sim.world", "sim.live")),
     # Of the simulated network a live world has what knows no simulated socket: links, certificates,
-    # rules, faults and the waits between two attempts.
+    # rules, faults, NAT and the waits between two attempts.
     ImportRule(
         "sim.live",
         allowed=(
@@ -52,8 +52,10 @@ IMPORT_RULES = (
             "sim.trace",
             "sim.net.faults",
             "sim.net.links",
+            "sim.net.nat",
             "sim.net.retransmission",
             "sim.net.rules",
+            "sim.net.shaping",
             "sim.net.tls",
             "sim.net.tls_alerts",
         ),

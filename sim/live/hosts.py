@@ -54,6 +54,7 @@ class LiveHost:
         """Its process asks us for names and for the time."""
         self._process: int | None = None
         self._context: contextvars.Context | None = None
+        network.link_given(link)
 
     def __repr__(self) -> str:
         return f"<LiveHost {self.name} {self.state} {'online' if self.online else 'offline'}>"
@@ -82,9 +83,14 @@ class LiveHost:
     def move(self, link: Link) -> None:
         """To another network: the connections from before are dead, and nobody is told."""
         self.link = link
+        self.network.link_given(link)
         for lane in self.connections.values():
             lane.wire.severed = True
         self.trace.emit("host.moved", self.name, address=self.address)
+
+    def set_nat(self, idle_timeout: float | None) -> None:
+        """As `sim.hosts.Host.set_nat`."""
+        self.network.put_behind_nat(self, idle_timeout)
 
     def lose_connections(self) -> None:
         """As `sim.hosts.Host.lose_connections`."""

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sim.live.calendar import Calendar
 from sim.live.proxy import Proxy
+from sim.net.links import Link
+from sim.net.nat import NatGates
 from sim.net.rules import Reset, RuleChain
+from sim.net.shaping import ShapedLinks
 
 if TYPE_CHECKING:
     from sim.kernel.environment import SimEnvironment
@@ -51,6 +54,8 @@ class LiveNetwork:
         self._names: dict[str, LiveHost] = {}
         self._proxies: dict[tuple[LiveHost, LiveHost, int], Proxy] = {}
         self._numbers = 0
+        self._shaped: ShapedLinks | None = None
+        self._nats: NatGates | None = None
 
     # -- names and ways
 
@@ -96,6 +101,19 @@ class LiveNetwork:
         for host in self.hosts():
             if host.surroundings is not None:
                 host.surroundings.close()
+
+    def link_given(self, link: Link) -> None:
+        """A host has this link from now on."""
+        if link.is_shaped and self._shaped is None:
+            self._shaped = ShapedLinks(self.seeds.stream("net/links"))
+            self.rules.add(cast(Any, self._shaped))
+
+    def put_behind_nat(self, host: "LiveHost", idle_timeout: float | None) -> None:
+        """See `sim.hosts.Host.set_nat`."""
+        if self._nats is None:
+            self._nats = NatGates()
+            self.rules.add(cast(Any, self._nats), first=True)
+        self._nats.set(cast(Any, host), idle_timeout, self.environment.now)
 
     def hosts_changed(self) -> None:
         """A host went off the network, or came back."""

@@ -1,6 +1,7 @@
 """What a live world, or a gateway that is not ours, cannot do: found before a run, in the file.
 
-A live world can do every fault; what it has not is a machine without limits.
+A live world can do every fault; what it has not is a machine without limits, or one whose work
+costs what a file says.
 """
 
 import resource
@@ -30,6 +31,8 @@ def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | 
     for cell in file.cells:
         for location, diagnostic in _size(root, cell.scenario):
             found.setdefault((location, diagnostic.message), diagnostic)
+        for location, diagnostic in _costs(root, cell.scenario):
+            found.setdefault((location, diagnostic.message), diagnostic)
         if foreign_gateway:
             for location, diagnostic in _foreign(root, cell):
                 found.setdefault((location, diagnostic.message), diagnostic)
@@ -45,6 +48,18 @@ def _size(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic
         )
         hint = "take fewer, raise the hard limit of open files (ulimit -Hn), or run without --live"
         yield _at(root, ("devices", "fleet", "count"), "not-live", message, hint)
+
+
+def _costs(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+    assert isinstance(root, MappingNode)
+    for server, wanted in (("gateway", scenario.world.gateway), ("site", scenario.world.site)):
+        if wanted.cost is not None:
+            location: Location = ("world", server, "cost")
+            message = (
+                "a real server takes the time that it takes: costs are for the simulated world"
+            )
+            hint = "remove it, or run without --live"
+            yield location, Diagnostic("not-live", message, find_key(root, location), hint)
 
 
 def most_phones() -> int:

@@ -7,12 +7,13 @@ in a file that the models refuse. What has the wrong shape is passed over: the m
 from collections.abc import Mapping
 from typing import Any
 
-from scenarios.engine.format.cast import RESERVED, Cast
+from scenarios.engine.format.cast import RESERVED, Cast, entries
 from scenarios.engine.format.check_faults import check_faults
 from scenarios.engine.format.check_flow import check_flow
 from scenarios.engine.format.check_references import ReferenceChecks
 from scenarios.engine.format.diagnostics import Diagnostic, did_you_mean
 from scenarios.engine.format.expression_syntax import Value
+from scenarios.engine.format.fault_catalog import HOSTS
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.nodes import MappingNode, find, find_key
 
@@ -25,10 +26,22 @@ def check(
     references = ReferenceChecks(root, data, values, mistakes)
     references.check_settings()
     _check_cast(root, cast, mistakes)
+    _check_links(root, data, cast, mistakes)
     check_faults(root, data, cast, mistakes)
     references.check_faults()
     check_flow(root, data, cast, references, mistakes)
     references.check_expectations()
+
+
+def _check_links(
+    root: MappingNode, data: Mapping[str, Any], cast: Cast, mistakes: Mistakes
+) -> None:
+    hosts = [*HOSTS, *cast.phones, *(["fleet"] if cast.fleet else []), *cast.users]
+    for name in entries(entries(data.get("world")).get("links")):
+        if name not in hosts:
+            message = f"there is no host '{name}' in this scenario"
+            span = find_key(root, ("world", "links", name))
+            mistakes.add(Diagnostic("unknown-host", message, span, did_you_mean(name, hosts)))
 
 
 def _check_cast(root: MappingNode, cast: Cast, mistakes: Mistakes) -> None:

@@ -28,11 +28,13 @@ from pydantic import (
 from pydantic import StringConstraints as Text
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from scenarios.engine.format.cost_models import GatewayCost, SiteCost
 from scenarios.engine.format.expression_syntax import Value
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
-from scenarios.engine.format.quantities import AppName, Duration, Name, Percent, Seed
+from scenarios.engine.format.network_models import LinkSettings, Nat
+from scenarios.engine.format.quantities import AppName, Name, Percent, Seed
 from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
@@ -42,6 +44,7 @@ CALENDAR: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 """When a run may take place. In APNs' frames a time is 32 bits of seconds since 1970, which ends in
 2106; what a push lives and a step may take at most stays clear of that."""
 TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
+NAT: Final = "It is behind a NAT that forgets connections which are idle for longer than this."
 MAX_PHONES: Final = 1_000_000
 MAX_SEEDS: Final = 100_000
 
@@ -108,6 +111,9 @@ class Gateway(_Section):
     )
     apns: ApnsSending = ApnsSending()
     gcm: GcmSending = GcmSending()
+    cost: GatewayCost | None = Field(
+        default=None, description="What its work costs; nothing if left out."
+    )
 
 
 class Site(_Section):
@@ -126,6 +132,9 @@ class Site(_Section):
         description="The access key the site presents to the gateway: its own (may send), or by"
         " mistake the app's (may only register).",
     )
+    cost: SiteCost | None = Field(
+        default=None, description="What its work costs; nothing if left out."
+    )
 
 
 class Vendors(_Section):
@@ -133,13 +142,6 @@ class Vendors(_Section):
 
     apns: Apns = Apns()
     gcm: Gcm = Gcm()
-
-
-class Network(_Section):
-    """Every link of the world's network."""
-
-    latency: Duration | None = Field(default=None, description="One way.")
-    jitter: Duration | None = Field(default=None, description="At most this much more, one way.")
 
 
 class World(_Section):
@@ -151,7 +153,14 @@ class World(_Section):
     gateway: Gateway
     site: Site
     vendors: Vendors = Vendors()
-    network: Network = Network()
+    network: LinkSettings = Field(
+        default=LinkSettings(), description="Every link of the world's network."
+    )
+    links: dict[Name, LinkSettings] = Field(
+        default_factory=dict,
+        description="Links of single hosts: gateway, site, apns, gcm, phones, fleet, and users (the"
+        " computer of each).",
+    )
 
 
 class Phone(_Section):
@@ -160,6 +169,7 @@ class Phone(_Section):
     platform: Platform
     owner: Name = Field(description="The user of the site who carries it.")
     network: Literal["wifi", "cellular"] = "wifi"
+    nat: Nat | None = Field(default=None, description=NAT)
     registration: Literal["design", "app2013"] = Field(
         default="design",
         description="When the app registers at the gateway: at launch with its own key (the"
@@ -209,6 +219,7 @@ class Fleet(_Section):
     platform: Platform | None = Field(default=None, description="One platform for all.")
     mix: Mix | None = Field(default=None, validate_default=True, description="Or a share for each.")
     state: Readiness = Field(default="new", description="Where all of them start, as for a phone.")
+    nat: Nat | None = Field(default=None, description=NAT)
 
     def has(self, platform: Platform) -> bool:
         """Whether there are phones of a platform in it."""

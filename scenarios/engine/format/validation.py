@@ -26,8 +26,6 @@ _LATER: Final = frozenset(
         ("load",),
         ("slo",),
         ("report",),
-        ("world", "gateway", "cost"),
-        ("world", "site", "cost"),
         ("devices", "fleet", "churn"),
     }
 )

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 import simpy
 from rich.text import Text
 
+from devices.errors import DeviceError
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.expression_syntax import ExpressionError
 from scenarios.engine.format.expressions import Expression
@@ -39,6 +40,7 @@ from scenarios.engine.running.record import RecordWriter, provenance, resolved, 
 from scenarios.engine.running.refused_keys import RefusedKeys
 from scenarios.engine.running.results import CheckOutcome, Redactor, RunResult, summary_of
 from scenarios.engine.running.watch import Watch
+from scenarios.engine.step_failed import StepFailed
 from scenarios.engine.world.deployment import Deployment
 from scenarios.engine.world.stage import StageMaker, simulated
 from sim.kernel.errors import StandstillError, UnhandledErrors
@@ -164,8 +166,8 @@ class Runner:
         world.trace.listen(watch.feed)
         try:
             with world, stage.logs():
-                world.run(deployment.start())
-                self._play(context, result, places)
+                if _start(deployment, result, places):
+                    self._play(context, result, places)
                 result.circumstances = circumstances(context, result, last)
                 result.virtual_seconds = world.env.now
                 result.wire_digest = world.digest()
@@ -243,6 +245,18 @@ class Runner:
             step.failure = places.failure("standstill", message + context.last_hop(), location)
             step.status, step.end = "failed", round(context.env.now * 1e9)
             finished(step)
+
+
+def _start(deployment: Deployment, result: RunResult, places: Places) -> bool:
+    """Deploy everything. False if the phones cannot be set up in this world."""
+    try:
+        deployment.world.run(deployment.start())
+    except (StepFailed, DeviceError) as error:
+        message = f"the phones cannot be set up as their 'state' says: {error}"
+        note = "begin with state: new, or let the network get worse later, by a fault"
+        result.fail(places.failure("set-up", message, ("devices",), at_key=True, note=note))
+        return False
+    return True
 
 
 def collect_quietly() -> None:

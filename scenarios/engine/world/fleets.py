@@ -23,7 +23,6 @@ from scenarios.engine.format.models import Fleet as FleetModel
 from scenarios.engine.step_failed import StepFailed
 from scenarios.engine.world.services import Services
 from server.moodle.admin import NewDevice, NewUser
-from sim.net.links import LINKS
 from sim.surface import World
 
 PHONES_PER_SECOND: Final = 1000
@@ -61,7 +60,7 @@ def provision_fleet(
         name = f"fleet-{index:05d}"
         owner = faces.person()
         site = Site(services.site_url, owner.username, "", 0, owner.fullname)
-        token = _add(world, services, made.fleet, name, platform, app, site)
+        token = _add(world, services, made.fleet, name, platform, app, site, wanted.nat)
         made.tokens[token] = name
         users.append(
             NewUser(
@@ -106,8 +105,11 @@ def _add(
     platform: Platform,
     app: AppSettings,
     site: Site,
+    nat: float | None,
 ) -> str:
-    host = world.host(name, link=services.hosts.link or LINKS["wifi"])
+    host = world.host(name, link=services.hosts.link_of("fleet", "wifi"))
+    if nat is not None:
+        host.set_nat(nat)
     if platform == "ios":
         device = services.push.apns.add_device()
         token = services.push.apns.issue(device, app.app_id).hex()

@@ -22,6 +22,7 @@ from sim.kernel.bridge import as_event
 from sim.live.hosts import LiveHost
 from sim.live.logs import ServerLogs
 from sim.live.world import LIVE_TLS, LiveWorld
+from sim.net.cost import CostModel
 from sim.net.tls import TlsPolicy
 from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT, ApnsService
 from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT, GcmService
@@ -100,6 +101,9 @@ class LiveStage:
     @property
     def foreign_gateway(self) -> ForeignGateway | None:
         return self.options.gateway
+
+    def set_cost(self, host: LiveHost, model: CostModel) -> None:
+        raise NotImplementedError("a real server takes the time that it takes")
 
     def logs(self) -> AbstractContextManager[None]:
         return _nothing()

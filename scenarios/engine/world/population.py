@@ -25,7 +25,7 @@ from scenarios.engine.world.fleets import ProvisionedFleet, provision_fleet, sta
 from scenarios.engine.world.push_services import GOOGLE_NAME, SANDBOX_COURIER_NAME, SENDER_ID
 from scenarios.engine.world.services import APP_ID, Services
 from server.moodle.settings import Role
-from sim.net.links import LINKS
+from sim.net.links import Link
 from sim.surface import World
 
 ADMIN: Final = "admin"
@@ -66,7 +66,9 @@ class Population:
         return ios, android
 
     def _add_phone(self, name: str, wanted: PhoneModel) -> None:
-        host = self._world.host(name, link=self._services.hosts.link or LINKS[wanted.network])
+        host = self._world.host(name, link=self._services.hosts.link_of(name, wanted.network))
+        if wanted.nat is not None:
+            host.set_nat(wanted.nat)
         phone: Phone
         if wanted.platform == "ios":
             ios = self._ios
@@ -137,11 +139,16 @@ class Population:
         finally:
             self.note_tokens()
 
+    def link_of(self, phone: Phone, network: str) -> Link:
+        """The link that a phone has on a network (`wifi`, `cellular`)."""
+        name = phone.name if phone.name in self.phones else "fleet"
+        return self._services.hosts.link_of(name, network)
+
     def browser(self, name: str) -> Browser:
         """The browser on a user's computer, which is switched on when first needed."""
         if name not in self._browsers:
             host = self._world.host(
-                f"{name}-browser", link=self._services.hosts.link or LINKS["ethernet"]
+                f"{name}-browser", link=self._services.hosts.link_of(name, "ethernet")
             )
             person = self.people[name]
             self._browsers[name] = Browser(

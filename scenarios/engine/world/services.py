@@ -84,7 +84,7 @@ class Services:
         self._state = state
         keys = world.seeds.stream("deployment/keys")
         self.app_key, self.site_key, self.api_key = (keys.randbytes(16).hex() for _ in range(3))
-        self.hosts = NamedHosts(world, scenario.world.network)
+        self.hosts = NamedHosts(world, scenario.world.network, scenario.world.links)
         self.gateway = self.hosts.add("gateway", GATEWAY_NAME)
         foreign = self._foreign = stage.foreign_gateway
         if foreign is not None:
@@ -95,6 +95,12 @@ class Services:
         self._sending_key, projects = self._gcm_keys()
         self.push = PushServices(stage, scenario, self.hosts, projects)
         self._servers = stage.servers
+        for host, cost in (
+            (self.gateway, scenario.world.gateway.cost),
+            (self.site, scenario.world.site.cost),
+        ):
+            if cost is not None:
+                stage.set_cost(host, cost.model())
         self.certificate = world.ca.issue(
             "airnotifier",
             uid=APP_ID,

@@ -17,6 +17,7 @@ from scenarios.engine.world.programs import Program
 from scenarios.engine.world.server_logs import logs_in_trace
 from scenarios.engine.world.servers import Servers
 from sim.kernel.bridge import as_event
+from sim.net.cost import CostModel
 from sim.surface import Host
 from sim.surface import World as AnyWorld
 from sim.vendors.apns.service import ApnsService
@@ -74,6 +75,9 @@ class Stage(Protocol):
     def stand_for_gateway(self, host: Any) -> None:
         """`host` stands for the gateway that is not ours."""
 
+    def set_cost(self, host: Any, model: CostModel) -> None:
+        """Let the requests to a server take time."""
+
     def logs(self) -> AbstractContextManager[None]:
         """Within it the servers' logs go into the trace."""
 
@@ -102,6 +106,9 @@ class SimulatedStage:
 
     def stand_for_gateway(self, host: Host) -> None:
         raise NotImplementedError("a simulated world has no way to what is outside of it")
+
+    def set_cost(self, host: Host, model: CostModel) -> None:
+        self.world.hosts[host.name].set_cost(model)
 
     def logs(self) -> AbstractContextManager[None]:
         return logs_in_trace(self.world.trace)

@@ -5,7 +5,6 @@ from devices.ios import IosPhone
 from devices.phone import Phone, ignore
 from scenarios.engine.world.faults.injection import Injection
 from scenarios.engine.world.faults.registry import fault
-from sim.net.links import LINKS
 
 
 @fault("airplane_mode")
@@ -30,9 +29,9 @@ def dead_path(injection: Injection) -> None:
 @fault("handover")
 def handover(injection: Injection) -> None:
     """Another network and another address; the phone knows, and connects anew at once."""
-    link = LINKS[injection.parameters["to"]]
+    population = injection.deployment.population
     for phone in injection.phones():
-        phone.host.move(link)
+        phone.host.move(population.link_of(phone, injection.parameters["to"]))
         phone.radio.network_changed()
         injection.fire()
 
