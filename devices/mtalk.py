@@ -22,6 +22,8 @@ OLDEST_VERSION = 38
 """Versions 38 to 41 are spoken alike by known clients."""
 
 
+USUAL_HEARTBEAT = 900.0
+"""Seconds: that of Chromium's GCM client on Wi-Fi, of which it need not tell."""
 SHORTEST_HEARTBEAT = 30.0
 """Seconds: the least that Chromium's GCM client lets anybody ask for."""
 LONGEST_HEARTBEAT = 1800.0
@@ -46,7 +48,15 @@ class MtalkConnection(PushConnection):
     def _say_hello(self) -> None:
         phone = self.phone
         assert phone.android_id is not None
-        self.send(codec.login_request(phone.android_id, phone.security_token, phone.unconfirmed()))
+        heartbeat = phone.radio_settings.heartbeat
+        self.send(
+            codec.login_request(
+                phone.android_id,
+                phone.security_token,
+                phone.unconfirmed(),
+                None if heartbeat == USUAL_HEARTBEAT else heartbeat,
+            )
+        )
 
     def _ask_for_life(self) -> None:
         self.send(codec.heartbeat_ping(self._frames))

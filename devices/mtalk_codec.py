@@ -81,8 +81,14 @@ class Other:
 Frame = HeartbeatPing | HeartbeatAck | LoginResponse | Close | DataMessage | StreamError | Other
 
 
-def login_request(android_id: int, security_token: int, received: Iterable[str]) -> bytes:
-    """Version byte and LoginRequest. `received`: persistent ids that need not be sent again."""
+def login_request(
+    android_id: int, security_token: int, received: Iterable[str], heartbeat: float | None = None
+) -> bytes:
+    """Version byte and LoginRequest. `received`: persistent ids that need not be sent again.
+    `heartbeat`: seconds between the phone's heartbeats, said if it is not the usual interval."""
+    settings = [("new_vc", "1")]
+    if heartbeat is not None:
+        settings.append(("hbping", str(round(heartbeat * 1000))))
     body = b"".join(
         (
             bytes_field(1, "login-1"),
@@ -91,7 +97,7 @@ def login_request(android_id: int, security_token: int, received: Iterable[str])
             bytes_field(4, str(android_id)),
             bytes_field(5, str(security_token)),
             bytes_field(6, device_address(android_id)),
-            bytes_field(8, bytes_field(1, "new_vc") + bytes_field(2, "1")),
+            *(bytes_field(8, bytes_field(1, name) + bytes_field(2, v)) for name, v in settings),
             *(bytes_field(10, persistent_id) for persistent_id in received),
             uint_field(12, 0),  # the heartbeat does not adapt
             uint_field(14, 1),  # the protocol counts frames and repeats messages

@@ -4,6 +4,10 @@ forward -> (latency) -> attempt -> the device takes it: sent, or reported as und
                             |-> it does not, and the message has expired: dropped
                             `-> otherwise: kept in the store
 
+A session ends by itself, with a newer one of the device, or when the phone has been silent for too
+long (`dead_after`). What was sent on it and not acknowledged goes through the store as if it came
+then: the limits of the store count it.
+
 This is where both services are alike. What a device must have done to take a message, how it is
 written, and which stored ones displace each other is each service's own business.
 """
@@ -57,8 +61,12 @@ class DeliveryCore(ABC, Generic[Settings, Item]):
             self._attempt(item)
 
     def session_ended(self, device: Holder) -> None:
-        """The device is offline: what it has not acknowledged waits for its next session."""
-        self._store.session_ended(device)
+        """What the device was sent and has not acknowledged waits for its next session, as far as
+        it may be stored. Harmless when there is nothing of the kind."""
+        if self._store.has_unanswered(device):
+            for item in self._store.take_waiting(device):
+                self._store.put_back(item)
+                self._limit(item)
 
     @abstractmethod
     def _is_taken(self, item: Item) -> bool:
@@ -69,8 +77,8 @@ class DeliveryCore(ABC, Generic[Settings, Item]):
         """Write it to the device's session, or say that nobody there wants it."""
 
     @abstractmethod
-    def _keep(self, item: Item) -> None:
-        """Store it; others may have to go."""
+    def _limit(self, item: Item) -> None:
+        """It has just been stored, behind all others: some may have to go, perhaps itself."""
 
     def _attempt(self, item: Item) -> None:
         if self._is_taken(item):
@@ -78,7 +86,8 @@ class DeliveryCore(ABC, Generic[Settings, Item]):
         elif item.has_expired():
             self._store.expire(item)
         else:
-            self._keep(item)
+            self._store.keep(item)
+            self._limit(item)
 
     def _set(self, settings: Settings) -> None:
         self.settings = settings

@@ -1,12 +1,17 @@
 """A phone's connection to its push service, server's side, as far as both protocols are alike.
 
-One object per connection; idle it holds no buffer and no timer. It reads one message after the
-other and keeps the beginning of an incomplete one, whose length the protocols limit. Malformed
-input closes the connection without an answer. What arrives after the service decided to close is
-not read: it may be about a session that another connection has taken over.
+One object per connection; idle it holds no buffer, and after a push at most one timer. It reads one
+message after the other and keeps the beginning of an incomplete one, whose length the protocols
+limit. Malformed input closes the connection without an answer. What arrives after the service
+decided to close is not read: it may be about a session that another connection has taken over.
 
 A device has one session, that of its newest login. What a login is, and what else is said on the
 connection, is each protocol's own business.
+
+A phone that vanishes sends no FIN, but its heartbeats stay away. So a session that has heard
+nothing for `dead_after` heartbeat intervals is dead: it is given up when a push wants to go there,
+or while one waits for its acknowledgement. Simplification: a dead session on which nothing waits is
+not closed before that.
 """
 
 import asyncio
@@ -16,6 +21,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from sim.vendors.delivery import DeliveryCore
 from sim.vendors.errors import MalformedInput
 from sim.vendors.store import Holder
+
+USUAL_HEARTBEAT = 900.0
+"""Seconds between the heartbeats of a phone that has not told: those of Chromium's GCM client on
+Wi-Fi, and the middle of what is seen of APNs (10 to 20 minutes)."""
+SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT = 30.0, 1800.0
+"""Seconds: what a phone tells is taken from Chromium's least to the half an hour for which Google
+and Apple want firewalls to keep connections."""
 
 
 class SessionHolder(Holder, Protocol):
@@ -31,7 +43,16 @@ Device = TypeVar("Device", bound=SessionHolder)
 class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
     """One phone's connection; see the module."""
 
-    __slots__ = ("_buffer", "_core", "_device", "_transport")
+    __slots__ = (
+        "_buffer",
+        "_core",
+        "_device",
+        "_heard",
+        "_heartbeat",
+        "_loop",
+        "_transport",
+        "_watch",
+    )
 
     _transport: asyncio.Transport
 
@@ -39,6 +60,10 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
         self._core = core
         self._device: Device | None = None
         self._buffer: bytearray | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._heartbeat = USUAL_HEARTBEAT
+        self._watch: asyncio.TimerHandle | None = None
 
     @abstractmethod
     def _read(self, data: bytes | bytearray, start: int) -> int | None:
@@ -58,6 +83,7 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
         source: bytes | bytearray = data
         if self._buffer is not None:
             self._buffer += data
@@ -75,12 +101,18 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        device, self._device = self._device, None
-        if device is not None and device.session is self:
-            device.session = None
-            self._core.session_ended(device)
+        self._log_out()
 
     # -- called by the service
+
+    def has_fallen_silent(self) -> bool:
+        """Whether the phone has not been heard of for longer than any that is there."""
+        return self._loop.time() >= self._dead_at()
+
+    def give_up(self) -> None:
+        """The phone is not there: end the session without waiting for anybody."""
+        self._log_out()
+        self.abort()
 
     def close(self) -> None:
         """End the connection in order."""
@@ -99,6 +131,35 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
         if older is not None:
             older.replace()
         return older is not None
+
+    def _log_out(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        device, self._device = self._device, None
+        if device is not None and device.session is self:
+            device.session = None
+            self._core.session_ended(device)
+
+    def _beats_every(self, seconds: float) -> None:
+        """The phone is expected to be heard of that often."""
+        self._heartbeat = min(max(seconds, SHORTEST_HEARTBEAT), LONGEST_HEARTBEAT)
+
+    def _expect_answer(self) -> None:
+        """A push was written: look whether the phone is still there."""
+        if self._watch is None:
+            self._watch = self._loop.call_at(self._dead_at(), self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self.has_fallen_silent():
+            self.give_up()
+        elif self._device is not None and self._device.held:
+            self._expect_answer()
+
+    def _dead_at(self) -> float:
+        dead_after: float = self._core.settings.dead_after
+        return self._heard + dead_after * self._heartbeat
 
     def _write(self, data: bytes) -> None:
         self._transport.write(data)

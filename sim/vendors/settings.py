@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sim.distributions import Distribution
 
@@ -17,3 +17,5 @@ class PushSettings(BaseModel):
 
     latency: Distribution
     """From accepting a message to writing it to the phone's connection."""
+    dead_after: float = Field(default=1.5, gt=1)
+    """Heartbeat intervals without a byte of the phone after which its connection counts as dead."""

@@ -1,7 +1,11 @@
 """Store and forward, as both push services do it: what a device has not acknowledged.
 
     stored -> sent -> acknowledged                   stored -> expired
-                `-> session ends: as stored, and sent again on the next one
+                `-> session ends: stored again, and sent again on the next one
+
+While a session is there nobody knows whether what was sent on it has arrived: it neither expires
+nor is displaced. When the session ends it is stored as if it came then, all of it in the order in
+which it was sent: it expires, displaces and is displaced as any other stored message.
 
 Which messages displace each other in storage, and what else has to be done about one that cannot
 be delivered, is each service's own business.
@@ -98,6 +102,12 @@ class Store(Generic[Item]):
         self._hold(item)
         self._watch_expiry(item)
 
+    def put_back(self, item: Item) -> None:
+        """Store a message again that was stored or sent before, and taken out by `take_waiting`."""
+        item.stage = Stage.STORED
+        self._hold(item)
+        self._watch_expiry(item)
+
     def sent(self, item: Item) -> bool:
         """The message is about to be written to the device's session, and waits for an answer.
         Returns whether that happened to it before."""
@@ -116,6 +126,11 @@ class Store(Generic[Item]):
         """All messages of a device, oldest first. The list is the caller's."""
         return list(device.held or ())
 
+    @staticmethod
+    def has_unanswered(device: Holder) -> bool:
+        """Whether something was sent to the device's session and not acknowledged."""
+        return any(item.stage is Stage.SENT for item in device.held or ())
+
     # -- ways out
 
     def take_waiting(
@@ -131,18 +146,6 @@ class Store(Generic[Item]):
             else:
                 ready.append(item)
         return ready
-
-    def session_ended(self, device: Holder) -> None:
-        """The device is offline: what it was sent and has not acknowledged waits for its next
-        session, if it may be stored."""
-        for item in self.of(device):
-            if item.stage is not Stage.SENT or item.timer is not None:
-                continue  # not sent, or waiting already since a session before this one
-            if item.has_expired():
-                self.drop(item)
-                self.expire(item)
-            else:
-                self._watch_expiry(item)
 
     def acknowledge(self, item: Item) -> None:
         """The device has it."""

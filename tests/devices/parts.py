@@ -13,7 +13,7 @@ from devices.http import HttpClient
 from devices.ios import IosPhone
 from devices.moodle_app import MoodleApp, Site
 from devices.phone import Phone
-from devices.settings import AndroidSettings, AppSettings, IosSettings
+from devices.settings import AndroidSettings, AppSettings, IosSettings, RadioSettings
 from sim.distributions import Constant
 from sim.kernel.bridge import as_event
 from sim.net.links import LINKS
@@ -31,6 +31,7 @@ APP = AppSettings(
     gateway_key="app-key",
     sender_id=SENDER,
 )
+RADIO = RadioSettings()
 BEN = Site("http://site", "ben", "ws-token", 3)
 
 
@@ -120,17 +121,22 @@ def message(number: int, text: str = "Lab at nine") -> dict[str, Any]:
     }
 
 
-def iphone(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleApp:
+def iphone(
+    world: World, name: str = "phone", app: AppSettings = APP, radio: RadioSettings = RADIO
+) -> MoodleApp:
     """A new iPhone, switched on, with the app on it."""
     host = world.host(name, link=LINKS["wifi"])
-    return _with_app(IosPhone(host, world.seeds.stream(f"device/{name}"), IosSettings()), app)
+    stream = world.seeds.stream(f"device/{name}")
+    return _with_app(IosPhone(host, stream, IosSettings(radio=radio)), app)
 
 
-def android(world: World, name: str = "phone", app: AppSettings = APP) -> MoodleApp:
+def android(
+    world: World, name: str = "phone", app: AppSettings = APP, radio: RadioSettings = RADIO
+) -> MoodleApp:
     """A new Android phone, switched on, with the app on it."""
     host = world.host(name, link=LINKS["wifi"])
     stream = world.seeds.stream(f"device/{name}")
-    return _with_app(AndroidPhone(host, stream, AndroidSettings()), app)
+    return _with_app(AndroidPhone(host, stream, AndroidSettings(radio=radio)), app)
 
 
 def _with_app(phone: Phone, app: AppSettings) -> MoodleApp:
@@ -142,10 +148,10 @@ def _with_app(phone: Phone, app: AppSettings) -> MoodleApp:
 class Ios:
     """APNs, a new iPhone whose user has opened the app and accepted push, and a provider."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, radio: RadioSettings = RADIO) -> None:
         apns(world)
         self._world = world
-        self.app = iphone(world)
+        self.app = iphone(world, radio=radio)
         self.token = token_of(world, self.app)
 
     def push(self, number: int) -> None:
@@ -156,10 +162,10 @@ class Ios:
 class Android:
     """The same with GCM and an Android phone."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, radio: RadioSettings = RADIO) -> None:
         gcm(world)
         self._world = world
-        self.app = android(world)
+        self.app = android(world, radio=radio)
         self.token = token_of(world, self.app)
 
     def push(self, number: int) -> None:

@@ -1,9 +1,11 @@
 """Whatever happens to the network between a phone and its push service: no message is lost, none is
-shown twice, and they come in order."""
+shown twice, and they come in order. Where the service keeps only some for a phone that is away, no
+more than these are sent again, and the others are said to have gone."""
 
 import asyncio
 import json
 import struct
+from collections import Counter
 from typing import Any
 
 from hypothesis import settings
@@ -38,6 +40,8 @@ class Delivery(RuleBasedStateMachine):
     """A phone with the app closed, and somebody who sends to it."""
 
     server: str
+    limit = 1000
+    """Messages that the service keeps for a phone that is away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,6 +136,11 @@ class Delivery(RuleBasedStateMachine):
         shown = [int(names[e["mid"]][1:]) for e in self.of_kind("phone.displayed")]
         assert shown == sorted(set(shown))
 
+    @invariant()
+    def no_more_are_sent_again_than_the_service_keeps(self) -> None:
+        again = Counter(event["t"] for event in self.of_kind("vendor.sent") if event["redelivery"])
+        assert max(again.values(), default=0) <= self.limit
+
     def teardown(self) -> None:
         try:
             self.all_have_come_when_everything_is_well()
@@ -147,15 +156,20 @@ class Delivery(RuleBasedStateMachine):
         self.phone.power_on()
         self.wait(PLENTY)
         self.none_is_shown_twice_and_they_come_in_order()
-        assert len(self.of_kind("phone.displayed")) == self.pushed
-        assert len(self.of_kind("vendor.acked")) == self.pushed
+        self.no_more_are_sent_again_than_the_service_keeps()
+        names = {event["mid"]: event["nid"] for event in self.of_kind("vendor.sent")}
+        displayed = {names[e["mid"]] for e in self.of_kind("phone.displayed")}
+        gone = {event["nid"] for event in self.of_kind("vendor.collapsed")}
+        assert len(displayed | gone) == self.pushed
+        assert len(self.of_kind("vendor.acked")) + len(gone) == self.pushed
+        assert not gone or self.limit < 1000
 
 
 class ToIphone(Delivery):
     server = "apns"
 
     def set_up(self) -> MoodleApp:
-        apns(self.world, stored_per_app=1000)
+        apns(self.world, stored_per_app=self.limit)
         issued = self.world.ca.issue("provider", uid=APP_ID, environments=["production"])
         tls = self.world.ca.client_context(issued)
 
@@ -179,7 +193,7 @@ class ToAndroid(Delivery):
     server = "gcm"
 
     def set_up(self) -> MoodleApp:
-        gcm(self.world, max_pending=1000)
+        gcm(self.world, max_pending=self.limit)
         tls = self.world.ca.client_context()
         self.http = HttpClient(self.world.operator, user_agent="sender", tls=tls)
         return android(self.world)
@@ -195,3 +209,17 @@ TestToIphone = ToIphone.TestCase
 TestToIphone.settings = settings(max_examples=100, stateful_step_count=25)
 TestToAndroid = ToAndroid.TestCase
 TestToAndroid.settings = TestToIphone.settings
+
+
+class ToIphoneAsItIs(ToIphone):
+    limit = 1
+
+
+class ToAndroidWithFewPending(ToAndroid):
+    limit = 2
+
+
+TestToIphoneAsItIs = ToIphoneAsItIs.TestCase
+TestToIphoneAsItIs.settings = TestToIphone.settings
+TestToAndroidWithFewPending = ToAndroidWithFewPending.TestCase
+TestToAndroidWithFewPending.settings = TestToIphone.settings

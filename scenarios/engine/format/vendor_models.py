@@ -14,6 +14,7 @@ from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.settings import GcmSettings, Project
 
 Whole = Annotated[int, Field(strict=True)]
+DEAD_AFTER = "Heartbeat intervals of silence after which a phone's connection counts as dead."
 
 
 class _Settings(BaseModel):
@@ -74,6 +75,7 @@ class Apns(_Settings):
     close_after: Whole | None = Field(
         default=None, description="Close each connection without a word after so many."
     )
+    dead_after: float | None = Field(default=None, description=DEAD_AFTER)
     reinstall_keeps_token: bool | None = Field(
         default=None, description="Whether an app that is installed again gets its old token."
     )
@@ -139,6 +141,7 @@ class Gcm(_Settings):
     heartbeat: Duration | None = Field(
         default=None, description="Told to phones, which heed 30 s to 30 min; left out: theirs."
     )
+    dead_after: float | None = Field(default=None, description=DEAD_AFTER)
     outage: Outage | None = Field(default=None, description="Requests answered with an error.")
     slow_answers: SlowAnswers | None = Field(default=None, description="Requests answered late.")
 

@@ -1,12 +1,11 @@
 """The push core of APNs: what happens to a notification after the gateway has accepted it.
 
 accept -> (latency) -> attempt -> sent to the phone's session -> acknowledged
-                          |            `-> session ends: sent again on the next one
+                          |            `-> session ends: stored (coalesced)
                           |-> no session: stored (coalesced) -> sent on connect, or expired
                           `-> app gone: undeliverable, noted for the feedback service
 
-Simplifications: priority is not used for timing (both priorities are delivered at once); a phone's
-connection counts as present until it ends or a newer one replaces it.
+Simplification: priority is not used for timing (both priorities are delivered at once).
 """
 
 import time
@@ -119,6 +118,9 @@ class PushCore(DeliveryCore[ApnsSettings, Notification]):
 
     def _is_taken(self, item: Notification) -> bool:
         session = item.app.device.session
+        if session is not None and session.has_fallen_silent():
+            session.give_up()
+            return False
         return session is not None and session.topics is not None
 
     def _send_or_report(self, item: Notification) -> None:
@@ -150,16 +152,14 @@ class PushCore(DeliveryCore[ApnsSettings, Notification]):
             redelivery=redelivery,
         )
 
-    def _keep(self, item: Notification) -> None:
+    def _limit(self, item: Notification) -> None:
         stored = self._stored_beside(item)
         victim = surplus(
             stored,
-            item,
             limit=self.settings.stored_per_app,
             pick=self.settings.coalesce_pick,
             rng=self._rng,
         )
-        self._store.keep(item)
         if victim is not None:
             by = stored[0] if victim is item else item
             self._store.collapse(victim, by.nid)

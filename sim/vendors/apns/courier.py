@@ -12,7 +12,7 @@ After published analyses of iOS 5 and later, reduced to what push needs. The fra
                         6 timestamp u64 ns, 7 storage flags (1 from storage, 2 last from storage)
     0b Ack           >  4 message id, 8 status (0 received, 1 no app for the topic)
     0c KeepAlive     >  1 network ("WiFi" or operator), 2 system, 3 build, 4 model, 5 interval in
-                        minutes, all text; not read
+                        minutes, all text; only the last is read
     0d KeepAliveAck  <  empty
     11 AppToken      >  2 topic
     12 AppTokenAck   <  1 status (0 ok, 2 malformed), 2 push token, 3 topic
@@ -47,6 +47,8 @@ MAX_MESSAGE_SIZE = 4096
 """Announced in ConnectAck."""
 
 TOPIC_LENGTH = 20
+_LONGEST_INTERVAL = 6
+"""Digits; what is longer is no number of minutes."""
 _TOPIC_LISTS = range(2, 7)
 _MESSAGE_ID = struct.Struct(">I")
 _TIMESTAMP = struct.Struct(">Q")
@@ -84,7 +86,7 @@ class CourierConnection(PhoneSession[PushCore, Device]):
         elif kind == MessageType.ACK:
             self._acknowledge(self._device, fields)
         elif kind == MessageType.KEEP_ALIVE:
-            self._write(write_message(MessageType.KEEP_ALIVE_ACK))
+            self._keep_alive(fields)
         elif kind == MessageType.TOPICS:
             self._set_topics(self._device, fields)
         elif kind == MessageType.APP_TOKEN:
@@ -123,6 +125,12 @@ class CourierConnection(PhoneSession[PushCore, Device]):
         message_id = int.from_bytes(first(fields, 4), "big")
         self._core.acknowledged(device, message_id, received=first(fields, 8) in (b"", b"\x00"))
 
+    def _keep_alive(self, fields: Fields) -> None:
+        interval = first(fields, 5)
+        if interval.isdigit() and len(interval) <= _LONGEST_INTERVAL:
+            self._beats_every(int(interval) * 60)
+        self._write(write_message(MessageType.KEEP_ALIVE_ACK))
+
     def _issue(self, device: Device, fields: Fields) -> None:
         topic = first(fields, 2)
         if len(topic) != TOPIC_LENGTH:
@@ -140,6 +148,7 @@ class CourierConnection(PhoneSession[PushCore, Device]):
     ) -> None:
         """Write a notification; success is the Ack, later."""
         app = notification.app
+        self._expect_answer()
         flags = _FROM_STORAGE * from_storage | _LAST_FROM_STORAGE * (from_storage and last)
         expiry = 0 if notification.expires is None else int(notification.expires) & 0xFFFFFFFF
         self._write(

@@ -116,7 +116,8 @@ class ApnsService:
 
     def is_connected(self, device: bytes) -> bool:
         """Whether the service believes that the device is online."""
-        return self._device(device).session is not None
+        session = self._device(device).session
+        return session is not None and not session.has_fallen_silent()
 
     def statistics(self) -> ApnsStatistics:
         """Counters since the start; the object goes on counting."""

@@ -1,8 +1,7 @@
 """Notifications on their way, and which of them APNs keeps for a device that is offline.
 
 That is one notification per device and app; a newer one replaces it (Apple). Notifications that
-were already written to a connection when it died are not part of that rule: nobody knows whether
-they arrived, so all of them are sent again.
+were written to a connection and not acknowledged when it died are kept by the same rule.
 """
 
 from random import Random
@@ -50,7 +49,6 @@ class Notification(Held):
 
 def surplus(
     stored: list[Notification],
-    new: Notification,
     *,
     limit: int,
     pick: Literal["last", "random", "first"],
@@ -59,12 +57,12 @@ def surplus(
     """Which notification has to go so that at most `limit` of one app stay stored; None if none
     has to.
 
-    `stored` are those of the app, oldest first.
+    `stored` are those of the app, oldest first; the last of them has just come.
     """
-    if len(stored) < limit:
+    if len(stored) <= limit:
         return None
     if pick == "last":
         return stored[0]
     if pick == "first":
-        return new
-    return rng.choice([*stored, new])
+        return stored[-1]
+    return rng.choice(stored)

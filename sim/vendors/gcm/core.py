@@ -1,12 +1,11 @@
 """The push core of GCM: what happens to a message after the sender has got its message id.
 
 accept -> (latency) -> attempt -> sent to the phone's session -> acknowledged
-                          |            `-> session ends: sent again after the next login
+                          |            `-> session ends: stored
                           |-> no session, or asleep and `delay_while_idle`: stored
                           `-> app gone: undeliverable; its id answers NotRegistered from then on
 
-Simplifications: no throttling; priorities of later years do not exist; a phone's connection
-counts as present until it ends or a newer one replaces it.
+Simplifications: no throttling; priorities of later years do not exist.
 """
 
 import time
@@ -19,7 +18,7 @@ from sim.vendors.delivery import DeliveryCore
 from sim.vendors.gcm.mcs_messages import app_data_fields
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.gcm.settings import GcmSettings
-from sim.vendors.gcm.storage import Deletions, Message, displaced_by_key
+from sim.vendors.gcm.storage import Deletions, Message
 from sim.vendors.seams import Trace, token_ref
 from sim.vendors.store import DeliveryStatistics, Stage
 
@@ -88,6 +87,7 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
         """The device has a new session; `received` are persistent ids that it already has."""
         for persistent_id in received:
             self._acknowledge_one(device, persistent_id)
+        self.session_ended(device)  # the one before, if this one took its place
         for message in self._store.take_waiting(device):
             self._send_or_report(message)
         self._tell_deletions(device)
@@ -126,6 +126,9 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
 
     def _is_taken(self, item: Message) -> bool:
         session = item.device.session
+        if session is not None and session.has_fallen_silent():
+            session.give_up()
+            return False
         return session is not None and not (session.idle and item.waits_while_idle)
 
     def _send_or_report(self, item: Message) -> None:
@@ -136,6 +139,7 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
         if registration.removed:
             self._undeliverable(item)
             return
+        self._displace_with(item)
         redelivery = self._store.sent(item)
         item.stream_id = session.send_message(item)
         self.emit(
@@ -186,24 +190,27 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
             }
             device.deleted = left or None
 
-    def _keep(self, item: Message) -> None:
-        self._store.keep(item)
+    def _limit(self, item: Message) -> None:
         if item.collapse_key is None:
             self._limit_pending(item)
         else:
+            self._displace_with(item)
             self._limit_keys(item)
 
+    def _displace_with(self, item: Message) -> None:
+        """A message takes the place of one that is stored under its collapse key, whether it is
+        stored itself or can be sent."""
+        if item.collapse_key is not None:
+            for held in self._stored_beside(item):
+                if held.collapse_key == item.collapse_key and held is not item:
+                    self._store.collapse(held, item.nid)
+
     def _limit_keys(self, message: Message) -> None:
-        others = [
-            held
-            for held in self._stored_beside(message)
-            if held.collapse_key is not None and held is not message
-        ]
-        victim = displaced_by_key(
-            others, message, max_keys=self.settings.max_collapse_keys, rng=self._rng
-        )
-        if victim is not None:
-            self._store.collapse(victim, others[-1].nid if victim is message else message.nid)
+        stored = [held for held in self._stored_beside(message) if held.collapse_key is not None]
+        if len(stored) > self.settings.max_collapse_keys:
+            victim = self._rng.choice(stored)
+            by = stored[-2] if victim is message else message
+            self._store.collapse(victim, by.nid)
 
     def _limit_pending(self, message: Message) -> None:
         pending = [held for held in self._stored_beside(message) if held.collapse_key is None]

@@ -6,6 +6,7 @@ Field numbers: Chromium, google_apis/gcm/protocol/mcs.proto. What the fields mea
 `mtalk`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -28,6 +29,8 @@ MAX_LENGTH = 0xFFFF
 SELECTIVE_ACK = 12
 """Id of the IqStanza extension that names messages. A stream ack (13) has nothing in it but what
 every IqStanza says."""
+
+_MILLISECONDS = re.compile("[0-9]{1,12}")
 
 
 class Tag(IntEnum):
@@ -54,12 +57,14 @@ _ACKNOWLEDGING_FIELD: dict[int, int] = {
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What the service wants to know from LoginRequest."""
+    """What the service wants to know from LoginRequest. `heartbeat` is the phone's interval in
+    seconds, None if it does not say."""
 
     id: str
     user: str
     auth_token: str
     received_persistent_ids: tuple[str, ...]
+    heartbeat: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,17 @@ def read_login_request(body: bytes) -> LoginRequest:
     """Decode LoginRequest. Raises MalformedInput."""
     texts = {1: "", 3: "", 5: ""}
     received: list[str] = []
+    heartbeat = None
     for number, value in read_fields(body):
         if number in texts:
             texts[number] = _text(value)
+        elif number == 8 and isinstance(value, bytes):
+            name, setting = _pair(value)
+            if name == "hbping" and _MILLISECONDS.fullmatch(setting):
+                heartbeat = int(setting) / 1000
         elif number == 10:
             received.append(_text(value))
-    return LoginRequest(texts[1], texts[3], texts[5], tuple(received))
+    return LoginRequest(texts[1], texts[3], texts[5], tuple(received), heartbeat)
 
 
 def read_phone_message(body: bytes) -> PhoneMessage:
@@ -130,9 +140,8 @@ def read_phone_message(body: bytes) -> PhoneMessage:
         elif number == 20 and isinstance(value, int):
             status = value
         elif number == 7 and isinstance(value, bytes):
-            pair = {1: "", 2: ""}
-            pair.update((n, _text(v)) for n, v in read_fields(value) if n in pair)
-            app_data[pair[1]] = pair[2]
+            key, text = _pair(value)
+            app_data[key] = text
     return PhoneMessage(category, persistent_id, status, app_data)
 
 
@@ -213,6 +222,13 @@ def data_message(
         )
     )
     return write_frame(Tag.DATA_MESSAGE_STANZA, body)
+
+
+def _pair(body: bytes) -> tuple[str, str]:
+    """A message of 1 name and 2 value."""
+    pair = {1: "", 2: ""}
+    pair.update((number, _text(value)) for number, value in read_fields(body) if number in pair)
+    return pair[1], pair[2]
 
 
 def _text(value: int | bytes) -> str:

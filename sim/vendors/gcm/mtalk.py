@@ -6,7 +6,8 @@ version (41; the phone's may be 38 to 41; the server's comes with its LoginRespo
 
      0 HeartbeatPing      >  2 last_stream_id_received; answered by 1 HeartbeatAck (same field)
      2 LoginRequest       >  1 id, 3 user = android id and 5 auth_token = security token (decimal),
-                             10 received_persistent_id*; all else is not read
+                             8 setting{1 name, 2 value}* (read: hbping, the phone's heartbeat
+                             interval in ms), 10 received_persistent_id*; all else is not read
      3 LoginResponse      <  1 id, 6 last_stream_id_received, 7 heartbeat_config{3 ms}, 8 time ms;
                              or 3 error{1 code, 2 message} and the end of the connection
      4 Close              >  the server closes
@@ -122,6 +123,9 @@ class MtalkConnection(PhoneSession[PushCore, Device]):
             return
         self._log_in(device)
         heartbeat = self._core.settings.heartbeat
+        asked = request.heartbeat if heartbeat is None else heartbeat
+        if asked is not None:
+            self._beats_every(asked)
         self._write(
             version
             + login_response(
@@ -145,6 +149,7 @@ class MtalkConnection(PhoneSession[PushCore, Device]):
 
     def send_message(self, message: Message) -> int:
         """Write a message; returns the stream id under which the phone will acknowledge it."""
+        self._expect_answer()
         registration = message.registration
         self._write(
             data_message(

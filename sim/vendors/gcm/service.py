@@ -139,7 +139,8 @@ class GcmService:
 
     def is_connected(self, android_id: int) -> bool:
         """Whether the service believes that the device is online."""
-        return self._device(android_id).session is not None
+        session = self._device(android_id).session
+        return session is not None and not session.has_fallen_silent()
 
     def statistics(self) -> GcmStatistics:
         """Counters since the start; the object goes on counting."""

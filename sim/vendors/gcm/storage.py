@@ -6,8 +6,6 @@ them, which ones is undefined. Other messages are all kept, up to 100 per app an
 and all of them are thrown away, and the app is told so on the device's next connection.
 """
 
-from random import Random
-
 from sim.vendors.gcm.registry import Device, Registration
 from sim.vendors.store import Held
 
@@ -74,18 +72,3 @@ class Deletions:
     def __init__(self) -> None:
         self.total = 0
         self.notice: Message | None = None
-
-
-def displaced_by_key(
-    stored: list[Message], new: Message, *, max_keys: int, rng: Random
-) -> Message | None:
-    """Which message has to go so that a collapsible one can be stored; None if there is room.
-
-    `stored` are the collapsible messages of the app on the device. The answer may be `new` itself.
-    """
-    for message in stored:
-        if message.collapse_key == new.collapse_key:
-            return message
-    if len(stored) < max_keys:
-        return None
-    return rng.choice([*stored, new])

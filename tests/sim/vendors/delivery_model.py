@@ -14,6 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sim.world import World
 
+PATIENCE = 1.5 * 900
+"""Seconds of silence after which a session is dead."""
+
 ENDS = ("vendor.acked", "vendor.collapsed", "vendor.expired", "vendor.undeliverable")
 
 
@@ -34,6 +37,9 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closing = True
 
+    def abort(self) -> None:
+        self.closing = True
+
     def take(self) -> bytes:
         """What was written since the last call."""
         data, self.written = self.written, b""
@@ -49,15 +55,15 @@ class Expected:
     expires: float | None
     sent: bool = False
 
-    def is_late(self) -> bool:
-        return self.expires is None or self.expires <= time.time()
+    def is_late(self, now: float | None = None) -> bool:
+        return self.expires is None or self.expires <= (time.time() if now is None else now)
 
 
 class Model:
     """The messages of one device, oldest first, and what became of the others.
 
-    The device is here when it takes messages; what it was sent and did not acknowledge is sent
-    again when it is here the next time.
+    The device is here when it takes messages. What it was sent and did not acknowledge is stored
+    when it is here no more, as if it came then.
     """
 
     def __init__(self) -> None:
@@ -71,15 +77,9 @@ class Model:
         if message in self.held:
             self.held.remove(message)
 
-    def leave(self) -> None:
-        """The session ends, if there is one."""
-        if self.here:
-            self.here = False
-            self.expire([message for message in self.held if message.sent])
-
     def pass_time(self) -> None:
         """Some time is over: what nobody took meanwhile may have expired."""
-        self.expire([message for message in self.held if not (self.here and message.sent)])
+        self.expire([message for message in self.held if not message.sent])
 
     def expire(self, messages: list[Expected]) -> None:
         for message in messages:
@@ -94,7 +94,7 @@ class Model:
         self.held.append(message)
 
     def stored(self, app: Any) -> Iterator[Expected]:
-        """What was never sent to an app."""
+        """What is stored for an app."""
         return (each for each in self.held if each.app == app and not each.sent)
 
 
@@ -113,6 +113,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.events = self.world.trace.keep()
         self.model = Model()
         self.wire = Wire()
+        self.heard = 0.0
         self.to_send: list[Expected] = []
         """What has to be found on the session, since it was last looked at."""
 
@@ -129,19 +130,56 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def receive(self, data: bytes) -> None:
         """Bytes of the phone arrive."""
+        self.heard = self.now()
         self.do(self.connection.data_received, data)
+
+    def now(self) -> float:
+        """Unix seconds in the world."""
+        now: float = self.do(time.time)
+        return now
+
+    def keep(self, new: Any) -> None:
+        """Store a message; others may have to go. After the service has done it."""
+        raise NotImplementedError
+
+    def leave(self, now: float) -> None:
+        """The session ends, if there is one: what it was sent is stored again, in that order."""
+        self.model.here = False
+        if any(message.sent for message in self.model.held):
+            held, self.model.held = self.model.held, []
+            for message in held:
+                if message.is_late(now):
+                    self.model.end(message, "expired")
+                else:
+                    message.sent = False
+                    self.keep(message)
+
+    def silent_at(self, now: float) -> bool:
+        """Whether the phone has been silent for too long."""
+        return self.connection is not None and now >= self.heard + PATIENCE
+
+    def look_for_death(self, now: float) -> None:
+        """The service may have given the session up, and must have if it waits for an answer."""
+        waits = self.model.here and any(message.sent for message in self.model.held)
+        if self.silent_at(now) and (waits or self.wire.closing):
+            assert self.wire.closing
+            self.connection = None
+            self.leave(self.heard + PATIENCE)
+        else:
+            assert self.connection is None or not self.wire.closing
 
     @precondition(lambda self: self.connection is not None)
     @rule()
     def vanish(self) -> None:
         connection, self.connection = self.connection, None
-        self.do(self.model.leave)
         self.do(connection.connection_lost, None)
+        self.leave(self.now())
 
     # Sums of these meet no expiry exactly.
-    @rule(seconds=st.sampled_from([3, 40]))
+    @rule(seconds=st.sampled_from([3, 40, 700.25, 1400.5]))
     def wait(self, seconds: float) -> None:
         self.world.run(self.world.env.timeout(seconds))
+        self.look_for_death(self.now())
         self.do(self.model.pass_time)
 
     @invariant()

@@ -47,6 +47,10 @@ class Stand:
     def message(self, nid: str, storage: float = 100) -> Message:
         return Message(nid, self.device, storage)
 
+    def end_session(self) -> None:
+        for item in self.store.take_waiting(self.device):
+            self.store.put_back(item)
+
     def _emit(self, kind: str, **fields: str) -> None:
         self.told.append(" ".join([kind.removeprefix("vendor."), *fields.values()]))
 
@@ -99,7 +103,7 @@ def test_storage_ends_at_the_expiry() -> None:
 def test_what_was_sent_waits_for_the_next_session_if_it_may_be_stored(storage: float) -> None:
     async def test(stand: Stand) -> None:
         assert not stand.store.sent(stand.message("a", storage))
-        stand.store.session_ended(stand.device)
+        stand.end_session()
         await asyncio.sleep(10)
         waiting = stand.store.take_waiting(stand.device)
         assert [item.nid for item in waiting] == (["a"] if storage == 100 else [])
@@ -113,8 +117,8 @@ def test_what_was_sent_waits_for_the_next_session_if_it_may_be_stored(storage: f
 def test_sessions_may_come_and_go_before_anything_is_sent_again() -> None:
     async def test(stand: Stand) -> None:
         stand.store.sent(stand.message("a", 20))
-        stand.store.session_ended(stand.device)
-        stand.store.session_ended(stand.device)
+        stand.end_session()
+        stand.end_session()
         await asyncio.sleep(60)
 
     assert run(test).told == ["expired a"]

@@ -31,6 +31,7 @@ APNS: dict[str, tuple[Any, Any]] = {
     ),
     "shutdown_after": (9, 9),
     "close_after": (8, 8),
+    "dead_after": (2.5, 2.5),
     "reinstall_keeps_token": (False, False),
 }
 GCM: dict[str, tuple[Any, Any]] = {
@@ -45,6 +46,7 @@ GCM: dict[str, tuple[Any, Any]] = {
     "canonical_old_id_ttl": ("1d", 86_400.0),
     "retry_after": ("date", "date"),
     "heartbeat": ("4m", 240.0),
+    "dead_after": (2, 2.0),
     "outage": (
         {"status": 500, "retry_after": "30s", "share": "20%"},
         gcm.Outage(status=500, retry_after=30, share=0.2),

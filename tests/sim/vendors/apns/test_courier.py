@@ -262,3 +262,51 @@ def test_messages_may_come_in_any_pieces_and_unknown_ones_are_ignored(stand: Any
         assert [kind for kind, _ in messages(phone.take())] == [8, 13]
 
     stand.run(main)
+
+
+@pytest.mark.parametrize(
+    ("told", "minutes"),
+    [
+        (b"", 15),
+        (b"15", 15),
+        (b"2", 2),
+        (b"0", 0.5),
+        (b"29", 29),
+        (b"31", 30),
+        (b"999999", 30),
+        (b"9" * 5000, 15),
+        (b"-1", 15),
+        (b"ten", 15),
+    ],
+)
+def test_a_phone_is_gone_one_and_a_half_of_the_intervals_that_it_told(
+    stand: Any, told: bytes, minutes: float
+) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone = Phone.with_app(stand, service)
+        await phone.connect()
+        phone.peer.transport.write(message(12, (5, told)))
+        await asyncio.sleep(1.5 * minutes * 60 - 1)
+        assert service.is_connected(phone.token)
+        await asyncio.sleep(2)
+        assert not service.is_connected(phone.token)
+
+    stand.run(main)
+
+
+def test_a_dead_session_with_an_unanswered_push_is_ended(stand: Any) -> None:
+    service = stand.apns(dead_after=2)
+
+    async def main() -> None:
+        phone = Phone.with_app(stand, service)
+        await phone.connect()
+        await phone.push(b"a")
+        await asyncio.sleep(2 * 900 - 5)
+        assert phone.peer.closed_at is None
+        await asyncio.sleep(10)
+        assert phone.peer.closed_at is not None
+        assert payloads(await phone.connect()) == [b"a"]
+
+    stand.run(main)

@@ -52,6 +52,9 @@ class Apns(DeliveryMachine):
             notification = self.core.accept(self.tokens[topic], nid.encode(), expiry)
             self.numbers[nid] = notification.message_id
             expected = Expected(nid, topic, notification.expires)
+            if self.silent_at(time.time()):
+                self.connection = None
+                self.leave(time.time())
             if self.model.here:
                 self.write_or_report(expected)
             elif expected.is_late():
@@ -86,7 +89,8 @@ class Apns(DeliveryMachine):
             older, self.connection = self.connection, CourierConnection(self.core)
             self.wire = Wire()
             self.connection.connection_made(self.wire)
-            self.model.leave()
+            self.heard = time.time()
+            self.leave(self.heard)
             self.topics = None
             self.connection.data_received(message(7, (1, self.device.token)))
             if older is not None:

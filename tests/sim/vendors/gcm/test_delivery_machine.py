@@ -91,6 +91,9 @@ class Gcm(DeliveryMachine):
             )
             expected.nid, expected.mid = message.nid, message.id
             self.sent.append(expected)
+            if self.silent_at(time.time()):
+                self.connection = None
+                self.leave(time.time())
             if self.model.here and not (self.idle and patient):
                 self.write_or_report(expected)
             elif ttl == 0:
@@ -111,8 +114,15 @@ class Gcm(DeliveryMachine):
             self.model.end(message, "undeliverable")
             self.dead.add(message.registration)
         else:
+            self.displace(message)
             self.model.send(message)
             self.to_send.append(message)
+
+    def displace(self, new: SentMessage) -> None:
+        """What is stored under its collapse key goes."""
+        for older in list(self.model.stored(new.app)):
+            if new.key is not None and older is not new and older.key == new.key:
+                self.model.end(older, "collapsed")
 
     def keep(self, new: SentMessage) -> None:
         beside = [
@@ -128,14 +138,12 @@ class Gcm(DeliveryMachine):
                 self.deleted[new.app] = self.deleted.get(new.app, 0) + PENDING + 1
                 self.notices.pop(new.app, None)
             return
-        for older in beside:
-            if older.key == new.key:
-                self.model.end(older, "collapsed")
-                return
+        self.displace(new)
+        beside = [each for each in beside if each in self.model.held]
         if len(beside) == KEYS:  # which of them goes is not defined
-            [gone] = [e["nid"] for e in self.events[-1:] if e["kind"] == "vendor.collapsed"]
-            [victim] = [each for each in [*beside, new] if each.nid == gone]
-            self.model.end(victim, "collapsed")
+            gone = [e["nid"] for e in self.events if e.get("by") == new.nid]
+            victims = [each for each in beside if each.nid in gone]
+            self.model.end(victims[0] if victims else new, "collapsed")
 
     # -- the phone
 
@@ -151,6 +159,7 @@ class Gcm(DeliveryMachine):
             login += text(5, str(self.device.security_token))
             login += b"".join(text(10, message.mid) for message in known)
             self.acknowledged(known)
+            self.heard = time.time()
             self.connection.data_received(b"\x29" + frame(2, login))
             if older is not None:
                 assert older_wire.closing
@@ -158,6 +167,7 @@ class Gcm(DeliveryMachine):
                 older.connection_lost(None)
             self.stream_id = 0
             self.idle = False
+            self.leave(time.time())
             self.model.here = True
             self.flush(self.model.held.copy())
             self.compare(login=True)

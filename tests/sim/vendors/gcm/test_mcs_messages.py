@@ -28,7 +28,26 @@ LOGIN = bytes.fromhex("0a0169 1a023132 2a023334 520161 520162 7001")
 
 
 def test_the_golden_login_request_is_read() -> None:
-    assert read_login_request(LOGIN) == LoginRequest("i", "12", "34", ("a", "b"))
+    assert read_login_request(LOGIN) == LoginRequest("i", "12", "34", ("a", "b"), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "heartbeat"),
+    [
+        ("hbping", "60000", 60.0),
+        ("hbping", "-1", None),
+        ("hbping", "6e4", None),
+        ("hbping", "9" * 13, None),
+        ("hbping", "", None),
+        ("new_vc", "1", None),
+    ],
+)
+def test_a_login_request_may_tell_the_heartbeat(
+    name: str, value: str, heartbeat: float | None
+) -> None:
+    pair = bytes([10, len(name)]) + name.encode() + bytes([18, len(value)]) + value.encode()
+    setting = bytes([0x42, len(pair)]) + pair
+    assert read_login_request(LOGIN + setting).heartbeat == heartbeat
 
 
 def test_the_golden_login_responses_are_written() -> None:

@@ -173,6 +173,25 @@ def test_delay_while_idle_waits_until_the_phone_wakes(stand: Any) -> None:
     stand.run(main)
 
 
+def test_what_waits_for_the_phone_to_wake_is_replaced_by_what_is_sent(stand: Any) -> None:
+    service = stand.gcm()
+    idle = text(5, "com.google.android.gsf.gtalkservice")
+
+    async def main() -> None:
+        phone = Phone(stand, service)
+        await phone.connect()
+        phone.write(8, idle + text(7, text(1, "IdleNotification") + text(2, "true")))
+        await asyncio.sleep(1)
+        await send(stand, phone.id, delay_while_idle=True, collapse_key="k")
+        other = await send(stand, phone.id, delay_while_idle=True, collapse_key="other")
+        newer = await send(stand, phone.id, collapse_key="k")
+        assert ids(await phone.heard()) == [newer]
+        phone.write(8, idle + text(7, text(1, "IdleNotification") + text(2, "false")))
+        assert ids(await phone.heard()) == [other]
+
+    stand.run(main)
+
+
 def test_one_attempt_is_not_repeated_on_a_newer_session(stand: Any) -> None:
     service = stand.gcm()
 
