@@ -14,8 +14,6 @@ handled are raised.
 import asyncio
 import contextlib
 import contextvars
-import gc
-import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any
@@ -37,6 +35,7 @@ from sim.net.network import Network
 from sim.net.sockets import SimSocket
 from sim.net.tls import CertificateAuthority
 from sim.net.transport import SimTransport
+from sim.remains import close_remains
 from sim.trace.recorder import Recorder
 
 DEFAULT_EPOCH = 1_367_395_200.0
@@ -95,9 +94,9 @@ class World:
                     transport.forget()
         finally:
             self._close()
-            if self.loop.past_lives:
-                # Within the guard: what is older than the world is out of the collector's way.
-                self._forget_the_dead()
+            if error is not None or self._left_servers_open():
+                self.loop.forget_past_lives()
+                close_remains(self.loop)
             self._guard.__exit__(kind, error, traceback)
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")
@@ -161,6 +160,9 @@ class World:
             )
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
 
+    def _left_servers_open(self) -> bool:
+        return bool(self.loop.past_lives) or any(host.is_paused for host in self.hosts.values())
+
     def _bury_the_dead(self) -> None:
         """What a power cut stopped was kept by its life until now. It is closed here, where nobody
         hears what it says and nothing that it does has a consequence.
@@ -178,15 +180,6 @@ class World:
                     coroutine: Any = remains.get_coro()
                     with contextlib.suppress(BaseException):
                         coroutine.close()
-
-    def _forget_the_dead(self) -> None:
-        self.loop.forget_past_lives()
-        with warnings.catch_warnings():
-            # Nobody could close what was open in a power cut. Now, and not some time later, where
-            # the warnings would be taken for somebody else's.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-            gc.collect()  # SQLAlchemy's finalizers put connections back into their pools
 
 
 def _is_over(life: Life | None) -> bool:

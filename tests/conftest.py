@@ -13,6 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import drop_schemas
+from tests.leftovers import module_leaves_nothing_open, test_leaves_nothing_open
+
+__all__ = ["module_leaves_nothing_open", "test_leaves_nothing_open"]
 
 settings.register_profile(
     "repeatable",
@@ -37,6 +40,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def _databases_end_with_the_test() -> Iterator[None]:
+def _databases_end_with_the_test(test_leaves_nothing_open: None) -> Iterator[None]:
     yield
     drop_schemas()

@@ -12,6 +12,7 @@ not); modules that copied `perf_counter` measure real time.
 """
 
 import asyncio
+import functools
 import gc
 import os
 import random
@@ -26,6 +27,7 @@ from typing import Any, NoReturn
 
 import aiohttp.client_proto
 import aiohttp.connector
+import aiohttp.web_app
 from aiohttp._websocket import writer as websocket_writer
 from sqlalchemy.util import queue as sqlalchemy_queue
 
@@ -83,6 +85,7 @@ class Guard:
         self._patch_clocks()
         self._patch_randomness()
         self._patch_identity()
+        self._patch_caches()
         self._patch_escapes()
         self._gc_threshold = gc.get_threshold()
         if Guard._entered % _WORLDS_PER_COLLECTION == 0:
@@ -198,6 +201,15 @@ class Guard:
         # Takes a connection's place in the connector's sets while it is being opened, and leaves
         # holes there that decide where later ones go.
         self._patch(aiohttp.connector, "_TransportPlaceholder", _NumberedPlaceholder)
+
+    # -- caches -----------------------------------------------------------------------------
+
+    def _patch_caches(self) -> None:
+        # Remembers handlers with their applications, and so with their loop and all of a world. A
+        # cache of its own ends with the world.
+        cached = aiohttp.web_app._cached_build_middleware
+        own = functools.lru_cache(**cached.cache_parameters())(cached.__wrapped__)
+        self._patch(aiohttp.web_app, "_cached_build_middleware", own)
 
     # -- escapes ----------------------------------------------------------------------------
 

@@ -3,11 +3,9 @@
 deploy -> play the steps -> stop the servers -> close the ledger -> compare -> write
 """
 
-import gc
 import re
 import signal
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,13 +126,10 @@ class Runner:
         """
         record = RecordWriter(self._runs, _file_name(file, cell), seed)
         try:
-            result = self._run(file, cell, seed, record)
+            return self._run(file, cell, seed, record)
         except BaseException:
             record.discard()
             raise
-        if any(fault.leaves_remains for fault in result.faults):
-            collect_quietly()
-        return result
 
     def _run(self, file: ScenarioFile, cell: Cell, seed: int, record: RecordWriter) -> RunResult:
         result = RunResult(file, cell, seed)
@@ -257,16 +252,6 @@ def _start(deployment: Deployment, result: RunResult, places: Places) -> bool:
         result.fail(places.failure("set-up", message, ("devices",), at_key=True, note=note))
         return False
     return True
-
-
-def collect_quietly() -> None:
-    """Let go of a world that is over, in which servers died.
-
-    What they left open complains when Python collects it, of which nobody needs to hear.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @contextmanager

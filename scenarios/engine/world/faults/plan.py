@@ -34,11 +34,6 @@ class FaultOutcome:
         """Whether it changed nothing although it should have."""
         return self.fired == 0 and not self.fault.may_not_fire
 
-    @property
-    def leaves_remains(self) -> bool:
-        """Whether it left a server that was not stopped in good order."""
-        return self.fired > 0 and self.fault.inject in ("crash", "pause")
-
     def __str__(self) -> str:
         fault = f"the fault '{self.fault.id}'"
         if self.fired:

@@ -1,6 +1,6 @@
 """Runs small scenarios with faults, and keeps what happened."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from scenarios.engine.format.loader import load
 from scenarios.engine.running.context import Context
 from scenarios.engine.running.results import RunResult
-from scenarios.engine.running.runner import Runner, collect_quietly
+from scenarios.engine.running.runner import Runner
 
 HEAD = """\
 format: 1
@@ -80,13 +80,6 @@ class FaultRun:
     @property
     def failures(self) -> str:
         return "\n".join(failure.plain for failure in self.result.failures)
-
-
-@pytest.fixture(autouse=True)
-def quiet_end() -> Iterator[None]:
-    """The contexts that runs here keep go with the test."""
-    yield
-    collect_quietly()
 
 
 @pytest.fixture
