@@ -75,7 +75,7 @@ def _without_blanks(value: Any) -> Any:
     if isinstance(value, str):
         value = value.splitlines()
     if isinstance(value, list):
-        return [line.strip() for line in value if not isinstance(line, str) or line.strip()]
+        return tuple(line.strip() for line in value if not isinstance(line, str) or line.strip())
     return value
 
 
