@@ -14,12 +14,13 @@ from scenarios.engine.commands.option_values import (
     seed,
     whole_number,
 )
+from scenarios.engine.world.live_stage import PORTS
 from sim.live.world import LIVE_TLS
 from sim.net.tls import TlsPolicy
 from sim.net.tls_keys import KEY_KINDS
 
 PARTS: Final = ("gateway", "site", "vendors", "all")
-_PORTS: Final = 8
+MAX_PHONES: Final = 10_000
 MAX_JOBS: Final = 1024
 
 
@@ -97,6 +98,34 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
     add_port_base(serve)
     add_tls(serve)
     serve.add_argument(
+        "--phones",
+        type=_phones,
+        default=1,
+        metavar="N",
+        help="make N tokens at APNs and N registration ids at GCM (default: 1)",
+    )
+    serve.add_argument(
+        "--phone-tls", action="store_true", help="TLS on the push services' ports for phones, too"
+    )
+    serve.add_argument(
+        "--sandbox", action="store_true", help="start APNs' sandbox, too, with a certificate for it"
+    )
+    serve.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the push services, as in 'world' of a scenario file:"
+        " vendors.apns.payload_limit=2kB, vendors.gcm.outage.status=503",
+    )
+    output = serve.add_mutually_exclusive_group()
+    output.add_argument(
+        "--quiet", "-q", action="store_true", help="print no line for what happens while it runs"
+    )
+    output.add_argument(
+        "--json", action="store_true", help="print one JSON object a line, and nothing else"
+    )
+    serve.add_argument(
         "--info",
         type=Path,
         metavar="FILE",
@@ -150,9 +179,19 @@ def _jobs(text: str) -> int:
 
 
 def _port_base(text: str) -> int:
-    number = whole_number(text, 1024, LAST_PORT - _PORTS)
+    last = LAST_PORT - len(PORTS) + 1
+    number = whole_number(text, 1024, last)
     if number is None:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no first port: write a number from 1024 to {LAST_PORT - _PORTS}"
+            f"'{text}' is no first port: write a number from 1024 to {last}"
+        )
+    return number
+
+
+def _phones(text: str) -> int:
+    number = whole_number(text, 1, MAX_PHONES)
+    if number is None:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no number of phones: write 1 to {MAX_PHONES}"
         )
     return number

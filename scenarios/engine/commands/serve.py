@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,9 @@ from scenarios.engine.commands.private_file import (
     make_sure_it_can_be_written,
     write_for_owner,
 )
+from scenarios.engine.commands.serve_events import Form, ServeOutput
 from scenarios.engine.commands.serve_info import Parts, lines
+from scenarios.engine.commands.serve_scenario import WrongSetting, served_scenario
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.world.live_stage import LOOPBACK, LiveOptions, LiveStage
@@ -33,25 +36,14 @@ from scenarios.engine.world.services import Services
 from sim.live.process import ServerFailed
 from sim.net.tls import OldClientsImpossible
 
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ADDRESS_IN_USE: Final = f"[Errno {errno.EADDRINUSE}]"
 """In what a server process says last."""
 
-_SCENARIO: Final = Scenario.model_validate(
-    {
-        "format": 1,
-        "name": "airbed serve",
-        "world": {
-            "gateway": {"kind": "airnotifier", "app": "moodle"},
-            "site": {"kind": "moodle", "users": {"ana": "teacher", "ben": "student"}},
-        },
-        "flow": [{"do": "settle"}],
-    }
-)
-
 
 def serve_command(args: argparse.Namespace) -> int:
-    """Serve `args.part` until SIGTERM or SIGINT; the exit code. The first stops the servers in good
-    order, the second at once.
+    """Serve `args.part` until SIGTERM, SIGINT or SIGHUP; the exit code. The first signal stops the
+    servers when what is under way is done, the second at once.
 
     0: stopped as asked; 4: it cannot be started (a port is in use, `args.info` cannot be written).
     """
@@ -61,16 +53,21 @@ def serve_command(args: argparse.Namespace) -> int:
         except NotWritable as error:
             print(f"airbed: {error}", file=sys.stderr)
             return ExitCode.INVALID
+    try:
+        scenario = served_scenario(args.set, phone_tls=args.phone_tls, sandbox=args.sandbox)
+    except WrongSetting as error:
+        print(f"airbed: {error}", file=sys.stderr)
+        return ExitCode.INVALID
     with tempfile.TemporaryDirectory(prefix="airbed-serve-") as directory:
         state = Path(directory)
         options = LiveOptions(port_base=args.port_base)
         site_port = options.ports()["site"] or _free_port()
         tls = tls_policy(args)
         options = LiveOptions(port_base=args.port_base, site_port=site_port, tls=tls)
-        stage = LiveStage.make(options, _SCENARIO, args.seed, state, wants_connections=True)
+        stage = LiveStage.make(options, scenario, args.seed, state, wants_connections=False)
         try:
             with stage.world as world, _asked_to_stop(stage) as asked:
-                world.run(_serve(stage, state, args, *asked))
+                world.run(_serve(stage, scenario, state, args, *asked))
         except NotWritable as error:  # since it was tried
             print(f"airbed: {error}", file=sys.stderr)
             return ExitCode.INVALID
@@ -94,35 +91,40 @@ def serve_command(args: argparse.Namespace) -> int:
 
 def _serve(
     stage: LiveStage,
+    scenario: Scenario,
     state: Path,
     args: argparse.Namespace,
     asked: simpy.Event,
     asked_again: simpy.Event,
 ) -> Generator[simpy.Event, Any, None]:
-    services = Services(stage, _SCENARIO, state)
-    population = Population(stage.world, _SCENARIO, services)
+    form: Form = "json" if args.json else "quiet" if args.quiet else "lines"
+    output = ServeOutput(form, time.time)
+    stage.world.trace.listen(output.event)
+    services = Services(stage, scenario, state)
+    population = Population(stage.world, scenario, services)
     wanted = ("gateway", "site", "vendors") if args.part == "all" else (args.part,)
     if "vendors" in wanted:
         yield from services.push.start()
     yield from services.start_servers(population.staff(), only=wanted)
-    info = Parts(stage, services, population, wanted).info()
-    for line in lines(info):
-        print(line)
+    info = Parts(stage, services, population, wanted, args.phones, args.set).info()
+    told = list(lines(info))
     if args.info is not None:
         write_for_owner(args.info, info)
-        print(f"all of this and the certificates stand in {args.info}")
-    print("stop with Ctrl-C or SIGTERM", flush=True)
+        told.append(f"all of this and the certificates stand in {args.info}")
+    output.ready(info, [*told, "stop with Ctrl-C or SIGTERM"])
     yield asked
-    print("stopping, when what is under way is done; a second Ctrl-C or SIGTERM stops at once")
-    sys.stdout.flush()
+    output.say(
+        "serve.stopping",
+        "stopping, when what is under way is done; a second Ctrl-C or SIGTERM stops at once",
+    )
     stopping = stage.world.env.process(services.stop())
     yield stopping | asked_again
-    print("stopped" if stopping.processed else "stopped at once", flush=True)
+    output.say("serve.stopped", "stopped" if stopping.processed else "stopped at once")
 
 
 @contextlib.contextmanager
 def _asked_to_stop(stage: LiveStage) -> Iterator[tuple[simpy.Event, simpy.Event]]:
-    """Events that happen at the first and at the second SIGTERM or SIGINT."""
+    """Events that happen at the first and at the second signal to stop."""
     world = stage.world
     events = world.env.event(), world.env.event()
 
@@ -132,12 +134,12 @@ def _asked_to_stop(stage: LiveStage) -> Iterator[tuple[simpy.Event, simpy.Event]
                 event.succeed()
                 break
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPPING:
         world.loop.add_signal_handler(number, ask)
     try:
         yield events
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPPING:
             world.loop.remove_signal_handler(number)
 
 

@@ -9,22 +9,30 @@ from scenarios.engine.world.live_stage import LiveStage
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.push_services import SENDER_ID
 from scenarios.engine.world.services import APP_ID, Services
-from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT
+from sim.net.tls import IssuedCertificate
+from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT, ApnsService
 from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT
 
 _WIDTH: Final = 16
-_APNS: Final = ("host", "port", "courier_port", "topic", "cert_file", "key_file", "token")
-_GCM: Final = ("url", "mtalk_port", "phones_port", "api_key", "sender_id", "registration_id")
+_APNS: Final = ("host", "port", "courier_port", "topic", "cert_file", "key_file")
+_GCM: Final = ("url", "mtalk_port", "phones_port", "api_key", "sender_id")
+_SHOWN: Final = 5
+"""So many tokens are shown to people; programs find all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is being served: `wanted` of gateway, site and vendors."""
+    """What is being served: `wanted` of gateway, site and vendors, with so many `phones`.
+
+    `settings`: what was set of the push services, as it was written.
+    """
 
     stage: LiveStage
     services: Services
     population: Population
     wanted: Sequence[str]
+    phones: int = 1
+    settings: Sequence[str] = ()
 
     def info(self) -> dict[str, Any]:
         """Everything, for programs. PEM texts as well as paths: the paths end with the process."""
@@ -61,32 +69,58 @@ class Parts:
         }
 
     def _vendors(self) -> dict[str, Any]:
-        services, ca_file = self.services, self.stage.world.ca.ca_file
-        apns, gcm = services.push.apns, services.push.gcm
-        android, _ = gcm.add_device()
-        certificate = services.certificate
-        return {
-            "authority": {"ca_file": ca_file, "ca_pem": _text(ca_file)},
-            "apns": {
-                **self._place("apns", "", PROVIDER_PORT),
-                **self._place("apns", "courier_", COURIER_PORT),
-                "topic": APP_ID,
-                "cert_file": certificate.cert_file,
-                "key_file": certificate.key_file,
-                "cert_pem": _text(certificate.cert_file),
-                "key_pem": _text(certificate.key_file),
-                "token": apns.issue(apns.add_device(), APP_ID).hex(),
+        ca, push = self.stage.world.ca, self.services.push
+        found = {
+            "authority": {"ca_file": ca.ca_file, "ca_pem": _text(ca.ca_file)},
+            "tls": {
+                "keys": ca.policy.keys,
+                "old_clients": ca.policy.old_clients,
+                "phone_ports": self._phones_have_tls,
             },
-            "gcm": {
-                **self._place("gcm", "", HTTPS_PORT),
-                **self._place("gcm", "mtalk_", MTALK_PORT),
-                **self._place("gcm", "phones_", HTTP_PORT),
-                "url": "https://{}:{}/gcm/send".format(*self._address("gcm", HTTPS_PORT)),
-                "api_key": services.api_key,
-                "sender_id": SENDER_ID,
-                "registration_id": gcm.register(android, APP_ID, [SENDER_ID]),
-            },
+            "settings": list(self.settings),
+            "apns": self._apns("apns", push.apns, self.services.certificate),
+            "gcm": self._gcm(),
         }
+        if push.sandbox is not None:
+            certificate = ca.issue("sandbox", uid=APP_ID, environments=["development"])
+            found["apns_sandbox"] = self._apns("apns-sandbox", push.sandbox, certificate)
+        return found
+
+    def _apns(
+        self, host: str, service: ApnsService, certificate: IssuedCertificate
+    ) -> dict[str, Any]:
+        tokens = [service.issue(service.add_device(), APP_ID).hex() for _ in range(self.phones)]
+        return {
+            **self._place(host, "", PROVIDER_PORT),
+            **self._place(host, "courier_", COURIER_PORT),
+            "topic": APP_ID,
+            "cert_file": certificate.cert_file,
+            "key_file": certificate.key_file,
+            "cert_pem": _text(certificate.cert_file),
+            "key_pem": _text(certificate.key_file),
+            "token": tokens[0],
+            "tokens": tokens,
+        }
+
+    def _gcm(self) -> dict[str, Any]:
+        gcm = self.services.push.gcm
+        phones = [gcm.add_device()[0] for _ in range(self.phones)]
+        ids = [gcm.register(phone, APP_ID, [SENDER_ID]) for phone in phones]
+        return {
+            **self._place("gcm", "", HTTPS_PORT),
+            **self._place("gcm", "mtalk_", MTALK_PORT),
+            # With TLS, phones register on the HTTPS port and there is no other.
+            **self._place("gcm", "phones_", HTTPS_PORT if self._phones_have_tls else HTTP_PORT),
+            "url": "https://{}:{}/gcm/send".format(*self._address("gcm", HTTPS_PORT)),
+            "api_key": self.services.api_key,
+            "sender_id": SENDER_ID,
+            "registration_id": ids[0],
+            "registration_ids": ids,
+        }
+
+    @property
+    def _phones_have_tls(self) -> bool:
+        return HTTP_PORT not in self.stage.world.hosts["gcm"].listeners
 
     def _place(self, host: str, prefix: str, port: int) -> dict[str, Any]:
         address, real = self._address(host, port)
@@ -109,8 +143,15 @@ def lines(info: dict[str, Any]) -> Iterator[str]:
             yield f"  {name:{_WIDTH}}{user['role']}, password {user['password']}"
     if authority := info.get("authority"):
         yield from _section("authority", authority, ("ca_file",))
-        yield from _section("apns", info["apns"], _APNS)
+        yield from _section("tls", info["tls"], ("keys", "old_clients", "phone_ports"))
+        for title in ("apns", "apns_sandbox"):
+            if title in info:
+                yield from _section(title, info[title], _APNS)
+                yield from _several("token", info[title]["tokens"])
         yield from _section("gcm", info["gcm"], _GCM)
+        yield from _several("registration_id", info["gcm"]["registration_ids"])
+        for setting in info["settings"]:
+            yield f"  {'set':{_WIDTH}}{setting}"
     yield "try"
     for command in _commands(info):
         yield f"  {command}"
@@ -120,6 +161,13 @@ def _section(title: str, values: dict[str, Any], names: Sequence[str]) -> Iterat
     yield title
     for name in names:
         yield f"  {name:{_WIDTH}}{values[name]}"
+
+
+def _several(name: str, values: Sequence[str]) -> Iterator[str]:
+    for value in values[:_SHOWN]:
+        yield f"  {name:{_WIDTH}}{value}"
+    if len(values) > _SHOWN:
+        yield f"  {'':{_WIDTH}}and {len(values) - _SHOWN} more: --info writes all of them"
 
 
 def _commands(info: dict[str, Any]) -> Iterator[str]:

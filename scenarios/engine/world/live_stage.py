@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK: Final = "127.0.0.1"
-PORTS: Final = ("gateway", "site", "apns", "courier", "gcm", "mtalk", "google")
+PORTS: Final = (
+    "gateway",
+    "site",
+    "apns",
+    "courier",
+    "gcm",
+    "mtalk",
+    "google",
+    "sandbox",
+    "sandbox-courier",
+)
 """What listens, in the order of the ports from `--port-base` on."""
 
 UNSEEN: Final = (
@@ -116,12 +126,12 @@ class LiveStage:
 
     def start_apns(self, host: LiveHost, service: ApnsService) -> simpy.Event:
         self.world.at_exit(service.close_listeners)
-        ports = self.options.ports() if host.name == "apns" else dict.fromkeys(PORTS, 0)
+        ports = self.options.ports()
+        names = ("apns", "courier") if host.name == "apns" else ("sandbox", "sandbox-courier")
+        provider, courier = (ports[name] for name in names)
 
         async def start() -> None:
-            await service.start(
-                LOOPBACK, provider_port=ports["apns"], courier_port=ports["courier"]
-            )
+            await service.start(LOOPBACK, provider_port=provider, courier_port=courier)
             for port, real in zip((PROVIDER_PORT, COURIER_PORT), service.ports, strict=True):
                 host.listens(port, LOOPBACK, real)
 
