@@ -304,6 +304,11 @@ class Host:
             skews.pop(self, None)
         self.trace.emit("host.clock", self.name, offset=offset, drift=drift)
 
+    def clock_error(self) -> float:
+        """Seconds by which its calendar clock is fast now."""
+        skew = self.env.skews.get(self)
+        return 0.0 if skew is None else skew(self.env.now)
+
     def set_cost(self, model: CostModel | None) -> None:
         """Let requests take virtual time (see `sim.net.cost`), or (None) not any more."""
         self.network.count_workloads((model is not None) - (self.workload is not None))

@@ -146,6 +146,13 @@ class LiveHost:
             self.network.calendar.set_clock(self, offset, drift)
         self.trace.emit("host.clock", self.name, offset=offset, drift=drift)
 
+    def clock_error(self) -> float:
+        """As `sim.hosts.Host.clock_error`."""
+        if self.surroundings is not None:
+            return self.surroundings.clock_error()
+        skew = self.env.skews.get(self)
+        return 0.0 if skew is None else skew(self.env.now)
+
     # -- the network
 
     def connect(

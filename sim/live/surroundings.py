@@ -56,6 +56,10 @@ class Surroundings:
         self._shared.write(skew)
         self._skews.append((time.time(), skew))
 
+    def clock_error(self) -> float:
+        """Seconds by which the calendar clock is fast now."""
+        return self._skews[-1][1].at(time.monotonic())
+
     def right_time(self, shown: float) -> float:
         """The Unix time at which the clock showed `shown`: of several possible ones the latest."""
         now = until = time.time()

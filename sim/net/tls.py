@@ -34,11 +34,23 @@ APNS_ENVIRONMENT_OIDS: dict[ApnsEnvironment, str] = {
 }
 """Extensions by which Apple's push certificates name their environment."""
 
+CertificateFlaw = Literal["expired", "not_yet_valid", "foreign_authority", "other_name"]
+"""What may be wrong with a certificate."""
+
+OTHER_NAME = "other.example"
+"""Whose certificate is shown by mistake."""
+
 _ASN1_NULL = b"\x05\x00"
 _ALL_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
 _FLIGHTS = 4
 """More than a handshake has in one direction."""
 _VALIDITY = datetime.timedelta(days=400)
+_HALF_A_YEAR = datetime.timedelta(days=183)
+"""Certificates are valid for a year; where a clock is wrong, that counts from its middle."""
+_DAY = datetime.timedelta(days=1)
+
+Dates = tuple[datetime.datetime, datetime.datetime]
+"""Not before, and not after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +90,11 @@ class CertificateAuthority:
         today = datetime.datetime.now(datetime.UTC).replace(
             hour=0, minute=0, second=0, microsecond=0
         )
-        self._not_before = today - _VALIDITY
-        self._not_after = today + _VALIDITY
+        self._today = today
         self._issued = 0
         self._name = _subject("Airbed test authority")
         self._key = self._private_key("authority")
-        certificate = (
-            self._builder(self._name, self._key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(authority=True), critical=True)
-            .sign(self._key, self._hash)
-        )
-        self.ca_file = self._write("ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
+        self.ca_file = self._own_certificate("ca.pem", 0)
 
     def close(self) -> None:
         """Remove the files."""
@@ -102,16 +107,30 @@ class CertificateAuthority:
         names: Sequence[str] = (),
         uid: str | None = None,
         environments: Sequence[ApnsEnvironment] = (),
+        flaw: CertificateFlaw | None = None,
+        days_fast: int = 0,
     ) -> IssuedCertificate:
         """A certificate for a server (`names`: its DNS names or addresses) or an APNs provider.
 
         A provider's has the bundle identifier as `uid` in its subject and an extension for each
-        environment.
+        environment. `days_fast`: those who look at it have a clock that is fast by so much; see
+        `sim.net.server_identity`.
         """
+        if flaw == "other_name":
+            names, uid = [OTHER_NAME], None if uid is None else OTHER_NAME
         self._issued += 1
         label = f"{self._issued:03d}-{common_name}"
         key = self._private_key(label)
-        builder = self._builder(_subject(common_name, uid), key.public_key())
+        issuer, signer = self._name, self._key
+        if flaw == "foreign_authority":
+            issuer, signer = _subject("Another authority"), self._private_key("another-authority")
+        builder = self._builder(
+            _subject(common_name, uid),
+            key.public_key(),
+            issuer=issuer,
+            signer=signer,
+            dates=self._dates(flaw, days_fast),
+        )
         builder = builder.add_extension(
             _key_usage(authority=False, encipherment=self.policy.keys == "rsa"), critical=True
         )
@@ -125,7 +144,7 @@ class CertificateAuthority:
             builder = builder.add_extension(
                 x509.UnrecognizedExtension(oid, _ASN1_NULL), critical=False
             )
-        certificate = builder.sign(self._key, self._hash)
+        certificate = builder.sign(signer, self._hash)
         stem = f"{self._issued:03d}"
         return IssuedCertificate(
             self._write(f"{stem}.pem", certificate.public_bytes(serialization.Encoding.PEM)),
@@ -140,10 +159,10 @@ class CertificateAuthority:
         )
 
     def server_context(
-        self, issued: IssuedCertificate, *, client_certificates: bool = False
+        self, issued: IssuedCertificate, *, client_certificates: bool = False, days_fast: int = 0
     ) -> ssl.SSLContext:
         """For a server. With `client_certificates` it asks for one, and insists if that is the
-        policy.
+        policy; `days_fast` is by how much the server's own clock is fast when it judges them.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if self.key_log is not None:
@@ -160,7 +179,10 @@ class CertificateAuthority:
                 )
             _admit_old_clients(context)
         if client_certificates:
-            context.load_verify_locations(self.ca_file)
+            trusted = self.ca_file
+            if days_fast:
+                trusted = self._own_certificate(f"ca-{days_fast}.pem", days_fast)
+            context.load_verify_locations(trusted)
             insists = self.policy.insistent
             context.verify_mode = ssl.CERT_REQUIRED if insists else ssl.CERT_OPTIONAL
         return context
@@ -180,8 +202,41 @@ class CertificateAuthority:
         """What is signed of a certificate; Ed25519 has a hash of its own."""
         return None if self.policy.keys == "ed25519" else hashes.SHA256()
 
+    def _own_certificate(self, name: str, days_fast: int) -> str:
+        """The file with the authority's own certificate."""
+        certificate = (
+            self._builder(
+                self._name,
+                self._key.public_key(),
+                issuer=self._name,
+                signer=self._key,
+                dates=self._dates(None, days_fast),
+            )
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(authority=True), critical=True)
+            .sign(self._key, self._hash)
+        )
+        return self._write(name, certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _dates(self, flaw: CertificateFlaw | None, days_fast: int) -> Dates:
+        today = self._today
+        if flaw == "expired":
+            return today - _VALIDITY, today - _DAY
+        if flaw == "not_yet_valid":
+            return today + 2 * _DAY, today + _VALIDITY
+        if days_fast:
+            today -= days_fast * _DAY
+            return today - _HALF_A_YEAR, today + _HALF_A_YEAR
+        return today - _VALIDITY, today + _VALIDITY
+
     def _builder(
-        self, subject: x509.Name, public_key: CertificateIssuerPublicKeyTypes
+        self,
+        subject: x509.Name,
+        public_key: CertificateIssuerPublicKeyTypes,
+        *,
+        issuer: x509.Name,
+        signer: PrivateKey,
+        dates: Dates,
     ) -> x509.CertificateBuilder:
         # Serial numbers of one length: DER integers grow and shrink with their value.
         digest = hashlib.blake2b(f"serial/{self._issued}".encode(), digest_size=8).digest()
@@ -189,15 +244,15 @@ class CertificateAuthority:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(self._name)
+            .issuer_name(issuer)
             .public_key(public_key)
             .serial_number(serial)
-            .not_valid_before(self._not_before)
-            .not_valid_after(self._not_after)
+            .not_valid_before(dates[0])
+            .not_valid_after(dates[1])
             # Both identifiers are what strict verification (Python 3.13) insists on.
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
                 critical=False,
             )
         )

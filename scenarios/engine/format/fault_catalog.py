@@ -203,6 +203,20 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         ("apns",),
         "that an error packet is wrong",
     ),
+    "bad_certificate": FaultContract(
+        "the push service shows the gateway a certificate that it has to refuse: connections that"
+        " there are stay, new ones fail",
+        ("apns", "gcm"),
+        _HAPPENS,
+        {
+            "flaw": Parameter(
+                "choice",
+                "what is wrong with it",
+                required=True,
+                choices=("expired", "not_yet_valid", "foreign_authority", "other_name"),
+            )
+        },
+    ),
     "unavailable": FaultContract(
         "GCM answers that it cannot take messages now",
         ("gcm",),

@@ -42,6 +42,13 @@ class ApnsSending(_Sending):
         description="After a rejected notification: send again what followed it, or (the gateway"
         " of 2013) lose it.",
     )
+    certificate: Literal["valid", "expired", "not_yet_valid", "foreign_authority", "other_name"] = (
+        Field(
+            default="valid",
+            description="What is wrong with its client certificate; `other_name`: it is that of"
+            " another app.",
+        )
+    )
     lifetime: Annotated[Duration, _whole_seconds(APNS_MOST)] | None = Field(
         default=None, description="How long a push is worth delivering; a day if left out."
     )

@@ -5,7 +5,8 @@ Settings come from the scenario, certificates from the world's authority. What t
 """
 
 import ssl
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from typing import Any, Final
 
 import simpy
@@ -14,6 +15,8 @@ from scenarios.engine.format.models import Environment, Platform, Scenario
 from scenarios.engine.world.named_hosts import NamedHosts
 from scenarios.engine.world.stage import Stage
 from sim.kernel.bridge import as_event
+from sim.net.server_identity import ServerIdentity
+from sim.net.tls import CertificateFlaw
 from sim.surface import Host
 from sim.vendors.apns.certificates import Environment as AppleEnvironment
 from sim.vendors.apns.service import ApnsService
@@ -51,6 +54,8 @@ class PushServices:
         world = stage.world
         self._stage = stage
         self._scenario = scenario
+        self._identities: dict[str, ServerIdentity] = {}
+        """By host, what the gateway sees of it in TLS."""
         self._apns_host = hosts.add("apns", APNS_NAME, COURIER_NAME)
         self._gcm_host = hosts.add("gcm", GCM_NAME, GOOGLE_NAME, MTALK_NAME)
         self.apns = self._apns(self._apns_host, APNS_NAME, COURIER_NAME, "production")
@@ -66,7 +71,9 @@ class PushServices:
             trace=world.trace,
             rng=world.seeds.stream("vendors/gcm"),
             phone_tls=self._phone_tls("android", MTALK_NAME),
-            provider_tls=world.ca.server_context(world.ca.issue(GCM_NAME, names=self._gcm_names())),
+            provider_tls=self._identity(
+                self._gcm_host, GCM_NAME, self._gcm_names(), spared=(GOOGLE_NAME,)
+            ),
         )
 
     def start(self) -> Generator[simpy.Event, Any, None]:
@@ -91,6 +98,29 @@ class PushServices:
             return self.sandbox
         return self.apns
 
+    def show_flaw(
+        self, service: str, flaw: CertificateFlaw, used: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Show the gateway a certificate with a flaw until the result is called. `service`: apns
+        (with its sandbox) or gcm.
+        """
+        undo = ExitStack()
+        for host, identity in self._identities.items():
+            if host.partition("-")[0] == service:
+                undo.callback(identity.show(flaw, used))
+        return undo.close
+
+    def follow_clocks(self) -> None:
+        """From now on certificates are judged by the clocks of the hosts that look at them."""
+        hosts = self._stage.world.hosts
+        for host, identity in self._identities.items():
+            identity.follow_clocks(hosts["gateway"].clock_error, hosts[host].clock_error)
+
+    def _identity(self, host: Host, *what: Any, **how: Any) -> ssl.SSLContext:
+        identity = ServerIdentity(self._stage.world.ca, *what, **how)
+        self._identities[host.name] = identity
+        return identity.context
+
     def lanes(self) -> list[dict[str, Any]]:
         """Their hosts as a drawing shows them."""
         apns = {"name": "apns", "role": "apns", "title": "APNs", "names": ["apns"]}
@@ -111,9 +141,8 @@ class PushServices:
             trace=world.trace,
             rng=world.seeds.stream(f"vendors/{host.name}"),
             phone_tls=self._phone_tls("ios", courier),
-            provider_tls=world.ca.server_context(
-                world.ca.issue(name, names=self._stage.names_on_certificate(name)),
-                client_certificates=True,
+            provider_tls=self._identity(
+                host, name, self._stage.names_on_certificate(name), client_certificates=True
             ),
             environment=environment,
         )

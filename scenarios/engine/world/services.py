@@ -101,10 +101,12 @@ class Services:
         ):
             if cost is not None:
                 stage.set_cost(host, cost.model())
+        wanted = scenario.world.gateway.apns.certificate
         self.certificate = world.ca.issue(
             "airnotifier",
             uid=APP_ID,
             environments=[CERTIFIED[self._scenario.world.gateway.environment]],
+            flaw=None if wanted == "valid" else wanted,
         )
         """By which APNs knows the gateway."""
         self._gateway_settings = self._make_gateway_settings()

@@ -39,5 +39,6 @@ def clock(injection: Injection) -> None:
     host = injection.deployment.world.hosts[injection.host]
     if injection.happens():
         host.set_clock(**injection.parameters)
+        injection.deployment.services.push.follow_clocks()
         injection.fire()
         injection.at_end(host.set_clock)

@@ -40,6 +40,15 @@ def silent_close(injection: Injection) -> None:
     _close(injection, "close_after", injection.deployment.services.push.apns.close_silently)
 
 
+@fault("bad_certificate")
+def bad_certificate(injection: Injection) -> None:
+    """New connections of the gateway are shown a certificate that it has to refuse."""
+    if injection.happens():
+        service, flaw = injection.host, injection.parameters["flaw"]
+        push = injection.deployment.services.push
+        injection.at_end(push.show_flaw(service, flaw, injection.fire))
+
+
 @fault("unavailable")
 def unavailable(injection: Injection) -> None:
     """An HTTP 5xx, with Retry-After if wanted."""
