@@ -169,7 +169,12 @@ async def every_fault_of_a_notification_has_its_code(stage: Stage) -> None:
     token = token_of(door)
     number = (3, struct.pack(">I", 5))
     silent = json.dumps({"aps": {"content-available": 1}}).encode()
+    whole = (1, token), (2, PAYLOAD), number
     faults = {
+        "priority 0": (1, framed(*whole, (5, b"\x00"))),
+        "priority 1, of a later interface": (1, framed(*whole, (5, b"\x01"))),
+        "priority 9": (1, framed(*whole, (5, b"\x09"))),
+        "priority 255": (1, framed(*whole, (5, b"\xff"))),
         "no token, command 1": (2, enhanced(5, b"")),
         "no token, command 2": (2, framed((2, PAYLOAD), number)),
         "empty token, command 2": (2, framed((1, b""), (2, PAYLOAD), number)),
@@ -234,7 +239,17 @@ async def command_0_gets_no_error_packet(stage: Stage) -> None:
     assert accepted(stage) == [None]
 
 
+ITEMS = {1: bytes(32), 2: PAYLOAD, 3: bytes(4), 4: b"\x7f\xff\xff\xff", 5: b"\x0a"}
 UNPARSEABLE = {
+    **{f"item {item} twice": framed((item, data), (item, data)) for item, data in ITEMS.items()},
+    **{
+        f"item {item} of {length} bytes": framed((item, bytes(length)))
+        for item, right in ((3, 4), (4, 4), (5, 1))
+        for length in (0, right - 1, right + 1, 300)
+        if length != right
+    },
+    "item 0": framed((0, b"x")),
+    "item 255": framed((255, b"")),
     "unknown command": b"\x03" + bytes(40),
     "HTTP": b"POST /3/device/00 HTTP/1.1\r\n\r\n",
     "item over the end": b"\x02" + struct.pack(">I", 5) + b"\x01\x00\x20\x00\x00",

@@ -35,7 +35,7 @@ async def the_plain_form_answers_in_lines(stage: Stage) -> None:
     )
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
-    assert re.fullmatch(rb"id=0:\d{16}%[0-9a-f]{16}\n", answer.body)
+    assert re.fullmatch(rb"id=0:\d{16}%[0-9a-f]{16}", answer.body)
     untyped = {"Authorization": FORM["Authorization"]}  # plain text is what is assumed
     answer = await wire.ask(request("POST", SEND, untyped, f"registration_id={reg}"))
     assert answer.body.startswith(b"id=")
@@ -57,10 +57,10 @@ async def the_plain_form_names_its_error(stage: Stage) -> None:
         ("InvalidPackageName", f"registration_id={reg}&restricted_package_name=org.other"),
     ]:
         answer = await post_form(wire, body)
-        assert (answer.status, answer.body) == (200, f"Error={error}\n".encode())
+        assert (answer.status, answer.body) == (200, f"Error={error}".encode())
     assert (await post_form(wire, f"registration_id={reg}&time_to_live=soon")).status == 400
     assert (await post_form(wire, f"registration_id={reg}&dry_run=true")).body == (
-        b"id=fake_message_id\n"
+        b"id=fake_message_id"
     )
 
 

@@ -52,6 +52,7 @@ _LONGEST_INTERVAL = 6
 _TOPIC_LISTS = range(2, 7)
 _MESSAGE_ID = struct.Struct(">I")
 _TIMESTAMP = struct.Struct(">Q")
+_RECEIVED, _NO_APP = b"\x00", b"\x01"
 _FROM_STORAGE, _LAST_FROM_STORAGE = 1, 2
 
 
@@ -122,8 +123,11 @@ class CourierConnection(PhoneSession[PushCore, Device]):
             self._core.ready(device)
 
     def _acknowledge(self, device: Device, fields: Fields) -> None:
-        message_id = int.from_bytes(first(fields, 4), "big")
-        self._core.acknowledged(device, message_id, received=first(fields, 8) in (b"", b"\x00"))
+        message_id, status = first(fields, 4), first(fields, 8) or _RECEIVED
+        if len(message_id) != _MESSAGE_ID.size or status not in (_RECEIVED, _NO_APP):
+            raise MalformedInput("Ack of no message, or with no status")
+        number = int.from_bytes(message_id, "big")
+        self._core.acknowledged(device, number, received=status == _RECEIVED)
 
     def _keep_alive(self, fields: Fields) -> None:
         interval = first(fields, 5)

@@ -25,6 +25,7 @@ from sim.vendors.apns.certificates import Environment, provider_identity
 from sim.vendors.apns.core import PushCore
 from sim.vendors.apns.frames import (
     NO_IDENTIFIER,
+    PRIORITIES,
     PRIORITY_IMMEDIATE,
     Frame,
     FrameDecoder,
@@ -328,6 +329,8 @@ def rejection(frame: Frame, topic: bytes | None, core: PushCore) -> Status | App
     app = core.registry.find(frame.token)
     if app is None or app.topic != topic:
         return Status.INVALID_TOKEN
+    if frame.priority not in PRIORITIES:
+        return Status.PROCESSING_ERROR
     if frame.command == 2 and frame.priority == PRIORITY_IMMEDIATE and _is_silent(frame.payload):
         return Status.PROCESSING_ERROR
     return app

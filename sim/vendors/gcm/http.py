@@ -49,11 +49,11 @@ class SendEndpoint:
         content_type, _, _ = request.header("content-type").partition(";")
         is_json = content_type.strip().lower() == "application/json"
         if not is_json and content_type.strip().lower() not in FORM_TYPES:
-            return _plain(400, b"Content-Type must be application/json or a form\n")
+            return _plain(400, b"Content-Type must be application/json or a form")
         try:
             return self._send(request.body, project, request.peer, is_json=is_json)
         except BadRequest as error:
-            return _plain(400, f"{error}\n".encode())
+            return _plain(400, str(error).encode())
 
     def _send(self, body: bytes, project: Project, peer: str, *, is_json: bool) -> Response:
         settings = self._core.settings

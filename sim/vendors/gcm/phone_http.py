@@ -30,6 +30,8 @@ MAX_SENDERS = 100
 """Senders that one app can register with (GCM, "Advanced topics")."""
 
 _MAX_PARAMETERS = 1000
+_PARAMETERS = ("app", "sender", "delete")
+"""That are read, and may come once."""
 
 
 class PhoneEndpoints:
@@ -45,7 +47,7 @@ class PhoneEndpoints:
         try:
             fields = dict(read_fields(request.body))
         except MalformedInput:
-            return Response(400, PLAIN, b"malformed check-in\n")
+            return Response(400, PLAIN, b"malformed check-in")
         device = self._registry.authenticated(str(fields.get(2)), str(fields.get(13)))
         if device is None:
             device = self._registry.add_device()
@@ -63,9 +65,13 @@ class PhoneEndpoints:
         """POST /c2dm/register3: a registration id for an app, or its end."""
         try:
             text = request.body.decode("utf-8")
-            form = dict(parse_qsl(text, errors="strict", max_num_fields=_MAX_PARAMETERS))
+            pairs = parse_qsl(text, errors="strict", max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             return _lines("Error=INVALID_PARAMETERS")
+        read = [name for name, _ in pairs if name in _PARAMETERS]
+        if len(set(read)) < len(read):
+            return _lines("Error=INVALID_PARAMETERS")
+        form = dict(pairs)
         device = self._authenticated(request.header("authorization"))
         if device is None:
             return _lines("Error=AUTHENTICATION_FAILED")

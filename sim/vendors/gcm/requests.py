@@ -7,7 +7,6 @@ in a 200 answer.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -15,27 +14,43 @@ from urllib.parse import parse_qsl
 
 from sim.vendors.gcm.settings import FOUR_WEEKS, GcmSettings
 
-KNOWN_FIELDS = frozenset(
+FIELDS: dict[str, tuple[type, str]] = {
+    "registration_ids": (list, "array"),
+    "to": (str, "string"),
+    "notification_key": (str, "string"),
+    "condition": (str, "string"),
+    "collapse_key": (str, "string"),
+    "data": (dict, "object"),
+    "delay_while_idle": (bool, "boolean"),
+    "time_to_live": (int, "number"),
+    "restricted_package_name": (str, "string"),
+    "dry_run": (bool, "boolean"),
+    "priority": (str, "string"),
+    "content_available": (bool, "boolean"),
+    "mutable_content": (bool, "boolean"),
+    "notification": (dict, "object"),
+    "delivery_receipt_requested": (bool, "boolean"),
+}
+"""The fields of the JSON form and what each has to be. Those of later years are checked as well,
+though nothing follows from them."""
+
+PARAMETERS = frozenset(
     {
-        "registration_ids",
-        "to",
-        "notification_key",
-        "condition",
+        "registration_id",
         "collapse_key",
-        "data",
         "delay_while_idle",
         "time_to_live",
         "restricted_package_name",
         "dry_run",
-        "priority",
-        "content_available",
-        "mutable_content",
-        "notification",
-        "delivery_receipt_requested",
     }
 )
+"""Of the plain-text form, beside `data.<key>`."""
+
+PRIORITIES = ("normal", "high")
 MAX_NUMBER_OF_PARAMETERS = 10_000
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]+")
+_LONGEST_NUMBER = 18
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class BadRequest(Exception):
@@ -57,59 +72,69 @@ class SendRequest:
 
 
 def read_json(body: bytes, settings: GcmSettings) -> SendRequest:
-    """The JSON form. Raises BadRequest."""
+    """The JSON form. A field that is null counts as left out; of two with one name the last counts.
+    Raises BadRequest."""
+    constants: list[str] = []  # NaN and Infinity, which Python takes for numbers of JSON
+
+    def note(name: str) -> float:
+        constants.append(name)
+        return float(name)
+
     try:
-        fields = json.loads(body.decode("utf-8"))
+        document = json.loads(body.decode("utf-8"), parse_constant=note)
     except (ValueError, RecursionError):
         raise BadRequest("JSON_PARSING_ERROR: the body is not JSON in UTF-8") from None
-    if not isinstance(fields, dict):
+    if not isinstance(document, dict):
         raise BadRequest("JSON_TYPE_ERROR: the body must be a JSON object")
+    fields = {name: value for name, value in document.items() if value is not None}
     if settings.strict_fields:
-        for name in fields:
-            if name not in KNOWN_FIELDS:
+        for name in document:
+            if name not in FIELDS:
                 raise BadRequest(f"JSON_PARSING_ERROR: unknown field {json.dumps(name)}")
     ids = _registration_ids(fields, settings)
-    data = _optional(fields, "data", dict, "object") or {}
-    try:
-        pairs = tuple((key, _as_text(value)) for key, value in data.items())
-    except RecursionError:
-        raise BadRequest('JSON_PARSING_ERROR: "data" is nested too deeply') from None
+    _check_types(fields)
+    if constants:
+        raise BadRequest(f"JSON_PARSING_ERROR: {constants[0]} is not JSON")
     return _request(
         ids,
-        pairs,
-        collapse_key=_optional(fields, "collapse_key", str, "string"),
-        delay_while_idle=bool(_optional(fields, "delay_while_idle", bool, "boolean")),
-        ttl=_ttl(fields),
-        package=_optional(fields, "restricted_package_name", str, "string"),
-        dry_run=bool(_optional(fields, "dry_run", bool, "boolean")),
+        tuple((key, _as_text(value)) for key, value in fields.get("data", {}).items()),
+        collapse_key=fields.get("collapse_key"),
+        delay_while_idle=fields.get("delay_while_idle", False),
+        ttl=fields.get("time_to_live"),
+        package=fields.get("restricted_package_name"),
+        dry_run=fields.get("dry_run", False),
         settings=settings,
     )
 
 
 def read_form(body: bytes, settings: GcmSettings) -> SendRequest:
-    """The plain-text form: one recipient, `data.<key>` parameters. Raises BadRequest."""
+    """The plain-text form: one recipient, `data.<key>` parameters, each parameter once. Raises
+    BadRequest."""
     try:
-        parameters = dict(
-            parse_qsl(
-                body.decode("utf-8"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=MAX_NUMBER_OF_PARAMETERS,
-            )
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_NUMBER_OF_PARAMETERS,
         )
     except ValueError:
         raise BadRequest("the body is not a form in UTF-8") from None
-    ttl = parameters.get("time_to_live")
-    if ttl is not None and _NUMBER.fullmatch(ttl) is None:
-        raise BadRequest('"time_to_live" is not a number')
+    parameters: dict[str, str] = {}
+    for name, value in pairs:
+        is_known = name in PARAMETERS or name[:5] == "data."
+        if is_known and name in parameters:
+            raise BadRequest(f"{json.dumps(name)} is given more than once")
+        if settings.strict_fields and not is_known:
+            raise BadRequest(f"unknown parameter {json.dumps(name)}")
+        parameters[name] = value
     return _request(
         (parameters.get("registration_id", ""),),
         tuple((k.removeprefix("data."), v) for k, v in parameters.items() if k[:5] == "data."),
         collapse_key=parameters.get("collapse_key"),
-        delay_while_idle=parameters.get("delay_while_idle") in ("1", "true"),
-        ttl=None if ttl is None else int(ttl),
+        delay_while_idle=_boolean(parameters, "delay_while_idle"),
+        ttl=_number(parameters, "time_to_live"),
         package=parameters.get("restricted_package_name"),
-        dry_run=parameters.get("dry_run") in ("1", "true"),
+        dry_run=_boolean(parameters, "dry_run"),
         settings=settings,
     )
 
@@ -120,7 +145,7 @@ def _request(
     *,
     collapse_key: str | None,
     delay_while_idle: bool,
-    ttl: float | None,
+    ttl: int | None,
     package: str | None,
     dry_run: bool,
     settings: GcmSettings,
@@ -137,7 +162,7 @@ def _request(
         data,
         collapse_key or None,
         delay_while_idle,
-        settings.default_ttl if ttl is None else int(ttl) if error is None else 0,
+        settings.default_ttl if ttl is None else ttl if error is None else 0,
         package or None,
         dry_run,
         error,
@@ -146,10 +171,12 @@ def _request(
 
 def _registration_ids(fields: dict[str, Any], settings: GcmSettings) -> tuple[str, ...]:
     if "registration_ids" not in fields:
-        to = _optional(fields, "to", str, "string")
-        if to is None:
+        if "to" not in fields:
             raise BadRequest('Missing "registration_ids" field')
-        return (to,)
+        _check_type(fields, "to")
+        return (fields["to"],)
+    if "to" in fields:
+        raise BadRequest('Must use either "registration_ids" field or "to", not both')
     ids = fields["registration_ids"]
     if not isinstance(ids, list):
         raise BadRequest('"registration_ids" field is not a JSON array')
@@ -163,22 +190,40 @@ def _registration_ids(fields: dict[str, Any], settings: GcmSettings) -> tuple[st
     return tuple(ids)
 
 
-def _ttl(fields: dict[str, Any]) -> float | None:
-    value = fields.get("time_to_live")
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    raise BadRequest('JSON_TYPE_ERROR: field "time_to_live" must be a JSON number')
+def _check_types(fields: dict[str, Any]) -> None:
+    """Every field that is known has its type. A whole number may have a point in it (60.0)."""
+    ttl = fields.get("time_to_live")
+    if isinstance(ttl, float) and ttl.is_integer():
+        fields["time_to_live"] = int(ttl)
+    for name in FIELDS:
+        if name in fields:
+            _check_type(fields, name)
+    if fields.get("priority", "normal") not in PRIORITIES:
+        raise BadRequest('"priority" field must be "normal" or "high"')
 
 
-def _optional(fields: dict[str, Any], name: str, kind: type, kind_name: str) -> Any:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, kind):
+def _check_type(fields: dict[str, Any], name: str) -> None:
+    kind, kind_name = FIELDS[name]
+    value = fields[name]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise BadRequest(f'JSON_TYPE_ERROR: field "{name}" must be a JSON {kind_name}')
+
+
+def _boolean(parameters: dict[str, str], name: str) -> bool:
+    value = _BOOLEANS.get(parameters.get(name, "").lower())
+    if value is None:
+        raise BadRequest(f'"{name}" is not a boolean')
     return value
+
+
+def _number(parameters: dict[str, str], name: str) -> int | None:
+    """A number that is out of any range stays so, whatever its length."""
+    text = parameters.get(name)
+    if text is None:
+        return None
+    if _NUMBER.fullmatch(text) is None:
+        raise BadRequest(f'"{name}" is not a number')
+    return int(text) if len(text) <= _LONGEST_NUMBER else -1
 
 
 def _as_text(value: Any) -> str:

@@ -126,10 +126,10 @@ def _json_result(result: Result) -> dict[str, str]:
 
 
 def plain_answer(result: Result) -> bytes:
-    """The body of a plain-text answer."""
+    """The body of a plain-text answer. No line break at its end: clients compare it."""
     if isinstance(result, Refused):
-        return f"Error={result.error}\n".encode()
+        return f"Error={result.error}".encode()
     lines = [f"id={result.message_id}"]
     if result.canonical is not None:
         lines.append(f"registration_id={result.canonical}")
-    return ("\n".join(lines) + "\n").encode()
+    return "\n".join(lines).encode()

@@ -265,6 +265,36 @@ def test_messages_may_come_in_any_pieces_and_unknown_ones_are_ignored(stand: Any
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        ((8, b"\0"),),
+        ((4, b""), (8, b"\0")),
+        ((4, b"\0\0\1"), (8, b"\0")),
+        ((4, b"\0\0\0\0\1"), (8, b"\0")),
+        ((4, b"\0\0\0\1"), (8, b"\2")),
+        ((4, b"\0\0\0\1"), (8, b"\0\0")),
+    ],
+)
+def test_an_ack_of_no_message_or_with_no_status_ends_the_connection(
+    stand: Any, fields: tuple[tuple[int, bytes], ...]
+) -> None:
+    service = stand.apns()
+
+    async def main() -> None:
+        phone = Phone.with_app(stand, service)
+        await phone.connect()
+        await phone.push(b"a")
+        assert payloads(await phone.heard()) == [b"a"]
+        phone.peer.transport.write(message(11, *fields))
+        await asyncio.sleep(1)
+        assert phone.peer.closed_at is not None
+        assert stand.named("vendor.acked", "vendor.undeliverable") == []
+        assert payloads(await phone.connect()) == [b"a"]
+
+    stand.run(main)
+
+
+@pytest.mark.parametrize(
     ("told", "minutes"),
     [
         (b"", 15),

@@ -76,7 +76,9 @@ def test_a_registration_that_is_not_in_order_names_its_error(stand: Any) -> None
         assert await register(stand, good, (me[0], 1)) == "Error=AUTHENTICATION_FAILED"
         status, content = await post(stand, "/c2dm/register3", good.encode())
         assert (status, content) == (200, b"Error=AUTHENTICATION_FAILED")
-        for bad in ("sender=100", f"app={APP}", f"app={APP}&sender=,", "app=%ff&sender=100"):
+        twice = f"{good}&app=org.other", f"{good}&sender=200", f"{good}&delete=true&delete=true"
+        missing = "sender=100", f"app={APP}", f"app={APP}&sender=,"
+        for bad in (*missing, *twice, "app=%ff&sender=100"):
             assert await register(stand, bad, me) == "Error=INVALID_PARAMETERS"
         assert await register(stand, f"app={APP}&sender=300", me) == "Error=INVALID_SENDER"
         assert service.token_of(me[0], APP) is None
