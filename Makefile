@@ -19,7 +19,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test check lint bench foreign foreign-env postgres swarm tcp-table lock env dev-env clean
+.PHONY: help run test check lint bench foreign foreign-env postgres swarm tcp-table fuzz lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
@@ -33,6 +33,7 @@ help:
 	@echo "make swarm    1,000 seeds of the storms: hundreds of runs a minute, a quarter of an hour"
 	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
 	@echo "make conversations   random talks over simulated and real sockets, compared (20 min of CPU)"
+	@echo "make fuzz     hand in damaged files, options, requests and frames (FUZZ_MINUTES=60 of CPU)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
 	@echo "make clean    remove environments, caches and run records"
 	@echo
@@ -110,6 +111,12 @@ tcp-table: env
 
 conversations: dev-env
 	@PYTHONPATH=. $(BIN)/python tests/conformance/campaign.py
+
+# FUZZ_MINUTES of CPU; what was tried and found is in runs/fuzz, where the next campaign goes on.
+FUZZ_MINUTES ?= 60
+
+fuzz: dev-env
+	@PYTHONPATH=. $(BIN)/python tests/fuzz/campaign.py --minutes $(FUZZ_MINUTES) $(FUZZ_ARGS)
 
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"

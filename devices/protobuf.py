@@ -6,6 +6,10 @@ are refused. Values are unsigned; the caller knows which fields mean what.
 
 from devices.errors import FrameError
 
+_64_BITS = 2**64 - 1
+_LAST_FIELD = 2**29 - 1
+"""Field numbers are 1 to this (Protocol Buffers, "Assigning field numbers")."""
+
 
 def varint(value: int) -> bytes:
     """`value` (0 or more) in base 128, least significant group first."""
@@ -27,7 +31,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int] | None:
         byte = data[index]
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, index + 1
+            return value & _64_BITS, index + 1
         shift += 7
     if len(data) - position >= 10:
         raise FrameError("varint of more than ten bytes")
@@ -62,6 +66,8 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
         else:
             key, position = _whole_varint(data, position)
         wire_type = key & 7
+        if not 0 < key >> 3 <= _LAST_FIELD:
+            raise FrameError(f"protobuf field number {key >> 3}")
         if wire_type in (0, 2):
             if position < size and data[position] < 0x80:
                 value = data[position]

@@ -10,6 +10,9 @@ import json
 import logging
 from typing import Any
 
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
+
 from server import clock
 
 Field = str | int | float | bool | None
@@ -73,6 +76,10 @@ class EventLog:
         self._logger.handle(EventRecord(self._logger.name, level, event, fields))
 
 
+_NO_HTTP = (HttpProcessingError, RequestPayloadError)
+"""With which aiohttp says that a client sent something else."""
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON: time (Unix seconds), level, log name, event, fields."""
 
@@ -84,6 +91,9 @@ class JsonFormatter(logging.Formatter):
             "event": getattr(record, "event", record.getMessage()),
         }
         line.update(getattr(record, "fields", {}))
-        if record.exc_info:
+        if record.exc_info and isinstance(record.exc_info[1], _NO_HTTP):
+            # Its text shows what the client sent, a key perhaps, and where in aiohttp says nothing.
+            line["error"] = type(record.exc_info[1]).__name__
+        elif record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -17,6 +17,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PlainValidator,
     SecretStr,
     model_validator,
 )
@@ -46,7 +47,7 @@ def _existing_file(path: Path) -> Path:
     except OSError:  # a name longer than the file system has names
         exists = False
     if not exists:
-        raise ValueError("there is no such file")
+        raise ValueError(f"there is no file {path}")
     return path
 
 
@@ -70,13 +71,26 @@ def _permission_bits(value: Any) -> Any:
     return bits
 
 
-def _without_blanks(value: Any) -> Any:
-    """Blank lines of a block list mean nothing, as in the text area it comes from."""
+def _networks(value: Any) -> tuple[IpNetwork, ...]:
+    """Addresses and networks as texts; blank lines mean nothing, as in the text area of a block
+    list."""
     if isinstance(value, str):
         value = value.splitlines()
-    if isinstance(value, list):
-        return tuple(line.strip() for line in value if not isinstance(line, str) or line.strip())
-    return value
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a list of addresses and networks")
+    lines = [line.strip() if isinstance(line, str) else line for line in value]
+    return tuple(_network(line) for line in lines if line != "")
+
+
+def _network(line: Any) -> IpNetwork:
+    if isinstance(line, IpNetwork):
+        return line
+    if not isinstance(line, str):
+        raise ValueError("addresses and networks are texts")
+    try:
+        return ipaddress.ip_network(line)
+    except ValueError:
+        raise ValueError("not an address or network such as 10.0.0.0/8") from None
 
 
 def _year_as_text(value: Any) -> Any:
@@ -85,7 +99,7 @@ def _year_as_text(value: Any) -> Any:
 
 
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
-Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_without_blanks)]
+Networks = Annotated[tuple[IpNetwork, ...], PlainValidator(_networks)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 """At most a year: nobody waits longer, and beyond some centuries no clock of a loop goes."""
 

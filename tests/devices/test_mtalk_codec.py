@@ -33,6 +33,16 @@ def test_any_bytes_are_a_message_or_a_frame_error(data: bytes) -> None:
         list(protobuf.read_fields(data))
 
 
+@pytest.mark.parametrize("data", ["0000", "808080801000"])
+def test_a_field_has_a_number_that_a_message_can_have(data: str) -> None:
+    with pytest.raises(FrameError, match="field number"):
+        protobuf.read_fields(bytes.fromhex(data))
+
+
+def test_a_varint_has_64_bits() -> None:
+    assert protobuf.read_varint(b"\xff" * 9 + b"\x7f", 0) == (2**64 - 1, 10)
+
+
 def test_a_login_starts_with_the_version_and_names_what_was_received() -> None:
     body = (
         "0a07" + b"login-1".hex() + "120f" + b"mcs.android.com".hex()

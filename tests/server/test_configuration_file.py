@@ -1,5 +1,6 @@
 """A configuration file is read strictly, in bounded work, and told apart from what is none."""
 
+import json
 import os
 from pathlib import Path
 
@@ -131,3 +132,31 @@ def test_the_gateway_is_what_the_administrator_s_page_would_take(
     )
     with pytest.raises(SettingsError, match=f"airnotifier.{key}"):
         read_model(tmp_path / "a.json", SiteSettings)
+
+
+def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
+    """Every kind of value, from YAML and from JSON alike."""
+    (tmp_path / "cert.pem").write_text("x")
+    apns = {"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "cert.pem")}
+    settings = {
+        "host": "::1", "port": 0, "trusted_proxies": ["10.0.0.0/8", "", "::1"],
+        "apps": [{
+            "name": "moodle", "sandbox": True, "blocked_ips": "192.0.2.1\n\n2001:db8::/32\n",
+            "keys": [{"key": "k" * 16, "permissions": ["create_token"]},
+                     {"key_sha256": "0" * 64, "permissions": 3}],
+            "apns": {**apns, "confirm_after": 5},
+            "gcm": {"url": "https://a.example:443/gcm/send", "api_key": "x", "timeout": 2.5},
+        }],
+    }  # fmt: skip
+    for name in ("a.json", "a.yaml"):
+        (tmp_path / name).write_text(json.dumps(settings))
+    read = read_model(tmp_path / "a.json", GatewaySettings)
+    assert read_model(tmp_path / "a.yaml", GatewaySettings) == read
+    assert [str(each) for each in read.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert [str(each) for each in read.apps[0].blocked_ips] == ["192.0.2.1/32", "2001:db8::/32"]
+    assert [key.permissions for key in read.apps[0].keys] == [1, 3]
+
+
+@pytest.mark.parametrize("wrong", ["[{}]", "[[]]", "[1]", "['10.0.0.1/8']", "7", "{a: b}", "x"])
+def test_a_block_list_is_of_addresses_and_networks(tmp_path: Path, wrong: str) -> None:
+    assert "trusted_proxies" in refused(tmp_path, f"apps: []\ntrusted_proxies: {wrong}")

@@ -8,6 +8,8 @@ from sim.vendors.errors import MalformedInput
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 MAX_VARINT_BYTES = 10
+MAX_FIELD_NUMBER = 2**29 - 1
+"""The largest that a message can have (Protocol Buffers, "Assigning field numbers")."""
 
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
@@ -43,8 +45,8 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
         else:
             key, position = _complete(read_varint(data, position))
         number, wire_type = key >> 3, key & 7
-        if number == 0:
-            raise MalformedInput("field number 0")
+        if not 0 < number <= MAX_FIELD_NUMBER:
+            raise MalformedInput("a field number that no message can have")
         if wire_type in (VARINT, LENGTH_DELIMITED):
             if position < size and data[position] < 0x80:
                 value = data[position]

@@ -28,7 +28,9 @@ def test_the_golden_examples_of_the_documentation_are_read() -> None:
     assert list(read_fields(data)) == [(1, 150), (2, b"testing"), (7, 1), (3, 2)]
 
 
-@pytest.mark.parametrize("data", ["08", "0896", "1207", "39 01", "0b", "00 00", "08" + "ff" * 11])
+@pytest.mark.parametrize(
+    "data", ["08", "0896", "1207", "39 01", "0b", "00 00", "808080801000", "08" + "ff" * 11]
+)
 def test_what_is_no_message_is_malformed(data: str) -> None:
     with pytest.raises(MalformedInput):
         list(read_fields(bytes.fromhex(data)))
