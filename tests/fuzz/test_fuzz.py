@@ -1,5 +1,6 @@
 """The first inputs of every target of the campaign, always the same: see `campaign.py`."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -29,3 +30,9 @@ def test_the_same_seed_makes_the_same_input(tmp_path: Path) -> None:
         [made] = [path for path in here.iterdir() if path.suffix in (".json", ".yaml")]
         seen.append(made.read_bytes().replace(str(here).encode(), b""))
     assert seen[0] == seen[1]
+
+
+def test_the_documentation_has_every_target() -> None:
+    page = (Path(__file__).parents[2] / "docs/fuzzing.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert re.findall("`(.+?)`", "".join(rows)) == [target.name for target in TARGETS]
