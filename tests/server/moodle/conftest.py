@@ -166,10 +166,19 @@ class Stand:
     async def log_in(self, username: str, *, browser: aiohttp.ClientSession | None = None) -> str:
         """Log in with a browser and return the session key that its forms carry."""
         browser = browser or self.client
-        fields = {"username": username, "password": PASSWORDS[username]}
-        async with browser.post(f"{WWWROOT}/login/index.php", data=fields) as answer:
-            page = await answer.text()
-        return page.partition('name="sesskey" value="')[2].partition('"')[0]
+        page = await self.submit_login(username, PASSWORDS[username], browser=browser)
+        return field_of(page, "sesskey")
+
+    async def submit_login(
+        self, username: str, password: str, *, browser: aiohttp.ClientSession | None = None
+    ) -> str:
+        """Open the login form, fill it in and return the page that follows."""
+        browser, url = browser or self.client, f"{WWWROOT}/login/index.php"
+        async with browser.get(url) as answer:
+            token = field_of(await answer.text(), "logintoken")
+        fields = {"username": username, "password": password, "logintoken": token}
+        async with browser.post(url, data=fields) as answer:
+            return await answer.text()
 
     def sql(self, statement: str | ClauseElement) -> list[tuple[Any, ...]]:
         """Look into the site's database, or change it behind the site's back."""
@@ -178,6 +187,11 @@ class Stand:
     def events(self, *names: str) -> list[dict[str, Any]]:
         """The fields of logged events of these names, in order."""
         return [fields for name, fields in self.log if name in names]
+
+
+def field_of(page: str, name: str) -> str:
+    """The value of a hidden field of a page."""
+    return page.partition(f'name="{name}" value="')[2].partition('"')[0]
 
 
 def _user(username: str, firstname: str, lastname: str, role: str) -> dict[str, str]:
