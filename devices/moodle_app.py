@@ -33,7 +33,7 @@ from devices import moodle_client
 from devices.app import App
 from devices.errors import NotPossible, UnexpectedAnswer
 from devices.http import HttpClient, Response
-from devices.moodle_client import Refused
+from devices.moodle_client import REST_PATH, TOKEN_PATH, Refused
 from devices.notifications import Notification
 from devices.phone import Phone
 from devices.settings import AppSettings
@@ -86,25 +86,31 @@ class GatewayAnswer:
     answer: str
     refused: bool = False
 
+    def __str__(self) -> str:
+        return f"/tokens answered {self.status}: {self.answer or 'nothing'}"
+
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
     """`error` is None after a successful login, otherwise Moodle's words (and `code`, if any), or
-    the app's own about a site that it does not work with."""
+    the app's own about a site that it does not work with. `path`: what was refused."""
 
     status: int
     userid: int | None
     error: str | None
     code: str
+    path: str = TOKEN_PATH
 
 
 @dataclass(frozen=True, slots=True)
 class SiteAnswer:
-    """`device`: the id of the device on the site; None if it was refused, with `error`."""
+    """`device`: the id of the device on the site; None if it was refused, with `error`: a code of
+    Moodle or the gateway's words. `refusal` says it with path and status."""
 
     status: int
     device: int | None
     error: str | None
+    refusal: str = ""
 
 
 class MoodleApp(App):
@@ -212,7 +218,8 @@ class MoodleApp(App):
                 "message_airnotifier_get_access_key", {"permissions[0]": "createtoken"}
             )
             if not isinstance(answer, str):
-                raise UnexpectedAnswer(f"{self.phone.name}: the site gave no access key: {answer}")
+                told = answer if isinstance(answer, Refused) else f"{REST_PATH} answered 200"
+                raise UnexpectedAnswer(f"{self.phone.name}: the site gave no access key: {told}")
             key = answer
         # The app of May 2013 existed for iOS only; on Android the gateway has to be told.
         form = wanted if self.phone.platform == "ios" else {"device": self.phone.platform, **wanted}
@@ -257,18 +264,20 @@ class MoodleApp(App):
             timeout=settings.http_timeout,
         )
         if isinstance(token, Refused):
-            return LoginResult(token.status, None, token.message, token.code)
+            return LoginResult(token.status, None, token.message, token.code, token.path)
         site = Site(settings.site_url, username, token, 0)
         info = yield from self._call("moodle_webservice_get_siteinfo", {}, site)
         if isinstance(info, Refused):
-            return LoginResult(info.status, None, info.message, info.code)
+            return LoginResult(info.status, None, info.message, info.code, info.path)
         try:
             site.url, site.userid, site.fullname = info["siteurl"], info["userid"], info["fullname"]
             functions = [str(function["name"]) for function in info["functions"]]
         except (KeyError, TypeError):
-            raise UnexpectedAnswer(f"{self.phone.name}: the site's info is incomplete") from None
+            raise UnexpectedAnswer(
+                f"{self.phone.name}: {REST_PATH} answered 200 with an incomplete site info"
+            ) from None
         if not any(_NEEDED_FUNCTION in name for name in functions):
-            return LoginResult(200, None, _NOT_SUPPORTED, "")
+            return LoginResult(200, None, _NOT_SUPPORTED, "", REST_PATH)
         self.site = site
         self.phone.emit("app.login", user=str(site.userid))
         return LoginResult(200, site.userid, None, "")
@@ -280,7 +289,8 @@ class MoodleApp(App):
                 "/tokens", "/tokens", self.settings.gateway_key, form
             )
             if subscribed.refused:
-                return SiteAnswer(subscribed.status, None, f"gateway: {subscribed.answer}")
+                told = f"gateway: {subscribed.answer}"
+                return SiteAnswer(subscribed.status, None, told, f"the gateway: {subscribed}")
         answer = yield from self._call(
             "message_airnotifier_add_user_device",
             {
@@ -291,9 +301,11 @@ class MoodleApp(App):
         )
         result = SiteAnswer(200, answer, None)
         if isinstance(answer, Refused):
-            result = SiteAnswer(answer.status, None, answer.code)
-        elif not isinstance(answer, int):
-            raise UnexpectedAnswer(f"{self.phone.name}: the site gave no device id")
+            error = answer.code or answer.message
+            result = SiteAnswer(answer.status, None, error, f"the site: {answer}")
+        elif not isinstance(answer, int) or isinstance(answer, bool):
+            text = f"{self.phone.name}: {REST_PATH} answered 200 without a device id"
+            raise UnexpectedAnswer(text)
         site.device_id = result.device
         self.phone.emit("app.registered", where="site", status=result.status, error=result.error)
         return result

@@ -17,7 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import browser, courier_codec, http_request, mtalk_codec, notifications
+from devices import (
+    browser,
+    courier_codec,
+    http_request,
+    moodle_client,
+    mtalk_codec,
+    notifications,
+)
 from devices.errors import DeviceError
 from server.airnotifier import auth, payload, targets
 from server.airnotifier import multipart as gateway_multipart
@@ -29,6 +36,7 @@ from server.moodle import multipart as site_multipart
 from server.moodle.accounts import clean_username
 from server.moodle.errors import MoodleError
 from server.moodle.messaging import send
+from server.moodle.web import sessions
 from sim.net import cost
 from sim.vendors.apns import frames
 from sim.vendors.gcm import registry, requests
@@ -122,6 +130,7 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "server/moodle/parameters.py _TAG": again("< ", "<\n"),
     "server/moodle/php_json.py _DEL": again("\\", "\\u007", "\\\\u007f"),
     "server/moodle/phpargs.py _INTEGER": again("1", "-"),
+    "server/moodle/web/sessions.py _SID": again("a"),
     "sim/vendors/gcm/registry.py ID_SYNTAX": again("a"),
     "sim/vendors/gcm/requests.py _NUMBER": again("1", "-"),
     "sim/net/cost.py _REQUEST_LINE": [
@@ -130,6 +139,8 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     ],
     "devices/browser.py _ATTRIBUTE": again("a", "a ", 'a="', "a= ", "-", " ", '="'),
     "devices/browser.py _INPUT": again("<input ", "<input", "<", "<input \n"),
+    "devices/browser.py _NOTE": again('role="status">', "<", "a"),
+    "devices/moodle_client.py _ALERT": again('role="alert">', "<", "a"),
     "devices/http_request.py _ADDRESS": again("/", "//", "?", "#", "http://", "a"),
 }
 NOT_FOREIGN: dict[str, str] = {}
@@ -179,10 +190,12 @@ MODULES: dict[str, Any] = {
     "server/moodle/parameters.py": parameters,
     "server/moodle/php_json.py": php_json,
     "server/moodle/phpargs.py": phpargs,
+    "server/moodle/web/sessions.py": sessions,
     "sim/vendors/gcm/registry.py": registry,
     "sim/vendors/gcm/requests.py": requests,
     "sim/net/cost.py": cost,
     "devices/browser.py": browser,
+    "devices/moodle_client.py": moodle_client,
     "devices/http_request.py": http_request,
 }
 

@@ -139,7 +139,7 @@ def test_a_new_user_registers_and_a_message_opens_on_the_phone(
     assert isinstance(answer.device, int)
     assert app.site is not None
     ben = stand.browser("ben")
-    assert world.run(ben.set_outputs("airnotifier", True)) == PageResult(200, True)
+    assert world.run(ben.set_outputs("airnotifier", True)) == PageResult(200, "/message/edit.php")
     world.run(app.set_state("background"))
     world.run(world.env.timeout(400))  # ben counts as logged off again
 
@@ -150,7 +150,7 @@ def test_a_new_user_registers_and_a_message_opens_on_the_phone(
 
     assert (got.alert, got.msgid) == ("Aula 9: mañana «ya»", sent.id)
     assert got.custom["userfrom"] == "Ana Test"
-    assert got.parameters()["user"] == app.site.userid
+    assert got.parameters()["user"] == str(app.site.userid)
     assert (opened.page, opened.msgid, opened.from_state) == ("message", sent.id, "background")
 
 

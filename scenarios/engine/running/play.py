@@ -23,7 +23,7 @@ from scenarios.engine.format.references import as_text, resolve
 from scenarios.engine.running.arguments import resolved_arguments
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.implemented import REGISTRY, Implementation
-from scenarios.engine.step_failed import StepFailed
+from scenarios.engine.step_failed import StepFailed, StepRefused
 
 DEFAULT_LIMIT: Final = 900.0
 """Virtual seconds for a step without `within`: more than a browser needs to give several pages up,
@@ -121,7 +121,7 @@ def _do(
     outcome.status = "failed"
     implementation = REGISTRY[step.do]
     limit = DEFAULT_LIMIT if step.within is None else step.within
-    about = f"step {outcome.n} {step.do}"
+    about, refusal = f"step {outcome.n} {step.do}", ""
     try:
         arguments = outcome.arguments = resolved_arguments(step, scope, context)
         task = Task(outcome.n, step.do, outcome.by, arguments, limit)
@@ -130,11 +130,13 @@ def _do(
         else:
             results = yield from _limited(context, task, implementation)
     except (StepFailed, DeviceError) as error:
-        if step.may_fail:
-            outcome.status, outcome.excuse = "excused", str(error)
+        if not (isinstance(error, StepRefused) and error.is_expected_by(step.expect)):
+            if step.may_fail:
+                outcome.status, outcome.excuse = "excused", str(error)
+                return
+            outcome.failure = places.failure("step-failed", f"{about}: {error}", here)
             return
-        outcome.failure = places.failure("step-failed", f"{about}: {error}", here)
-        return
+        results, refusal = error.results, f"; {error}"
     outcome.results = dict(results)
     for name, expected in step.expect.items():
         where = (*here, "expect", name)
@@ -150,7 +152,7 @@ def _do(
             actual = None
         if not _equal(wanted, actual):
             message = f"{about}: {name} is {_shown(name, actual)}"
-            message += f", expected {_shown(name, wanted)}"
+            message += f", expected {_shown(name, wanted)}{refusal}"
             outcome.failure = places.failure("not-as-expected", message, where, at_key=True)
             return
     for name, expression in step.save.items():

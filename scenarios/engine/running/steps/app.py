@@ -9,7 +9,7 @@ from devices.moodle_app import GatewayAnswer, LoginResult, PushToken, SiteAnswer
 from devices.notifications import Notification
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.registry import step
-from scenarios.engine.step_failed import StepFailed
+from scenarios.engine.step_failed import StepFailed, StepRefused, refused_by_status
 
 Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
 
@@ -44,7 +44,11 @@ def register_gateway(context: Context, task: Task) -> Steps:
     answer: GatewayAnswer = yield context.population.apps[task.by].register_gateway(
         task.arguments.get("token"), key, task.arguments.get("channel")
     )
-    return {"status": answer.status, "answer": answer.answer}
+    results = {"status": answer.status, "answer": answer.answer}
+    if answer.refused:
+        told_by = ("answer",) if answer.status == 200 else ("status", "answer")
+        raise StepRefused(f"the gateway refused the token: {answer}", results, *told_by)
+    return results
 
 
 @step("login", overdue="the site did not answer")
@@ -54,7 +58,8 @@ def login(context: Context, task: Task) -> Steps:
         person.username, person.password
     )
     if answer.error is not None:
-        raise StepFailed(f"the site refused the login: {answer.error}")
+        text = f"the site refused the login: {answer.path} answered {answer.status}: {answer.error}"
+        raise refused_by_status(text, answer.status, {"status": answer.status})
     return {"status": answer.status}
 
 
@@ -63,7 +68,10 @@ def register_site(context: Context, task: Task) -> Steps:
     answer: SiteAnswer = yield context.population.apps[task.by].register_site(
         task.arguments.get("token")
     )
-    return {"status": answer.status, "device": answer.device}
+    results = {"status": answer.status, "device": answer.device}
+    if answer.error is not None:
+        raise refused_by_status(f"refused by {answer.refusal}", answer.status, results)
+    return results
 
 
 @step("open_at_page", overdue="the app did not come to a page")

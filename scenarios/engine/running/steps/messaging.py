@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import simpy
 
-from devices.browser import SentMessage
+from devices.browser import PageResult, SentMessage
 from scenarios.engine.ledger.notifications import AtGateway, Notification
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.registry import step
-from scenarios.engine.step_failed import StepFailed
+from scenarios.engine.step_failed import StepFailed, StepRefused, refused_by_status
 
 Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
 
@@ -47,10 +47,18 @@ def broadcast(context: Context, task: Task) -> Steps:
     context.deployment.world.trace.listen(
         lambda event: seen.append(event) if event["kind"] == "broadcast.requested" else None
     )
-    yield context.population.browser(task.by).broadcast(text)
+    page: PageResult = yield context.population.browser(task.by).broadcast(text)
+    if not page.ok:
+        raise refused_by_status(f"the site refused: {page}", page.status, {"status": page.status})
     if not seen:
-        raise StepFailed("the site asked the gateway for nothing")
-    return {name: seen[-1][name] for name in ("status", "refused", "channel")}
+        raise StepFailed(f"the site asked the gateway for nothing: {page}")
+    results = {name: seen[-1][name] for name in ("status", "refused", "channel")}
+    status = results["status"]
+    if results["refused"] or not status:
+        told_by = ("refused",) if 200 <= status < 300 else ("status", "refused")
+        text = f"/broadcast/ answered the site {status}: {page.note}"
+        raise StepRefused(text, results, *told_by)
+    return results
 
 
 _GATEWAY_EVENTS: Final = frozenset(

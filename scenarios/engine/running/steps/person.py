@@ -8,7 +8,7 @@ import simpy
 from devices.browser import STATES, PageResult, State
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.registry import step
-from scenarios.engine.step_failed import StepFailed
+from scenarios.engine.step_failed import StepFailed, refused_by_status
 
 Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
 
@@ -53,7 +53,7 @@ def _set_preference(
     page: PageResult = yield context.population.browser(task.by).set_outputs(
         processor, enabled, states=states
     )
-    return page.status
+    return _accepted(page)
 
 
 def _switch_device(
@@ -66,4 +66,11 @@ def _switch_device(
     page: PageResult = yield context.population.browser(task.by).enable_device(
         site.device_id, enabled
     )
+    return _accepted(page)
+
+
+def _accepted(page: PageResult) -> int:
+    if not page.ok:
+        text = f"the site refused: {page}"
+        raise refused_by_status(text, page.status, {"status": page.status})
     return page.status
