@@ -2,8 +2,8 @@
 
 The process writes its log to standard error, one JSON object a line; the pipe is read whenever the
 recorder asks and whenever there is something in it. It is stopped by SIGTERM and, if it does not
-end in time, by SIGKILL. Should this process die without stopping it, the system sends it SIGTERM
-(Linux). A Ctrl-C on the terminal reaches this process only.
+end in time, by SIGKILL. Should this process die without stopping it, the system kills it (Linux);
+a paused one would never hear of a SIGTERM. A Ctrl-C on the terminal reaches this process only.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class ServerProcess:
                 stderr=write_end,
                 start_new_session=True,
                 pass_fds=tuple(inherits),
-                preexec_fn=_die_with_parent if _libc is not None else None,
+                preexec_fn=_dying_with(os.getpid()) if _libc is not None else None,
             )
         except BaseException:
             os.close(self._pipe)
@@ -144,6 +144,13 @@ class ServerProcess:
             self.ended.set_result(code)
 
 
-def _die_with_parent() -> None:
-    assert _libc is not None
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _dying_with(parent: int) -> Callable[[], None]:
+    """What a child does between fork and exec, to end when its parent does."""
+
+    def prepare() -> None:
+        assert _libc is not None
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended in between
+            os._exit(1)
+
+    return prepare

@@ -10,7 +10,6 @@ today.
 import datetime
 import hashlib
 import ssl
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from sim.kernel.seeds import Seeds
 from sim.net.tls_keys import KeyKind, PrivateKey, private_key
+from sim.scratch import Scratch
 
 ApnsEnvironment = Literal["development", "production"]
 
@@ -86,7 +86,7 @@ class CertificateAuthority:
         self.policy = policy or TlsPolicy()
         self.key_log: Path | None = None
         """Where connections of servers write their secrets from now on, for a capture."""
-        self._directory = tempfile.TemporaryDirectory(prefix="airbed-ca-")
+        self._directory = Scratch("ca")
         today = datetime.datetime.now(datetime.UTC).replace(
             hour=0, minute=0, second=0, microsecond=0
         )
@@ -98,7 +98,7 @@ class CertificateAuthority:
 
     def close(self) -> None:
         """Remove the files."""
-        self._directory.cleanup()
+        self._directory.close()
 
     def issue(
         self,
@@ -258,7 +258,7 @@ class CertificateAuthority:
         )
 
     def _write(self, name: str, content: bytes) -> str:
-        path = Path(self._directory.name) / name
+        path = self._directory.path / name
         path.touch(0o600)  # before there is anything in it that is not for everybody
         path.write_bytes(content)
         return str(path)

@@ -25,7 +25,9 @@ from scenarios.engine.commands.surroundings import (
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.schema import schema_text
+from scenarios.engine.running.sweep import SCRATCH
 from scenarios.engine.shipped import typed
+from sim.scratch import clear_away_leftovers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = None
     try:
         args = parse(sys.argv[1:] if arguments is None else list(arguments))
+        _clear_away(args)
         with _terminated_is_interrupted():
             code = int(_run_command(args))
         sys.stdout.flush()
@@ -66,6 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INVALID
     except Exception as error:
         return _internal_error(error, args)
+
+
+def _clear_away(args: argparse.Namespace) -> None:
+    """Remove what commands that were killed have left behind: certificates, keys, databases."""
+    if args.command in ("run", "sweep", "replay", "serve", "fidelity"):
+        clear_away_leftovers()
+        if (runs := getattr(args, "runs", None)) is not None:
+            clear_away_leftovers(runs / SCRATCH)
 
 
 def _internal_error(error: Exception, args: argparse.Namespace | None) -> int:

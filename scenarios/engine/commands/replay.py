@@ -4,8 +4,6 @@ The events of the repetition are compared with the recorded ones, and so is the 
 """
 
 import argparse
-import tempfile
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -31,6 +29,7 @@ from scenarios.engine.running.replay import (
 )
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
+from sim.scratch import Scratch
 
 
 def replay_command(args: argparse.Namespace) -> int:
@@ -70,9 +69,9 @@ def replay_command(args: argparse.Namespace) -> int:
     for difference in recording.differences:
         errors.print(Text(f"airbed: recorded with {difference}", "yellow"))
     stop = Stop(until=args.until and args.until.seconds, event=number)
-    with tempfile.TemporaryDirectory(prefix="airbed-replay-") as directory:
+    with Scratch("replay") as directory:
         progress = _Progress(console)
-        runner = Runner(Path(directory), progress, [stop])
+        runner = Runner(directory, progress, [stop])
         result = runner.run(recording.file, recording.cell, recording.seed)
         assert result.record is not None
         repeated = Record.read(result.record)

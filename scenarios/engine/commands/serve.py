@@ -11,7 +11,6 @@ import errno
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from sim.live.process import ServerFailed
 from sim.net.tls import OldClientsImpossible
+from sim.scratch import Scratch
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ADDRESS_IN_USE: Final = f"[Errno {errno.EADDRINUSE}]"
@@ -58,8 +58,7 @@ def serve_command(args: argparse.Namespace) -> int:
     except WrongSetting as error:
         print(f"airbed: {error}", file=sys.stderr)
         return ExitCode.INVALID
-    with tempfile.TemporaryDirectory(prefix="airbed-serve-") as directory:
-        state = Path(directory)
+    with Scratch("serve") as state:
         options = LiveOptions(port_base=args.port_base)
         site_port = options.ports()["site"] or _free_port()
         tls = tls_policy(args)

@@ -147,7 +147,8 @@ def test_processes_end_with_a_world_that_ends_by_an_error() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of it")
-def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path, paused: bool) -> None:
     parent = f"""
         import sys
         sys.path.insert(0, {str(ROOT)!r})
@@ -168,6 +169,8 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         assert is_alive(child)
+        if paused:
+            os.kill(child, signal.SIGSTOP)
         process.kill()
 
     async def until_gone() -> None:

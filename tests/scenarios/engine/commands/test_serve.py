@@ -203,3 +203,15 @@ def test_the_documented_parts_are_all_that_there_are(tmp_path: Path) -> None:
         for part in served.info.values():
             for name in part if isinstance(part, dict) else ():
                 assert f"`{name}`" in table, name
+
+
+@pytest.mark.live
+def test_what_a_killed_serve_leaves_the_next_one_clears_away(tmp_path: Path) -> None:
+    with serving(tmp_path, "vendors") as served:
+        served.process.kill()
+        served.process.wait(LIMIT)
+    left = set(tmp_path.iterdir())
+    assert left
+    with serving(tmp_path, "vendors"):
+        assert not left & set(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
