@@ -10,11 +10,14 @@ have committed by then (READ COMMITTED), and two may be in each other's way; see
 """
 
 import asyncio
+import os
 import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import (
     URL,
@@ -31,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from server.logs import EventLog
+from server.private_files import make_private, narrow
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,9 +88,12 @@ class Database:
 
     def __init__(self, url: str, *, durability: Durability = "full", threads: int = 4) -> None:
         self.engine = _engine(url)
+        self.path: Path | None = None
+        """SQLite's file; None for one in memory, and for PostgreSQL."""
         if self.engine.dialect.name == "sqlite":
             threads = 1
-            _configure_sqlite(self.engine, durability)
+            self.path = _sqlite_file(self.engine.url)
+            _configure_sqlite(self.engine, durability, self.path)
         elif durability == "normal" and self.engine.dialect.name == "postgresql":
             _do_not_wait_for_the_disk(self.engine)
         self._thread = threading.local()
@@ -235,7 +242,23 @@ def _do_not_wait_for_the_disk(engine: Engine) -> None:
         connection.commit()
 
 
-def _configure_sqlite(engine: Engine, durability: Durability) -> None:
+def _sqlite_file(url: URL) -> Path | None:
+    name = url.database or ""
+    if name.startswith("file:"):  # a URI, as SQLite reads it
+        parts = urlsplit(name)
+        name = "" if "mode=memory" in parts.query else unquote(parts.path)
+    return None if name in ("", ":memory:") else Path(os.path.realpath(name))
+
+
+def _configure_sqlite(engine: Engine, durability: Durability, path: Path | None) -> None:
+    @event.listens_for(engine, "do_connect")
+    def before_connect(*_: Any) -> None:
+        if path is not None:
+            # SQLite gives its other files the rights of this one, when it makes them.
+            make_private(path)
+            for ending in ("-wal", "-shm", "-journal"):
+                narrow(path.with_name(path.name + ending))
+
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()

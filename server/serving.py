@@ -1,6 +1,6 @@
 """Serving an application for real: what `python -m server.<name> --config FILE` does.
 
-Logs are JSON lines on standard error; the first, `server.started`, tells the address. SIGTERM and
+Logs are JSON lines on standard error; `server.started` tells the address. SIGTERM and
 SIGINT let what is under way finish. Exit code 2 if the server cannot be started as configured.
 There is no access log: query strings carry tokens and passwords.
 """
@@ -19,10 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.configuration_file import SettingsError, read_model
 from server.database import DatabaseUnusable, explained
+from server.exclusive import DatabaseInUse
 from server.logs import EventLog, JsonFormatter
+from server.private_files import readable_by_others
 from server.settings import ServerSettings
 
-UNUSABLE = (SettingsError, DatabaseUnusable, SQLAlchemyError, OSError)
+UNUSABLE = (SettingsError, DatabaseUnusable, DatabaseInUse, SQLAlchemyError, OSError)
 """Errors of a configuration, or of the machine that it is for; see `complain`."""
 
 
@@ -42,7 +44,8 @@ def run_server(
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        asyncio.run(_serve(name, read_model(options.config, model), create_app))
+        settings = read_model(options.config, model)
+        asyncio.run(_serve(name, options.config, settings, create_app))
     except UNUSABLE as error:
         return complain(name, error)
     return 0
@@ -56,7 +59,7 @@ def complain(name: str, error: Exception) -> int:
 
 
 async def _serve(
-    name: str, settings: Settings, create_app: Callable[[Settings], web.Application]
+    name: str, config: Path, settings: Settings, create_app: Callable[[Settings], web.Application]
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,6 +71,8 @@ async def _serve(
         await web.TCPSite(runner, settings.host, settings.port).start()
         host, port = runner.addresses[0][:2]
         EventLog(name).event("server.started", host=host, port=port)
+        if readable_by_others(config):
+            EventLog(name).trouble("file.exposed", path=str(config), advice="chmod 600")
         await stopped.wait()
     finally:
         await runner.cleanup()

@@ -251,6 +251,7 @@ class Host:
         ends = list(self.connections.values())
         self.network.loop.halt(self.life, LifeState.OVER)
         self.life.kept.extend(ends)
+        self.life.end_locks()
         for dial in list(self.network.dials.values()):
             if dial.source is self:
                 dial.abandon()

@@ -38,13 +38,13 @@ class Directory:
         settings = self._settings.values()
         seeded = self._database.run_now(access.seed, settings, clock.now())
         self._take(self._database.run_now(access.load))
-        self._log.event(
-            "settings.applied",
-            seeded=seeded,
-            apps=len(self.apps),
-            note="applications and keys are the store's; push services, blocked addresses and all"
-            " else the settings file's",
-        )
+        if not seeded:
+            self._log.event(
+                "settings.applied",
+                apps=len(self.apps),
+                note="applications and keys are the store's; push services, blocked addresses and"
+                " all else are the settings file's",
+            )
         for app in settings:
             self._compare(app)
         for name in self.apps:

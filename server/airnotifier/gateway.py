@@ -5,7 +5,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from server import clock
+from server import clock, exclusive
 from server.airnotifier import registry
 from server.airnotifier.auth import App
 from server.airnotifier.directory import Directory
@@ -23,8 +23,8 @@ from server.airnotifier.push import Push
 from server.airnotifier.settings import GatewaySettings
 from server.airnotifier.tables import metadata
 from server.airnotifier.targets import Provider, Target
-from server.configuration_file import SettingsError
 from server.database import Database
+from server.exclusive import ExclusiveLock
 from server.logs import EventLog, token_ref
 
 
@@ -36,20 +36,24 @@ class Gateway:
         self.log = EventLog("airnotifier")
         self._database = Database(settings.database, durability=settings.durability)
         self.directory = Directory(self._database, settings.apps, self.log)
+        self._lock: ExclusiveLock | None = None
         self._writer = GroupCommit(self._database)
         self._outbox = Outbox(self._writer)
         self._dispatcher = Dispatcher(self._writer, self._outbox, self.log)
 
     async def open(self) -> None:
-        """Open the database and go on where the last process stopped. Raises SettingsError."""
-        self._database.create(metadata)
-        self.directory.open()
+        """Open the database and go on where the last process stopped. Raises SettingsError, and
+        DatabaseInUse if another gateway has it.
+        """
         try:
+            self._lock = exclusive.acquire(self._database, "gateway")
+            self._database.create(metadata)
+            self.directory.open()
             for app in self.settings.apps:
                 known = self.directory.apps.get(app.name)
                 if known is not None:
                     self._dispatcher.add_app(app, known.id)
-        except SettingsError:
+        except Exception:
             await self.close()
             raise
         self._dispatcher.start()
@@ -190,3 +194,5 @@ class Gateway:
             self.log.trouble("database.failed", error=type(error).__name__)
         await self._writer.drain()
         await self._database.close()
+        if self._lock is not None:
+            self._lock.release()

@@ -22,7 +22,7 @@ class LifeState(Enum):
 class Life:
     """A host between power on and power off. The loop runs its code only while it is running."""
 
-    __slots__ = ("generators", "kept", "parked", "state")
+    __slots__ = ("generators", "kept", "locked", "parked", "state")
 
     def __init__(self) -> None:
         self.state = LifeState.RUNNING
@@ -34,6 +34,14 @@ class Life:
         """
         self.generators: WeakSet[Any] = WeakSet()
         """Asynchronous generators that its code has begun."""
+        self.locked: list[Any] = []
+        """Files on which its code asked for a lock (`fcntl.flock`)."""
+
+    def end_locks(self) -> None:
+        """What the kernel does when processes end: their files are closed, which ends the locks."""
+        for file in self.locked:
+            file.close()
+        self.locked.clear()
 
 
 current_host: ContextVar[Any] = ContextVar("current_host")

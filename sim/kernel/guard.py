@@ -2,8 +2,8 @@
 
 On the thread that runs the world, `time.time`, `time.monotonic`, `os.urandom`, `random`, `uuid`
 and `secrets` answer from the world; sockets are simulated ones; threads, subprocesses and
-sleeping are refused with `EscapeError`. Other threads keep the real functions. On leaving, every
-patched name is the original again.
+sleeping are refused with `EscapeError`. Locks on files belong to the host that takes them. Other
+threads keep the real functions. On leaving, every patched name is the original again.
 
 Known leaks, which the guard cannot close: `datetime.datetime.now()` and friends ask the C
 library (our servers do not call them); OpenSSL has its own random generator and clock
@@ -12,6 +12,7 @@ not); modules that copied `perf_counter` measure real time.
 """
 
 import asyncio
+import fcntl
 import functools
 import gc
 import os
@@ -31,7 +32,7 @@ import aiohttp.web_app
 from aiohttp._websocket import writer as websocket_writer
 from sqlalchemy.util import queue as sqlalchemy_queue
 
-from sim.kernel.context import current_host
+from sim.kernel.context import current_host, current_life
 from sim.kernel.environment import SimEnvironment
 from sim.kernel.errors import EscapeError
 from sim.kernel.identity import NumberedTask, numbered_hash, restart_numbers
@@ -87,6 +88,7 @@ class Guard:
         self._patch_identity()
         self._patch_caches()
         self._patch_escapes()
+        self._patch(fcntl, "flock", self._here(_noted_lock(fcntl.flock), fcntl.flock))
         self._gc_threshold = gc.get_threshold()
         if Guard._entered % _WORLDS_PER_COLLECTION == 0:
             gc.collect()
@@ -245,6 +247,20 @@ class Guard:
             original(self, *args, **kwargs)
 
         return initialise
+
+
+def _noted_lock(flock: Callable[..., None]) -> Callable[..., None]:
+    """Locks of a host's code end with its power, see `Life.end_locks`: the process in which the
+    world runs does not end then.
+    """
+
+    def lock(file: Any, operation: int) -> None:
+        flock(file, operation)
+        life = current_life.get(None)
+        if life is not None and not operation & fcntl.LOCK_UN and hasattr(file, "closed"):
+            life.locked.append(file)
+
+    return lock
 
 
 def _refuse_process(*_args: Any, **_kwargs: Any) -> NoReturn:
