@@ -26,12 +26,15 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Table,
     create_engine,
     event,
+    inspect,
     make_url,
     text,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
 from server.logs import EventLog
 from server.private_files import make_private, narrow
@@ -101,8 +104,14 @@ class Database:
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="database")
 
     def create(self, metadata: MetaData) -> None:
-        """Create the tables that do not exist yet. Blocking: call it at start-up."""
+        """Create the tables that do not exist yet, and the columns that an earlier version of the
+        tables did not have. Such a column needs a default of the database (`server_default`), which
+        the rows that are there get. Blocking: call it at start-up.
+        """
         metadata.create_all(self.engine)
+        with self.engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                _add_missing_columns(connection, table)
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -155,6 +164,17 @@ class Database:
         elif self.engine.driver == "psycopg" and _was_ended(connection):
             connection.invalidate()
         return connection
+
+
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    preparer = connection.dialect.identifier_preparer
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in present:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(
+                text(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {definition}")
+            )
 
 
 def _engine(given: str) -> Engine:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.airnotifier.backlog import Backlog, Load
+from server.airnotifier.departures import Departures
 from server.airnotifier.group_commit import GroupCommit
-from server.airnotifier.outbox import Outbox, load_pushes
+from server.airnotifier.outbox import Outbox
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers import PushService
 from server.airnotifier.providers.apns import ApnsService
@@ -18,14 +19,16 @@ from server.airnotifier.providers.gcm import GcmService
 from server.airnotifier.push import Push
 from server.airnotifier.settings import AppSettings
 from server.airnotifier.targets import Provider
+from server.airnotifier.waiting import load_pushes
 from server.logs import EventLog
 
 
 @dataclass(slots=True)
 class Lane:
-    """A backlog and the provider that empties it."""
+    """A backlog, what may leave it, and the provider that empties it."""
 
     backlog: Backlog
+    departures: Departures
     service: PushService
 
 
@@ -37,6 +40,7 @@ class Dispatcher:
         self._outbox = outbox
         self._log = log
         self._lanes: dict[tuple[str, Provider], Lane] = {}
+        self._inherited = 0
 
     def add_app(self, app: AppSettings, app_id: int) -> None:
         """Make the lanes of an application. Raises SettingsError for unusable certificates."""
@@ -50,8 +54,9 @@ class Dispatcher:
         """The names of the applications and push services that are served."""
         return list(self._lanes)
 
-    def start(self) -> None:
-        """Go on with what an earlier process left in the outbox."""
+    def start(self, inherited: int) -> None:
+        """Go on with what an earlier process left in the outbox: the pushes up to that number."""
+        self._inherited = inherited
         for lane in self._lanes.values():
             lane.backlog.start()
 
@@ -63,10 +68,17 @@ class Dispatcher:
         for key, waiting in by_lane.items():
             self._lanes[key].backlog.append(waiting)
 
+    def token_deleted(self, app: str, token: str, last: int) -> None:
+        """A token was deleted when `last` was the number of the latest push."""
+        for (name, _), lane in self._lanes.items():
+            if name == app:
+                lane.departures.delete(token, last)
+
     async def close(self) -> None:
         """Stop sending."""
         for lane in self._lanes.values():
             await lane.backlog.close()
+            await lane.departures.close()
         await asyncio.gather(*(lane.service.close() for lane in self._lanes.values()))
 
     def _add(
@@ -77,18 +89,20 @@ class Dispatcher:
         kind: type[ApnsService] | type[GcmService],
     ) -> None:
         key = app.name, provider
-        backlog = Backlog(
-            f"{app.name}/{provider}",
-            self._loader(app.name, provider),
-            lambda: self._lanes[key].service.wake(),
-        )
+
+        def wake() -> None:
+            self._lanes[key].service.wake()
+
+        backlog = Backlog(f"{app.name}/{provider}", self._loader(app.name, provider), wake)
         outcomes = Outcomes(app.name, app_id, provider, self._outbox, self._log)
-        self._lanes[key] = Lane(backlog, kind(app, backlog, outcomes))
+        departures = Departures(backlog, self._outbox, outcomes, app.max_unknown_writes, wake)
+        self._lanes[key] = Lane(backlog, departures, kind(app, departures, outcomes))
 
     def _loader(self, app: str, provider: Provider) -> Load:
         async def load(after: int, limit: int) -> list[Push]:
+            inherited = self._inherited
             return await self._writer.run(
-                lambda connection: load_pushes(connection, app, provider, after, limit)
+                lambda connection: load_pushes(connection, app, provider, after, limit, inherited)
             )
 
         return load

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import clock, exclusive
@@ -17,12 +18,12 @@ from server.airnotifier.outbox import (
     Outbox,
     accept_broadcast,
     accept_push,
-    find_orphans,
 )
 from server.airnotifier.push import Push
 from server.airnotifier.settings import GatewaySettings
 from server.airnotifier.tables import metadata
 from server.airnotifier.targets import Provider, Target
+from server.airnotifier.waiting import find_orphans, latest_push
 from server.database import Database
 from server.exclusive import ExclusiveLock
 from server.logs import EventLog, token_ref
@@ -56,7 +57,7 @@ class Gateway:
         except Exception:
             await self.close()
             raise
-        self._dispatcher.start()
+        self._dispatcher.start(self._database.run_now(latest_push))
         lanes = self._dispatcher.lanes
         for orphans in self._database.run_now(find_orphans, lanes, clock.now()):
             for push in orphans.expired:
@@ -88,10 +89,18 @@ class Gateway:
         )
 
     async def unregister(self, app: App, token: str) -> bool:
-        """Forget a token. Returns whether it was there."""
-        found = await self._writer.run(partial(registry.delete_token, app_id=app.id, token=token))
-        if found:
-            self.log.event("token.deleted", app=app.name, token_ref=token_ref(token))
+        """Forget a token; pushes that wait for it are not sent. Returns whether it was there."""
+
+        def work(connection: Connection) -> tuple[bool, int]:
+            return registry.delete_token(connection, app.id, token), latest_push(connection)
+
+        def done(result: tuple[bool, int]) -> None:
+            found, latest = result
+            if found:
+                self.log.event("token.deleted", app=app.name, token_ref=token_ref(token))
+                self._dispatcher.token_deleted(app.name, token, latest)
+
+        found, _ = await self._writer.run(work, done)
         return found
 
     async def accept_push(

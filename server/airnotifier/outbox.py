@@ -2,7 +2,8 @@
 
 A push is in the table before its sender hears "ok" and leaves it when its fate is known, so a
 gateway that dies at any moment continues where it stopped. What it may do twice is send the pushes
-whose completion was not yet written (see WRITE_DELAY) or not yet known: delivery is at least once.
+whose completion was not yet written (see WRITE_DELAY) or not yet known: delivery is at least once,
+and `departures` sees to it that there is a limit to that.
 """
 
 import asyncio
@@ -17,13 +18,11 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    func,
     insert,
-    literal,
     select,
+    update,
 )
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.sql import Select
 
 from server.airnotifier import registry
 from server.airnotifier.errors import Refused
@@ -91,6 +90,7 @@ _store_of_length_64 = {
     "apns": _insert_if_known(tokens.c.device == "ios"),
     "gcm": _insert_if_known(tokens.c.device != "ios"),
 }
+_count = update(outbox).where(outbox.c.id == bindparam("push")).values(writes=bindparam("total"))
 _delete = delete(outbox).where(outbox.c.id == bindparam("push"))
 _delete_broadcast = delete(broadcasts).where(
     broadcasts.c.id == bindparam("number"),
@@ -127,6 +127,8 @@ class Outbox:
         self._done: dict[int, Push] = {}
         self._open: list[Push] = []
         """What was done and is not after all."""
+        self._uncounted: dict[int, Push] = {}
+        """What the table counts as written more often than it was."""
         self._works: list[tuple[Work, Then]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -143,6 +145,24 @@ class Outbox:
             self._open.append(push)
             self._schedule()
 
+    def push_not_taken(self, push: Push) -> None:
+        """What became of the last write of a push is known: nothing."""
+        push.writes -= 1
+        if push.counted > push.writes:
+            self._uncounted[push.id] = push
+            self._schedule()
+
+    async def count_next_write(self, pushes: Sequence[Push]) -> None:
+        """Count a write of each push that has not been written yet, and wait for the commit.
+        Raises SQLAlchemyError.
+        """
+        for push in pushes:
+            self._uncounted.pop(push.id, None)
+        totals = [{"push": push.id, "total": push.writes + 1} for push in pushes]
+        await self._writer.run(lambda connection: connection.execute(_count, totals))
+        for push in pushes:
+            push.counted = push.writes + 1
+
     def later(self, work: Work, then: Then = None) -> None:
         """Have other work that follows from a fate written along; see `GroupCommit.run`."""
         self._works.append((work, then))
@@ -155,7 +175,7 @@ class Outbox:
         self._closed = True
         if self._writing is not None:
             await asyncio.wait([self._writing])
-        while self._open or self._done or self._works:
+        while self._open or self._uncounted or self._done or self._works:
             await self._flush()
 
     async def _flush(self) -> None:
@@ -163,12 +183,21 @@ class Outbox:
             self._timer.cancel()
             self._timer = None
         opened, self._open = self._open, []
+        uncounted, self._uncounted = self._uncounted, {}
         done, self._done = self._done, {}
         works, self._works = self._works, []
         try:
             if opened:
                 await self._writer.run(partial(_store_again, pushes=opened))
                 opened = []
+            if totals := [
+                {"push": push.id, "total": push.writes}
+                for push in uncounted.values()
+                if push.id not in done
+            ]:
+                for push in uncounted.values():
+                    push.counted = push.writes
+                await self._writer.run(partial(_count_down, totals=totals))
             if done:
                 await self._writer.run(partial(_forget, done=list(done.values())))
                 done = {}
@@ -223,6 +252,10 @@ def _store_again(connection: Connection, pushes: Sequence[Push]) -> None:
     for push in pushes:
         if connection.scalar(select(outbox.c.id).where(outbox.c.id == push.id)) is None:
             connection.execute(_insert, {name: getattr(push, name) for name in names})
+
+
+def _count_down(connection: Connection, totals: list[dict[str, int]]) -> None:
+    connection.execute(_count, totals)
 
 
 def _forget(connection: Connection, done: Sequence[Push]) -> None:
@@ -330,62 +363,3 @@ def accept_broadcast(
     numbers = connection.scalars(stored).all()
     pushes = [Push(id=number, **row) for number, row in zip(numbers, rows, strict=True)]
     return AcceptedBroadcast(number, list(zip(pushes, devices, strict=True)), skipped)
-
-
-def load_pushes(
-    connection: Connection, app: str, provider: Provider, after: int, limit: int
-) -> list[Push]:
-    """The next waiting pushes of an application and push service, in the order of acceptance."""
-    query: Select[Any] = (
-        select(
-            outbox.c.id,
-            literal(app),
-            literal(provider),
-            outbox.c.token,
-            outbox.c.payload,
-            outbox.c.collapse_key,
-            outbox.c.broadcast,
-            outbox.c.accepted,
-            outbox.c.expires,
-        )
-        .where(outbox.c.app == app, outbox.c.provider == provider, outbox.c.id > after)
-        .order_by(outbox.c.id)
-        .limit(limit)
-    )
-    return [Push(*row) for row in connection.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class Orphans:
-    """Pushes in the outbox that no provider of this configuration will ever send."""
-
-    app: str
-    provider: Provider
-    expired: list[int]
-    """The numbers of those whose time is over; they have been deleted."""
-    waiting: int
-
-
-def find_orphans(
-    connection: Connection, served: Sequence[tuple[str, Provider]], now: float
-) -> list[Orphans]:
-    """Look for pushes of applications and push services that are not `served` any more.
-
-    Those that have not expired stay: the next configuration may serve them again.
-    """
-    lanes = (
-        select(outbox.c.app, outbox.c.provider, func.count())
-        .group_by(outbox.c.app, outbox.c.provider)
-        .order_by(outbox.c.app, outbox.c.provider)
-    )
-    found: list[Orphans] = []
-    for app, provider, count in connection.execute(lanes).all():
-        if (app, provider) in served:
-            continue
-        expired = (
-            (outbox.c.app == app) & (outbox.c.provider == provider) & (outbox.c.expires <= now)
-        )
-        ids = connection.scalars(select(outbox.c.id).where(expired).order_by(outbox.c.id)).all()
-        connection.execute(delete(outbox).where(expired))
-        found.append(Orphans(app, provider, list(ids), count - len(ids)))
-    return found

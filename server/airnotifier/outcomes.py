@@ -3,12 +3,15 @@
 Providers call these methods; they run no query themselves and wait for nothing.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection
 
 from server.airnotifier import registry
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.push import Push
 from server.airnotifier.targets import Provider
+from server.airnotifier.waiting import concerned_by_refusal
 from server.logs import EventLog, token_ref
 
 
@@ -27,6 +30,7 @@ class Outcomes:
     def dispatched(self, push: Push, connection: str | None, identifier: int | None) -> None:
         """The push was handed to the network."""
         push.attempt += 1
+        push.writes += 1
         self._log.event(
             "push.dispatched",
             push=push.id,
@@ -47,8 +51,8 @@ class Outcomes:
         """The push service does not have it after all; it is going to be sent again."""
         self._outbox.push_open(push)
 
-    def rejected(self, push: Push, reason: str, *, prune: bool = False) -> None:
-        """The push service does not want it, for good. `prune`: nor anything for this token."""
+    def rejected(self, push: Push, reason: str) -> None:
+        """The push service does not want it, for good, or it is not even asked."""
         self._outbox.push_done(push)
         self._log.event(
             "push.rejected",
@@ -57,17 +61,50 @@ class Outcomes:
             reason=reason,
             token_ref=token_ref(push.token),
         )
-        if prune:
-            self._prune(push, reason)
 
-    def retry(self, push: Push, reason: str, delay: float) -> None:
-        """It will be dispatched again, in `delay` seconds or later."""
+    def refused(self, push: Push, reason: str, *, prune: bool, then: Callable[[int], None]) -> None:
+        """The same, because of its token, which is forgotten (`prune`) unless it was registered
+        again meanwhile. `then` is told the number of the last push that this concerns.
+        """
+        self.rejected(push, reason)
+
+        def work(connection: Connection) -> tuple[int, bool]:
+            of = (connection, self._app_id, push.token, self._provider)
+            last = concerned_by_refusal(connection, push, registry.find_registration(*of))
+            return last, prune and registry.prune_token(*of, push.accepted)
+
+        def done(result: tuple[int, bool]) -> None:
+            last, pruned = result
+            if pruned:
+                self._log.event(
+                    "token.pruned",
+                    app=self._app,
+                    token_ref=token_ref(push.token),
+                    reason=reason,
+                )
+            then(last)
+
+        self._outbox.later(work, done)
+
+    def retry(self, push: Push, reason: str, delay: float, *, in_doubt: bool) -> None:
+        """It will be dispatched again, in `delay` seconds or later. `in_doubt`: nobody knows
+        whether the push service has taken it; otherwise it has not.
+        """
+        if not in_doubt:
+            self._outbox.push_not_taken(push)
         self._log.event(
             "push.retry",
             push=push.id,
             provider=self._provider,
             reason=reason,
             delay=round(delay, 6),
+        )
+
+    def given_up(self, push: Push) -> None:
+        """It was written so often that it is not written again, and nobody knows its outcome."""
+        self._outbox.push_done(push)
+        self._log.trouble(
+            "push.unresolved", push=push.id, provider=self._provider, writes=push.writes
         )
 
     def expired(self, push: Push) -> None:
@@ -106,20 +143,3 @@ class Outcomes:
             connection=connection,
             reason=reason,
         )
-
-    def _prune(self, push: Push, reason: str) -> None:
-        def work(connection: Connection) -> bool:
-            return registry.prune_token(
-                connection, self._app_id, push.token, self._provider, push.accepted
-            )
-
-        def then(pruned: bool) -> None:
-            if pruned:
-                self._log.event(
-                    "token.pruned",
-                    app=self._app,
-                    token_ref=token_ref(push.token),
-                    reason=reason,
-                )
-
-        self._outbox.later(work, then)

@@ -10,8 +10,11 @@ class Push:
     """One notification to one token, as the outbox holds it.
 
     `payload` is JSON text: the whole APNs payload, or the `data` object for GCM. `accepted` and
-    `expires` are Unix seconds. `attempt` counts dispatches since the gateway's start; it is the
-    only field that changes.
+    `expires` are Unix seconds.
+
+    What changes: `attempt` counts dispatches since the gateway's start. `writes` counts how often
+    it was written without its outcome becoming known; one that an earlier process left counts as
+    written once. `counted` is what the outbox says of that, perhaps with the next write in it.
     """
 
     id: int
@@ -24,3 +27,5 @@ class Push:
     accepted: float
     expires: int
     attempt: int = 0
+    writes: int = 0
+    counted: int = 0

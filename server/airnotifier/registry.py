@@ -44,6 +44,22 @@ def find_device(connection: Connection, app_id: int, token: str) -> str | None:
     return found
 
 
+def find_registration(
+    connection: Connection, app_id: int, token: str, provider: Provider
+) -> float | None:
+    """When a token was registered last (Unix seconds); None if it is not, or not for that push
+    service.
+    """
+    row = connection.execute(
+        select(tokens.c.device, tokens.c.registered).where(
+            tokens.c.app_id == app_id, tokens.c.token == token
+        )
+    ).first()
+    if row is None or provider_of(token, row.device) != provider:
+        return None
+    return float(row.registered)
+
+
 def register_token(
     connection: Connection, app_id: int, target: Target, names: Sequence[str], now: float
 ) -> bool:

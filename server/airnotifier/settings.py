@@ -150,6 +150,10 @@ class ApnsSettings(StrictSettings):
     """`none` is the gateway of 2013: identifier 0, and what follows a bad push is lost."""
     window: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     """Unconfirmed pushes of a connection. Throughput is at most window / confirm_after."""
+    connects_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Of all connections together; what needs more of them waits. Apple takes rapid connecting and
+    disconnecting for an attack and publishes no limit; 15 a minute has been said to be too many.
+    Each push to a dead token that is not known as dead costs one."""
     confirm_after: Seconds = 5.0
     """Success is silence: a push counts as accepted after this long without an error packet,
     ten times the delays that have been seen."""
@@ -189,6 +193,11 @@ class AppSettings(StrictSettings):
     keys: tuple[KeySettings, ...] = ()
     blocked_ips: Networks = ()
     sandbox: bool = False
+    max_unknown_writes: Annotated[int, Field(ge=2, le=1000)] = 5
+    """How often a push is written at most without its outcome becoming known, because the process
+    or the connection ended first: so many copies a phone may show at worst. What a push service is
+    known not to have taken does not count. After that the push is given up. Once only would need a
+    commit before every write."""
     apns: ApnsSettings | None = None
     gcm: GcmSettings | None = None
 

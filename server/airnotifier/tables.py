@@ -91,6 +91,13 @@ outbox = Table(
     Column("broadcast", Number),
     Column("accepted", Float, nullable=False),
     Column("expires", Number, nullable=False),
+    Column(
+        "writes",
+        Number,
+        nullable=False,
+        server_default="0",
+        doc="how often it may have been written again without its outcome becoming known",
+    ),
     sqlite_autoincrement=True,
 )
 Index("outbox_by_lane", outbox.c.app, outbox.c.provider, outbox.c.id)

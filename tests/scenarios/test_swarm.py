@@ -58,12 +58,14 @@ def forgets_its_outbox_at_boot(patch: Patch) -> None:
 def does_not_send_again_what_followed_a_bad_token(patch: Patch) -> None:
     send_again = Link._send_again
 
-    def forget(self: Link, pushes: list[Push], reason: str, delay: float) -> None:
+    def forget(
+        self: Link, pushes: list[Push], reason: str, delay: float, *, in_doubt: bool
+    ) -> None:
         if reason == "invalid_token":
             for push in pushes:
                 self._outcomes.completed(push)
             pushes = []
-        send_again(self, pushes, reason, delay)
+        send_again(self, pushes, reason, delay, in_doubt=in_doubt)
 
     patch.setattr(Link, "_send_again", forget)
 
@@ -90,8 +92,8 @@ def answers_before_it_has_committed(patch: Patch) -> None:
 def forgets_what_silence_confirmed(patch: Patch) -> None:
     confirm = Window.confirm
 
-    def forget(self: Window, before: float) -> list[Push]:
-        confirmed = confirm(self, before)
+    def forget(self: Window, end: int) -> list[Push]:
+        confirmed = confirm(self, end)
         self._confirmed.clear()
         return confirmed
 
@@ -105,12 +107,14 @@ def takes_its_time_to_write_down_what_is_done(patch: Patch) -> None:
 def takes_an_outage_of_gcm_for_consent(patch: Patch) -> None:
     wait = GcmService._wait_for_server
 
-    def consent(self: GcmService, batch: list[Push], reason: str, delay: float | None) -> None:
+    def consent(
+        self: GcmService, batch: list[Push], reason: str, wanted: float, *, in_doubt: bool
+    ) -> None:
         if reason == "http_503":
             for push in batch:
                 self._outcomes.completed(push)
             batch = []
-        wait(self, batch, reason, delay)
+        wait(self, batch, reason, wanted, in_doubt=in_doubt)
 
     patch.setattr(GcmService, "_wait_for_server", consent)
 

@@ -1,5 +1,6 @@
 """The database as both servers use it."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from server.database import Database, DatabaseUnusable
+from server.database import Database, DatabaseUnusable, Number
 from server.prepared import Prepared
-from tests.databases import database_url
+from tests.databases import database_url, sql
 
 metadata = MetaData()
 things = Table("things", metadata, Column("name", String, unique=True))
@@ -45,3 +46,26 @@ def test_a_driver_that_is_missing_is_named_with_the_extra_that_has_it(
     assert "psycopg" in str(caught.value)
     assert "pip install 'airbed[postgres]'" in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_a_database_of_an_earlier_version_gets_the_new_columns(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "x.db")
+    before = MetaData()
+    Table("things", before, Column("name", String(8), primary_key=True))
+    database = Database(url)
+    database.create(before)
+    sql(url, "insert into things values ('old')")
+    now = MetaData()
+    Table(
+        "things",
+        now,
+        Column("name", String(8), primary_key=True),
+        Column("count", Number, nullable=False, server_default="0"),
+        Column("note", String(8)),
+    )
+    for _ in range(2):  # the second time there is nothing left to do
+        database.create(now)
+        assert sql(url, 'select name, "count", note from things') == [("old", 0, None)]
+    sql(url, "insert into things (name) values ('new')")
+    assert sql(url, "select sum(count) from things where name = 'new'") == [(0,)]
+    asyncio.run(database.close())

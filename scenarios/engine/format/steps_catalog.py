@@ -260,6 +260,7 @@ OBSERVATIONS: Final[Mapping[str, str]] = {
     "gateway.refused": "pushes the gateway refused",
     "gateway.resent": "pushes written to a push service again, after a rejected one",
     "gateway.pruned": "tokens the gateway removed",
+    "gateway.unresolved": "pushes the gateway gave up because it could not learn their outcome",
     "apns.connections_opened": "connections from the gateway to APNs",
     "apns.accepted": "notifications APNs accepted",
     "apns.rejected": "notifications APNs rejected",

@@ -4,14 +4,16 @@ A site of 2013 asks the gateway once and remembers nothing: what it has not aske
 is lost, and what it asks for while the gateway cannot hear it. What the gateway has accepted is
 safe in its outbox, so nothing excuses its loss but the silence of the binary APNs protocol: APNs
 throws away what follows a bad notification, or what it has not read when it hangs up, and if the
-news of that is later than the silence that counts as consent, the gateway has let go of it.
+news of that is later than the silence that counts as consent, the gateway has let go of it. So has
+it of what it wrote as often as it may without ever hearing of it, when connections or the gateway
+itself end too early each time.
 """
 
 from enum import StrEnum
 from typing import Final
 
 from scenarios.engine.ledger.lives import Lives
-from scenarios.engine.ledger.notifications import Fate, Notification
+from scenarios.engine.ledger.notifications import AtGateway, Fate, Notification
 
 CONSENT: Final = 5_000_000_000
 """Nanoseconds of silence that count as consent (`confirm_after` of the gateway, as delivered)."""
@@ -26,6 +28,7 @@ class Loss(StrEnum):
     NOT_ASKED = "the site never asked the gateway"
     UNANSWERED = "the site asked, and the gateway has not got it"
     SILENCE = "APNs threw it away, and said so too late or not at all"
+    UNKNOWN = "the gateway wrote it again and again, and never learned what became of it"
     DROPPED = "the gateway had it"
     PHONE = "the phone said that it has it"
 
@@ -38,6 +41,8 @@ def loss_of(notification: Notification) -> Loss | None:
         return Loss.PHONE
     if notification.accepted is None and notification.push is None:
         return Loss.UNANSWERED if notification.asked is not None else Loss.NOT_ASKED
+    if notification.gateway is AtGateway.GIVEN_UP:
+        return Loss.UNKNOWN
     return Loss.SILENCE if _was_consented(notification) else Loss.DROPPED
 
 
@@ -54,7 +59,7 @@ def is_needless(notification: Notification, lives: Lives) -> bool:
     match loss_of(notification):
         case None:
             return False
-        case Loss.SILENCE:
+        case Loss.SILENCE | Loss.UNKNOWN:
             assert notification.written is not None
             return not lives.trouble_since(notification.written)
         case Loss.NOT_ASKED:

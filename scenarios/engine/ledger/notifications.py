@@ -53,6 +53,8 @@ class AtGateway(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     LOST = "lost"
+    GIVEN_UP = "given up"
+    """Written as often as it may be; whatever became of that."""
 
 
 class AtVendor(StrEnum):

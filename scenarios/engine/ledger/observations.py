@@ -17,6 +17,7 @@ PERCENTILES: Final = (50, 95, 99, 100)
 _COUNTED: Final = {
     "push.accepted": "gateway.accepted",
     "token.pruned": "gateway.pruned",
+    "push.unresolved": "gateway.unresolved",
     "push.requested": "site.requested",
     "push.suppressed": "site.suppressed",
 }

@@ -45,6 +45,7 @@ class Senders:
             "push.rejected": self._push_rejected,
             "push.expired": self._push_expired,
             "push.lost": self._push_lost,
+            "push.unresolved": self._push_given_up,
         }
         self._findings = findings
         self._hops = hops
@@ -341,6 +342,10 @@ class Senders:
     def _push_lost(self, t: int, event: Event) -> None:
         self._ended_at_gateway(t, event, AtGateway.LOST, "the gateway lost it")
 
+    def _push_given_up(self, t: int, event: Event) -> None:
+        text = f"the gateway wrote it {event['writes']} times and gave it up: outcome unknown"
+        self._ended_at_gateway(t, event, AtGateway.GIVEN_UP, text)
+
     def _cause(self, t: int, text: str) -> None:
         self._findings.add("cause", t, text)
 
@@ -357,7 +362,7 @@ completions together, a quarter of a second later, and a real disk takes its tim
 
 _NO_PACKET: Final = frozenset({"closed", "garbage", "stopped", "identifiers used up"})
 
-_SILENCE: Final = frozenset({"connection_closed", "malformed_answer"})
+_SILENCE: Final = frozenset({"connection_closed", "malformed_answer", "answer_too_long"})
 
 
 def _is_status(reason: str) -> bool:

@@ -3,29 +3,31 @@
 import asyncio
 import ssl
 
-from server.airnotifier.backlog import Backlog
+from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers.apns_forgetful import ForgetfulLink
 from server.airnotifier.providers.apns_link import Endpoint, Link
+from server.airnotifier.providers.apns_pace import Pace
 from server.airnotifier.settings import ApnsSettings, AppSettings
 from server.configuration_file import SettingsError
 
 
 class ApnsService:
-    """Sends the pushes of one backlog over one or several links.
+    """Sends the pushes of one lane over one or several links.
 
     A further link is used, and connected, only while those before it cannot take more. With one
     link pushes leave in the order of acceptance; with several there is no order between them.
     """
 
-    def __init__(self, app: AppSettings, backlog: Backlog, outcomes: Outcomes) -> None:
+    def __init__(self, app: AppSettings, departures: Departures, outcomes: Outcomes) -> None:
         settings = app.apns
         assert settings is not None
         endpoint = Endpoint(app.apns_host, settings.port, client_tls(app.name, settings))
         kind = Link if settings.recovery == "replay" else ForgetfulLink
-        self._backlog = backlog
+        self._departures = departures
+        pace = Pace(settings.connects_per_minute)
         self._links = [
-            kind(f"{app.name}/{number}", endpoint, settings, backlog, outcomes)
+            kind(f"{app.name}/{number}", endpoint, settings, departures, outcomes, pace)
             for number in range(1, settings.connections + 1)
         ]
 
@@ -36,7 +38,7 @@ class ApnsService:
         """Pushes arrived in the backlog."""
         for link in self._links:
             link.wake()
-            if not len(self._backlog):
+            if not self._departures.waiting:
                 break
 
     async def close(self) -> None:

@@ -26,12 +26,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server import clock
-from server.airnotifier.backlog import Backlog
 from server.airnotifier.backoff import Backoff
+from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers.apns_arrivals import Arrivals
 from server.airnotifier.providers.apns_connection import Connection
 from server.airnotifier.providers.apns_frames import INVALID_TOKEN, ErrorPacket, encode
+from server.airnotifier.providers.apns_pace import Pace
 from server.airnotifier.providers.apns_suspicion import PROBE, Suspicion
 from server.airnotifier.providers.apns_window import Window
 from server.airnotifier.push import Push
@@ -73,14 +74,16 @@ class Link:
         name: str,
         endpoint: Endpoint,
         settings: ApnsSettings,
-        backlog: Backlog,
+        departures: Departures,
         outcomes: Outcomes,
+        pace: Pace,
     ) -> None:
         self.name = name
         self.state = State.IDLE
         self._endpoint = endpoint
         self._settings = settings
-        self._backlog = backlog
+        self._departures = departures
+        self._pace = pace
         self._outcomes = outcomes
         self._window = Window(settings.window)
         self._arrivals = Arrivals()
@@ -104,8 +107,12 @@ class Link:
         """Send what can be sent; connect if there is something to send."""
         if self.state is State.OPEN:
             self._fill()
-        elif self.state is State.IDLE and len(self._backlog):
-            self._connect()
+        elif self.state is State.IDLE and self._departures.waiting:
+            wait = self._pace.wait(clock.monotonic())
+            if wait:
+                self._rest(wait)
+            else:
+                self._connect()
 
     async def close(self) -> None:
         """Write nothing more, wait until silence has confirmed what is under way, disconnect.
@@ -163,15 +170,15 @@ class Link:
         for push in settlement.confirmed:
             self._outcomes.completed(push)
         if settlement.rejected is not None:
-            prune = packet.status == INVALID_TOKEN and self._settings.prune_invalid_tokens
-            self._outcomes.rejected(settlement.rejected, packet.reason, prune=prune)
+            self._rejected(settlement.rejected, packet)
         if not settlement.understood:
             self._ended_silently(settlement.replay)
-        elif settlement.confirmed or settlement.rejected is not None:
-            self._progress()
-            self._send_again(settlement.replay, packet.reason, 0.0)
+        elif settled := len(settlement.confirmed) + (settlement.rejected is not None):
+            self._progress(settled)
+            self._send_again(settlement.replay, packet.reason, 0.0, in_doubt=False)
         else:
-            self._send_again(settlement.replay, packet.reason, self._backoff.next())
+            delay = self._backoff.next()
+            self._send_again(settlement.replay, packet.reason, delay, in_doubt=False)
 
     def connection_closed(self, connection: Connection, reason: str) -> None:
         """The connection ended, and it was not us."""
@@ -191,6 +198,7 @@ class Link:
 
     def _connect(self) -> None:
         self.state = State.CONNECTING
+        self._pace.note(clock.monotonic())
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._dial(), name=f"airnotifier-dial:{self.name}")
 
@@ -245,12 +253,10 @@ class Link:
         connection = self._connection
         assert connection is not None
         frames: list[bytes] = []
-        wall = clock.now()
-        while connection.writable and self._may_write() and len(self._backlog):
-            push = self._backlog.pop()
-            if push.expires <= wall:
-                self._outcomes.expired(push)
-                continue
+        while connection.writable and (room := self._room()) > 0:
+            if self._departures.peek(room) is None:
+                break
+            push = self._departures.pop()
             identifier = self._next_identifier()
             try:
                 token = bytes.fromhex(push.token)
@@ -269,8 +275,9 @@ class Link:
         self._look()
         self._plan_confirmation()
 
-    def _may_write(self) -> bool:
-        return len(self._window) < self._suspicion.allowance and not self._window.exhausted
+    def _room(self) -> int:
+        """How many pushes may be written now."""
+        return 0 if self._window.exhausted else self._suspicion.allowance - len(self._window)
 
     def _next_identifier(self) -> int:
         """The identifier of the next frame."""
@@ -285,13 +292,21 @@ class Link:
         if culprit is not None:
             self._outcomes.rejected(culprit, "connection_closed")
             unconfirmed = [push for push in unconfirmed if push is not culprit]
-            self._progress()
-        self._send_again(unconfirmed, "connection_closed", self._backoff.next())
+            self._progress(1)
+        delay = self._backoff.next()
+        self._send_again(unconfirmed, "connection_closed", delay, in_doubt=True)
 
-    def _send_again(self, pushes: list[Push], reason: str, delay: float) -> None:
+    def _rejected(self, push: Push, packet: ErrorPacket) -> None:
+        if packet.status == INVALID_TOKEN:
+            prune = self._settings.prune_invalid_tokens
+            self._departures.refuse(push, packet.reason, prune=prune)
+        else:
+            self._outcomes.rejected(push, packet.reason)
+
+    def _send_again(self, pushes: list[Push], reason: str, delay: float, *, in_doubt: bool) -> None:
         for push in pushes:
-            self._outcomes.retry(push, reason, delay)
-        self._backlog.put_back(pushes)
+            self._outcomes.retry(push, reason, delay, in_doubt=in_doubt)
+        self._departures.put_back(pushes)
         self._rest(delay)
 
     # Confirmation by silence
@@ -354,8 +369,8 @@ class Link:
         for push in confirmed:
             self._outcomes.completed(push)
         if confirmed:
-            self._progress()
+            self._progress(len(confirmed))
 
-    def _progress(self) -> None:
-        self._suspicion.progress()
+    def _progress(self, settled: int) -> None:
+        self._suspicion.progress(settled)
         self._backoff.reset()

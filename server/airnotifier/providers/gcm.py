@@ -16,8 +16,9 @@ import ssl
 import aiohttp
 
 from server import clock
-from server.airnotifier.backlog import CAPACITY, Backlog
+from server.airnotifier.backlog import CAPACITY
 from server.airnotifier.backoff import Backoff
+from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers.gcm_answers import (
     ASK_AGAIN,
@@ -32,17 +33,21 @@ from server.airnotifier.settings import AppSettings
 from server.configuration_file import SettingsError
 
 MAX_REGISTRATION_IDS = 1000
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""There was no connection, so nobody has got the request."""
+UNREADABLE = ("malformed_answer", "answer_too_long")
+"""Answers that do not say what was done."""
 
 
 class GcmService:
-    """Sends the pushes of one backlog with a bounded number of requests in flight."""
+    """Sends the pushes of one lane with a bounded number of requests in flight."""
 
-    def __init__(self, app: AppSettings, backlog: Backlog, outcomes: Outcomes) -> None:
+    def __init__(self, app: AppSettings, departures: Departures, outcomes: Outcomes) -> None:
         settings = app.gcm
         assert settings is not None
         self._name = app.name
         self._settings = settings
-        self._backlog = backlog
+        self._departures = departures
         self._outcomes = outcomes
         self._backoff = Backoff(settings.backoff_initial, settings.backoff_max)
         self._requests: dict[asyncio.Task[None], None] = {}
@@ -73,18 +78,18 @@ class GcmService:
         """Pushes arrived in the backlog, or there is room for a request."""
         while (
             len(self._requests) < self._settings.concurrency
-            and len(self._backlog)
             and self._pause is None
             and self._delayed < CAPACITY
             and not self._closed
         ):
             batch = self._next_batch()
-            if batch:
-                task = asyncio.get_running_loop().create_task(
-                    self._send(batch), name=f"airnotifier-gcm:{self._name}"
-                )
-                self._requests[task] = None
-                task.add_done_callback(self._finished)
+            if not batch:
+                break
+            task = asyncio.get_running_loop().create_task(
+                self._send(batch), name=f"airnotifier-gcm:{self._name}"
+            )
+            self._requests[task] = None
+            task.add_done_callback(self._finished)
 
     async def close(self) -> None:
         """Give requests in flight their time, then stop. What is still open stays in the outbox."""
@@ -104,16 +109,15 @@ class GcmService:
         """The first waiting push and those behind it that may share its request."""
         batch: dict[str, Push] = {}
         head: Push | None = None
-        now = clock.now()
-        while len(batch) < MAX_REGISTRATION_IDS and (push := self._backlog.peek()) is not None:
-            if push.expires <= now:
-                self._outcomes.expired(self._backlog.pop())
-                continue
+        while room := MAX_REGISTRATION_IDS - len(batch):
+            push = self._departures.peek(room)
+            if push is None:
+                break
             if head is None:
                 head = push
             elif push.token in batch or not _same_message(head, push):
                 break
-            batch[push.token] = self._backlog.pop()
+            batch[push.token] = self._departures.pop()
         return list(batch.values())
 
     async def _send(self, batch: list[Push]) -> None:
@@ -128,10 +132,12 @@ class GcmService:
                     response.headers.get("Retry-After"), response.headers.get("Date")
                 )
         except (aiohttp.ClientError, OSError) as error:
-            self._wait_for_server(batch, type(error).__name__, 0.0)
+            in_doubt = not isinstance(error, NOT_SENT)
+            self._wait_for_server(batch, type(error).__name__, 0.0, in_doubt=in_doubt)
             return
         if answer.kind == "later":
-            self._wait_for_server(batch, answer.reason, wanted)
+            in_doubt = answer.reason in UNREADABLE
+            self._wait_for_server(batch, answer.reason, wanted, in_doubt=in_doubt)
         elif answer.kind == "refused":
             for push in batch:
                 self._outcomes.rejected(push, answer.reason)
@@ -145,8 +151,7 @@ class GcmService:
             if result.error in ASK_AGAIN:
                 again.setdefault(push.attempt, []).append((push, result.error))
             elif result.error is not None:
-                prune = self._settings.prune_invalid_tokens and result.error in REMOVE_TOKEN
-                self._outcomes.rejected(push, result.error, prune=prune)
+                self._rejected(push, result.error)
             else:
                 self._outcomes.completed(push, result.message_id)
                 if result.canonical not in (None, push.token):
@@ -154,10 +159,17 @@ class GcmService:
         for attempt, failed in again.items():
             self._delay(failed, max(wanted, self._backoff.after(attempt)))
 
+    def _rejected(self, push: Push, reason: str) -> None:
+        if reason in REMOVE_TOKEN:
+            prune = self._settings.prune_invalid_tokens
+            self._departures.refuse(push, reason, prune=prune)
+        else:
+            self._outcomes.rejected(push, reason)
+
     def _delay(self, failed: list[tuple[Push, str]], delay: float) -> None:
         """Ask again for these, each with its reason, in `delay` seconds."""
         for push, reason in failed:
-            self._outcomes.retry(push, reason, delay)
+            self._outcomes.retry(push, reason, delay, in_doubt=False)
         pushes = [push for push, _ in failed]
         self._delayed += len(pushes)
         self._delays[pushes[0].id] = asyncio.get_running_loop().call_later(
@@ -167,10 +179,12 @@ class GcmService:
     def _put_back(self, pushes: list[Push]) -> None:
         del self._delays[pushes[0].id]
         self._delayed -= len(pushes)
-        self._backlog.put_back(pushes)
+        self._departures.put_back(pushes)
         self.wake()
 
-    def _wait_for_server(self, batch: list[Push], reason: str, wanted: float) -> None:
+    def _wait_for_server(
+        self, batch: list[Push], reason: str, wanted: float, *, in_doubt: bool
+    ) -> None:
         """Nothing is sent for a while: as long as our own back-off says, or longer if the server
         `wanted` that. Requests in flight may make the pause longer."""
         loop = asyncio.get_running_loop()
@@ -179,8 +193,8 @@ class GcmService:
         else:
             delay = max(self._pause.when() - loop.time(), wanted)
         for push in batch:
-            self._outcomes.retry(push, reason, delay)
-        self._backlog.put_back(batch)
+            self._outcomes.retry(push, reason, delay, in_doubt=in_doubt)
+        self._departures.put_back(batch)
         if self._closed:
             return
         if self._pause is not None:

@@ -216,3 +216,25 @@ def test_a_broadcast_is_forgotten_with_its_last_push_and_its_number_not_used_aga
             assert stored() == []
 
         bench.run(main)
+
+
+def test_a_store_of_the_version_before_goes_on_where_it_stopped(tmp_path: Path, log: Log) -> None:
+    url = database_url(tmp_path / "gateway.db")
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            bench.stop_apns()
+            await bench.push(TOKENS[0])
+            await bench.push(TOKENS[1])
+            await bench.stop_gateway()
+            sql(url, "alter table outbox drop column writes")
+            await bench.apns_host.start(bench.start_apns)
+            await bench.start_gateway()
+            await asyncio.sleep(0.5)
+            assert sql(url, "select writes from outbox order by id") == [(2,), (2,)]
+            await bench.push(TOKENS[2])
+            await asyncio.sleep(10)
+            assert rows(tmp_path) == []
+
+        bench.run(main)
+    assert bench.apns.accepted == TOKENS[:3]

@@ -16,7 +16,7 @@ Steps = Generator[simpy.Event, Any, Mapping[str, Any]]
 _ENDS: Final = frozenset(
     {
         "phone.received", "phone.undeliverable", "push.rejected", "push.expired", "push.lost",
-        "push.abandoned", "push.suppressed",
+        "push.abandoned", "push.unresolved", "push.suppressed",
     }
 )  # fmt: skip
 
