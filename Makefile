@@ -19,11 +19,12 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test check lint bench foreign foreign-env postgres swarm tcp-table fuzz lock env dev-env clean
+.PHONY: help run test shuffled check lint bench foreign foreign-env postgres live swarm tcp-table conversations fuzz lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
 	@echo "make test     set up $(VENV) for development; lint, types, scenario files, tests"
+	@echo "make shuffled the tests in a random order, SEED=N in that one again"
 	@echo "make check    the same without the tests"
 	@echo "make lint     only the linter and the formatter's opinion"
 	@echo "make bench    measure the loop, the flows and the fleets (some minutes)"
@@ -58,6 +59,11 @@ test: check
 	@echo "  make run                     the ten steps, end to end"
 	@echo "  make bench                   what the simulated world costs on this machine"
 	@echo "  $(BIN)/python -m pytest tests/sim -q    one part of the tests"
+
+shuffled: dev-env
+	@seed=$${SEED:-$$($(BIN)/python -c 'import random; print(random.randrange(10**6))')}; \
+	echo "==> pytest: the tests in another order; make shuffled SEED=$$seed repeats it"; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --random-order-bucket=global --random-order-seed=$$seed
 
 check: lint
 	@echo "==> mypy: types, strict"

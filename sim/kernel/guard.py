@@ -220,6 +220,7 @@ class Guard:
         self._patch(threading.Thread, "start", self._refusing_thread_start())
         self._patch(subprocess.Popen, "__init__", self._refusing_popen())
         self._patch(socket, "socket", self._socket_class)
+        self._patch(socket, "socketpair", self._here(_refuse_socket_pair, socket.socketpair))
         self._patch(socket, "getaddrinfo", self._here(_refuse_lookup, socket.getaddrinfo))
         for name in ("fork", "posix_spawn", "system"):
             self._patch(os, name, self._here(_refuse_process, getattr(os, name)))
@@ -265,6 +266,10 @@ def _noted_lock(flock: Callable[..., None]) -> Callable[..., None]:
 
 def _refuse_process(*_args: Any, **_kwargs: Any) -> NoReturn:
     raise EscapeError("a process was started inside a simulated world")
+
+
+def _refuse_socket_pair(*_args: Any, **_kwargs: Any) -> NoReturn:
+    raise EscapeError("a pair of real sockets was asked for inside a simulated world")
 
 
 def _refuse_lookup(host: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
