@@ -64,10 +64,13 @@ def _read(path: Path) -> bytes:
     if "\0" in str(path):
         raise _Refused("a path has no NUL in it")
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _Refused("this is not a regular file")
-        data = file.read(MAX_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)  # open() leaves that of a directory open
     if len(data) > MAX_BYTES:
         raise _Refused(f"the file is larger than {MAX_BYTES >> 20} MiB")
     return data

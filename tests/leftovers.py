@@ -30,6 +30,8 @@ PATIENCE = 5.0
 _SELF = Path("/proc/self")
 _TRACKERS: tuple[Any, ...] = (resource_tracker._resource_tracker, loky_tracker._resource_tracker)
 """Processes that clean up behind this one. Begun with the first worker, they end after it."""
+_FONTS = (".ttf", ".otf", ".pfb")
+"""matplotlib keeps the fonts that it has drawn with open, as a cache."""
 
 _sessions: "WeakSet[aiohttp.ClientSession]" = WeakSet()
 _connectors: "WeakSet[aiohttp.BaseConnector]" = WeakSet()
@@ -123,7 +125,8 @@ def _descriptors() -> Iterator[tuple[str, str]]:
             file = os.readlink(_SELF / "fd" / number)
         except FileNotFoundError:  # the one of the listing itself
             continue
-        yield f"descriptor {number} ({file})", file
+        if not file.endswith(_FONTS):
+            yield f"descriptor {number} ({file})", file
 
 
 @pytest.fixture(autouse=True, scope="module")
