@@ -28,8 +28,11 @@ def read_regular(path: Path, most: int) -> bytes:
     Raises NotAFile, OSError, and ValueError for what cannot be a path.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
         kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
         if kind != stat.S_IFREG:
             raise NotAFile(_KINDS.get(kind, "something else"))
-        return file.read(most)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)  # open() leaves that of a directory open
