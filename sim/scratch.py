@@ -31,8 +31,9 @@ class Scratch:
         self.path = Path(self._directory.name)
         unnamed = self.path / f"{_LOCK}.new"
         self._lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        unnamed.rename(self.path / _LOCK)
+        with contextlib.suppress(OSError):  # no locks here: then nobody clears it away
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self.path / _LOCK)
 
     def __enter__(self) -> Path:
         return self.path

@@ -85,7 +85,9 @@ async def gateway_process(stage: Stage, apns: Door, gcm: Door, directory: Path) 
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    started = json.loads(await process.stderr.readline())
+    started: dict[str, Any] = {}
+    while started.get("event") != "server.started":
+        started = json.loads(await process.stderr.readline())
     rest = asyncio.create_task(process.stderr.read())
     try:
         yield f"http://{started['host']}:{started['port']}"

@@ -11,11 +11,11 @@ With `--json` everything on standard output is one JSON object a line. The first
 """
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from scenarios.engine.commands.surroundings import let_go_of_output
 from sim.trace.recorder import Event
 
 Form = Literal["lines", "json", "quiet"]
@@ -74,7 +74,7 @@ class ServeOutput:
             print(text, flush=True)
         except BrokenPipeError:  # who read it has gone: the parts go on without a word
             self._form = "quiet"
-            sys.stdout = None  # lest the interpreter complains at exit
+            let_go_of_output()
 
 
 def _shown(value: object) -> str:

@@ -70,7 +70,8 @@ def foreign_gateway(directory: Path, base: int) -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            started = json.loads(process.stderr.readline())
+            lines = map(json.loads, process.stderr)
+            started = next(line for line in lines if line["event"] == "server.started")
             yield f"http://127.0.0.1:{started['port']}"
         finally:
             process.terminate()

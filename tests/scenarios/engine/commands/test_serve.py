@@ -62,7 +62,8 @@ def serving(directory: Path, *arguments: str) -> Iterator[Served]:
             if process.poll() is None:
                 process.terminate()
             assert process.stdout is not None
-            process.stdout.read()
+            if not process.stdout.closed:
+                process.stdout.read()
             process.wait(LIMIT)
 
 
@@ -71,6 +72,7 @@ def post(url: str, body: Any, headers: dict[str, str], authority: str) -> int:
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
     )
+    headers = {"Content-Type": "application/json", **headers}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with opener.open(request, timeout=LIMIT) as answer:
@@ -94,7 +96,7 @@ def test_what_happens_is_told_by_token_reference_and_without_a_text(tmp_path: Pa
         assert len(ids) == len(set(ids)) == len(served.info["apns"]["tokens"]) == 2
         assert served.info["apns_sandbox"]["port"] != served.info["apns"]["port"]
         body = {"registration_ids": ids, "data": {"alert": "a secret text"}}
-        headers = {"Content-Type": "application/json", "Authorization": f"key={gcm['api_key']}"}
+        headers = {"Authorization": f"key={gcm['api_key']}"}
         assert post(gcm["url"], body, headers, authority) == 200
         first = served.until("vendor.accepted", host="gcm")
         second = served.until("vendor.accepted", host="gcm")
@@ -215,3 +217,16 @@ def test_what_a_killed_serve_leaves_the_next_one_clears_away(tmp_path: Path) -> 
     with serving(tmp_path, "vendors"):
         assert not left & set(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.live
+def test_a_reader_that_has_gone_does_not_end_the_parts(tmp_path: Path) -> None:
+    with serving(tmp_path, "vendors") as served:
+        assert served.process.stdout is not None
+        served.process.stdout.close()
+        gcm, authority = served.info["gcm"], served.info["authority"]["ca_pem"]
+        headers = {"Authorization": f"key={gcm['api_key']}"}
+        for _ in range(2):  # the first is told to nobody, which is when it is noticed
+            assert post(gcm["url"], {}, headers, authority) == 400
+        served.process.terminate()
+        assert served.process.wait(LIMIT) == ExitCode.OK
