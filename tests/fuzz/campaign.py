@@ -94,13 +94,11 @@ class Campaign:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         kind = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.name}"
         if type(error).__name__ == "Fault":
-            kind = str(error).splitlines()[-1][-150:]
+            kind = " ".join(str(error).splitlines()[1:2])[:150] or str(error)[:150]
         is_new = kind not in progress.faults
         progress.faults.setdefault(kind, []).append(seed)
         if is_new:
-            again = (
-                f"PYTHONPATH=. {sys.executable} tests/fuzz/campaign.py {target.name} --seed {seed}"
-            )
+            again = f"make fuzz FUZZ_ARGS='{target.name} --seed {seed}'"
             text = f"{again}\n\n{''.join(traceback.format_exception(error))}"
             file = self._directory / "faults" / f"{target.name}-{seed}.txt"
             file.write_text(text, encoding="utf-8", errors="backslashreplace")

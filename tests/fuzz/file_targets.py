@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -50,6 +51,23 @@ _YAML: Final = [
 ]  # fmt: skip
 
 
+_SCALAR: Final = re.compile(r"(?<=[:\[,] )[^\s{}\[\],:\"]+|(?<=: )\"[^\"]*\"")
+_WORDS: Final = [
+    *("ana", "ben", "phone", "other", "fleet", "gateway", "all", "admin", "$token", "$msg", "x"),
+    *("'x'", "lmno", '"\\e\\b\\u2028"', "'$$'", "\U0001f600", "a.b", "production", "sandbox"),
+]
+_ALIKE: Final = [
+    [*map(str, (0, 1, 2, 3, 200, 10**9, 10**17)), "1.5", "-1", "true", "$matrix.x", "1e300"],
+    ["ios", "android", "wifi", "cellular", "new", "registered", "enabled", "teacher", "student"],
+    ["open_app", "message", "wait", "settle", "receive", "dispatch", "broadcast", "go_offline",
+     "receive_nothing", "uninstall", "enable", "disable", "login", "register_site", "reinstall"],
+    ["latency", "jitter", "down", "partition", "loss", "crash", "pause", "restart", "uninstall",
+     "token_rotation", "airplane_mode", "slow_close", "timeout", "reset_peer", "power_off"],
+    ["uniform", "normal", "exponential", "lognormal", "constant"],
+    _WORDS,
+]  # fmt: skip
+
+
 @contextlib.contextmanager
 def said() -> Iterator[tuple[io.StringIO, io.StringIO]]:
     """What is printed within it."""
@@ -77,8 +95,9 @@ def scenario(rng: Random, here: Path) -> str:
     """A damaged scenario file: what `check` takes, `run` can run."""
     small = rng.random() < 0.7
     text = SMALL if small else rng.choice(_SHIPPED)
-    if rng.random() < 0.5:
-        text = _other_value(rng, text)
+    if rng.random() < 0.7:
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            text = _other_value(rng, text)
     else:
         text = damaged_text(rng, text, _YAML)
     if rng.random() < 0.02:
@@ -101,7 +120,14 @@ def scenario(rng: Random, here: Path) -> str:
 
 
 def _other_value(rng: Random, text: str) -> str:
-    """One scalar of the file replaced by another: the structure stays as it is."""
+    """One scalar of the file replaced by one of its kind, or by anything: the structure stays."""
+    found = [match for match in _SCALAR.finditer(text) if match[0].strip() not in ("{", "[")]
+    if rng.random() < 0.8:
+        match = rng.choice(found)
+        alike = [values for values in _ALIKE if match[0] in values or values is _WORDS]
+        quantity = re.fullmatch("[0-9.]+[a-zA-Z%]+", match[0])
+        values = QUANTITIES if quantity else alike[0] if match[0] not in _WORDS else _WORDS
+        return text[: match.start()] + rng.choice(values) + text[match.end() :]
     lines = text.splitlines(keepends=True)
     places = [n for n, line in enumerate(lines) if ":" in line]
     at = rng.choice(places)

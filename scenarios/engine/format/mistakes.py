@@ -20,6 +20,7 @@ class Mistakes:
         self._found: dict[tuple[str, Span | None], Diagnostic] = {}
         self._cells_with: dict[tuple[str, Span | None], list[str]] = {}
         self._cells: list[str] = []
+        self._if_alone: list[Diagnostic] = []
         for each in diagnostics:
             self._found[each.message, each.span] = each
 
@@ -39,8 +40,15 @@ class Mistakes:
         if self._cells:
             self._cells_with.setdefault(key, []).append(self._cells[-1])
 
+    def add_if_alone(self, diagnostic: Diagnostic) -> None:
+        """Add one that is only said of a file with no other mistake: most follow from another."""
+        self._if_alone.append(diagnostic)
+
     def all(self) -> list[Diagnostic]:
         """At most MAX_SHOWN of them, in the order of the file."""
+        if not self._found:
+            for diagnostic in self._if_alone:
+                self.add(diagnostic)
         found = [self._noted(key, diagnostic) for key, diagnostic in self._found.items()]
         found.sort(key=lambda each: each.span or Span(-1, -1))
         return found[:MAX_SHOWN]

@@ -78,6 +78,8 @@ def validate(root: MappingNode, data: dict[str, Any], mistakes: Mistakes) -> Sce
                 each["input"]
             ):
                 mistakes.add(_diagnostic(root, each))
+            else:
+                mistakes.add_if_alone(_diagnostic(root, each))
         return None
 
 

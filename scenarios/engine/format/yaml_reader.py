@@ -30,6 +30,7 @@ _HINTS: Final = {
     "expected <block end>": "lines of one mapping or list must be indented alike",
 }
 
+_NO_CHARACTER: Final = re.compile(r"\\U(?!0010|000)[0-9A-Fa-f]{8}")
 _NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 """What escapes can write and nothing can take: half a surrogate pair has no bytes in UTF-8, and NUL
 ends a text in databases and in PHP."""
@@ -67,6 +68,10 @@ class YamlReader:
             )
         except MarkedYAMLError as error:
             self._syntax_error(error)
+        except ValueError:  # the library's, for an escape that it takes and Python does not
+            match = _NO_CHARACTER.search(self._text)
+            span = Span(*match.span()) if match else Span(0, 1)
+            self._stop("bad-character", "this escape stands for no character", span, "remove it")
         except YAMLError as error:  # the library's other errors have no position
             self._stop("yaml", str(error).splitlines()[0], Span(0, 1))
 
