@@ -22,12 +22,14 @@ from server.moodle import configuration
 from server.moodle.configuration import PROCESSORS, STATES
 from server.moodle.messaging.outputs import preference_name
 from server.moodle.passwords import make_hasher
-from server.moodle.settings import Role, SiteSettings
+from server.moodle.settings import PersonName, Role, SiteSettings
 from server.moodle.site import install
 from server.moodle.tables import (
     airnotifier_user_devices,
+    external_tokens,
     message,
     message_read,
+    sessions,
     user_preferences,
     users,
 )
@@ -43,8 +45,8 @@ class NewUser(StrictSettings):
     """An account to create. Without a password nobody can log in to it, but it gets messages."""
 
     username: str = Field(min_length=1, max_length=100)
-    firstname: str = Field(max_length=100)
-    lastname: str = Field(max_length=100)
+    firstname: PersonName
+    lastname: PersonName
     email: str = Field(default="", max_length=100)
     role: Role = "student"
     password: SecretStr | None = None
@@ -146,9 +148,24 @@ def set_outputs(
 
 def suspend_user(connection: Connection, username: str, *, suspended: bool = True) -> None:
     """Suspend an account or lift its suspension. Raises AdminError for an unknown username."""
-    changed = connection.execute(
-        update(users).where(users.c.username == username).values(suspended=int(suspended))
-    )
+    _change(connection, username, suspended=int(suspended))
+
+
+def stop_notifications(connection: Connection, username: str) -> None:
+    """Disable all notifications of a user, as the user could on the page of preferences."""
+    _change(connection, username, emailstop=1)
+
+
+def delete_user(connection: Connection, username: str) -> None:
+    """Delete an account: its tokens and sessions go; messages and phones stay, as in Moodle."""
+    _change(connection, username, deleted=1)
+    owner = select(users.c.id).where(users.c.username == username).scalar_subquery()
+    for table in (external_tokens, sessions):
+        connection.execute(delete(table).where(table.c.userid == owner))
+
+
+def _change(connection: Connection, username: str, **values: int) -> None:
+    changed = connection.execute(update(users).where(users.c.username == username).values(values))
     if not changed.rowcount:
         raise AdminError(f"there is no user {username!r}")
 

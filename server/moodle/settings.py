@@ -6,10 +6,18 @@ from then on the database holds the truth and the administrator's pages change i
 """
 
 import re
-from typing import Literal
+import unicodedata
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from server.moodle.gateway_settings import complaint
 from server.settings import (
@@ -31,6 +39,23 @@ LONGEST = 10 * 31_536_000
 """Seconds of the longest time that can be set: ten years."""
 
 
+MAX_PERSON_NAME = 100
+"""Characters of a first or last name, as Moodle's columns hold them."""
+
+
+def checked_person_name(name: str) -> str:
+    """A first or last name as it is. Raises ValueError for what Moodle would not store: tags, and
+    what is no text (control characters, halves of surrogate pairs)."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise ValueError("a name has no control characters and no halves of surrogate pairs")
+    if "<" in name or ">" in name:
+        raise ValueError("a name has no < and no >, which Moodle takes for tags")
+    return name
+
+
+PersonName = Annotated[str, Field(max_length=MAX_PERSON_NAME), AfterValidator(checked_person_name)]
+
+
 class PasswordHash(StrictSettings):
     """Cost of an argon2id password hash. The defaults are OWASP's second recommended profile."""
 
@@ -44,8 +69,8 @@ class UserSettings(StrictSettings):
 
     username: str = Field(min_length=1, max_length=100)
     password: SecretStr = Field(min_length=1)
-    firstname: str = Field(max_length=100)
-    lastname: str = Field(max_length=100)
+    firstname: PersonName
+    lastname: PersonName
     email: str = Field(default="", max_length=100)
     role: Role = "student"
 

@@ -34,6 +34,7 @@ from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
 from scenarios.engine.format.network_models import LinkSettings, Nat
+from scenarios.engine.format.people import SiteUser
 from scenarios.engine.format.quantities import AppName, Name, Percent, Seed
 from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
@@ -124,8 +125,9 @@ class Site(_Section):
         default="2013",
         description="The generation of Moodle and its plugin that the site behaves as.",
     )
-    users: dict[Name, Literal["teacher", "student", "admin"]] = Field(
-        default_factory=dict, description="Users by name, and the role of each."
+    users: dict[Name, SiteUser] = Field(
+        default_factory=dict,
+        description="Users by name: the role of each, or a mapping with more than that.",
     )
     gateway_key: Literal["site", "app"] = Field(
         default="site",

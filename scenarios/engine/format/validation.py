@@ -209,6 +209,7 @@ _DESCRIBED: Final = {
     "expression": _condition,
     "quantity": _told("bad-quantity"),
     "wrong_type": _told("wrong-type"),
+    "bad_name": _told("bad-value"),
     "conflict": _told("conflict"),
     "out_of_calendar": _told("out-of-range"),
     "out_of_range": _told("out-of-range"),

@@ -20,6 +20,7 @@ from devices.settings import AndroidSettings, AppSettings, IosSettings, Registra
 from devices.tokens import token_ref
 from scenarios.engine.format.models import Phone as PhoneModel
 from scenarios.engine.format.models import Scenario
+from scenarios.engine.format.people import User
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.fleets import ProvisionedFleet, provision_fleet, start_fleet
 from scenarios.engine.world.push_services import GOOGLE_NAME, SANDBOX_COURIER_NAME, SENDER_ID
@@ -41,9 +42,14 @@ class Population:
         self._services = services
         self._faces = People(world.seeds.stream("devices/people"))
         self.people: dict[str, Person] = {}
-        self.roles: dict[str, Role] = {ADMIN: "admin", **scenario.world.site.users}
-        for username in self.roles:
-            self.people[username] = self._faces.person(username)
+        self.users = {ADMIN: User(role="admin"), **scenario.world.site.users}
+        self.roles: dict[str, Role] = {name: user.role for name, user in self.users.items()}
+        for username, user in self.users.items():
+            person = self._faces.person(username)
+            if user.name is not None:
+                first, _, last = user.name.partition(" ")
+                person = replace(person, firstname=first, lastname=last)
+            self.people[username] = person
         self.phones: dict[str, Phone] = {}
         self.apps: dict[str, MoodleApp] = {}
         self.tokens: dict[str, str] = {}
@@ -119,6 +125,7 @@ class Population:
                 self.note_tokens()
                 if wanted.state == "enabled":
                     yield self.browser(wanted.owner).set_outputs("airnotifier", True)
+        self._services.change_accounts(self.users)
 
     def reinstall(self, name: str, *, set_up: bool = True) -> simpy.Process:
         """Install the removed app of a named phone again; its owner sets it up.

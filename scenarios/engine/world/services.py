@@ -5,7 +5,7 @@ certificates from the world's authority; databases are SQLite files below the ru
 Their names are in the reserved domain `.example`. The push services are in `push_services.py`.
 """
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from devices.people import Person
 from scenarios.engine.format.fault_catalog import SERVERS
 from scenarios.engine.format.models import Scenario
+from scenarios.engine.format.people import User
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.foreign_gateway import register
 from scenarios.engine.world.named_hosts import NamedHosts
@@ -220,6 +221,25 @@ class Services:
         ids = database.run_now(site_admin.user_ids)
         database.engine.dispose()
         return ids
+
+    def change_accounts(self, users: Mapping[str, User]) -> None:
+        """Suspend and delete accounts and stop notifications, as an administrator of the site."""
+        changes = [
+            (change, name)
+            for name, user in users.items()
+            for change, wanted in (
+                (site_admin.suspend_user, user.suspended),
+                (site_admin.stop_notifications, user.emailstop),
+                (site_admin.delete_user, user.deleted),
+            )
+            if wanted
+        ]
+        if not changes:
+            return
+        database = self._open(self._site_settings.database)
+        for change, name in changes:
+            database.run_now(change, name)
+        database.engine.dispose()
 
     def _open(self, url: str) -> Database:
         return Database(url, durability=NO_POWER_CUT)

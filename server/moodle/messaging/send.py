@@ -63,7 +63,7 @@ class Post:
                 self.connection, self.configuration, message_id, item, self.sender, recipient.user
             )
         else:
-            plan = Plan(reason=self._why_no_push())
+            plan = Plan(reason=self._why_no_push(recipient.user))
         self._note(message_id, recipient.user, plan)
         return Sent(message_id, plan.requests, bool(outputs) and "popup" not in outputs)
 
@@ -93,12 +93,12 @@ class Post:
             device=device,
         )
 
-    def _why_no_push(self) -> str:
+    def _why_no_push(self, recipient: User) -> str:
         if not self.configuration.processors["airnotifier"][1]:
             return "processor_disabled"
         if not self.configuration.airnotifier_configured:
             return "not_configured"
-        return "preference"
+        return "emailstop" if recipient.emailstop else "preference"
 
     def _message(self, recipient: User, text: str, text_format: int) -> Message:
         link = f"{self.wwwroot}/message/index.php?user={recipient.id}&id={self.sender.id}"

@@ -12,6 +12,7 @@ from server.moodle.admin import (
     AdminError,
     NewDevice,
     NewUser,
+    delete_user,
     import_devices,
     import_users,
     set_outputs,
@@ -19,7 +20,7 @@ from server.moodle.admin import (
     user_ids,
 )
 from server.moodle.passwords import make_hasher
-from server.moodle.settings import PasswordHash, SiteSettings
+from server.moodle.settings import PasswordHash, SiteSettings, UserSettings
 from server.moodle.site import install
 from tests.databases import database_url, rows
 
@@ -132,3 +133,31 @@ def test_the_command_line_explains_a_bad_file(tmp_path):
     assert done.returncode == 2
     assert "users.0.age: Extra inputs are not permitted" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\x85", "\ud83d", "<b>", "x" * 101])
+def test_no_name_is_taken_that_moodle_would_not_store(name):
+    for model in (UserSettings, NewUser):
+        for part in ("firstname", "lastname"):
+            fields = {"username": "u", "password": "p", "firstname": "A", "lastname": "B"}
+            with pytest.raises(ValidationError):
+                model.model_validate({**fields, part: name})
+
+
+def test_a_deleted_user_has_neither_tokens_nor_sessions_but_keeps_the_phones(stand):
+    async def story():
+        token = await stand.token("ben")
+        await stand.register(token)
+        await stand.log_in("ben")
+        await stand.token("ana")
+
+    stand.run(story)
+    database = Database(stand.settings["database"], durability="normal")
+    try:
+        database.run_now(delete_user, "ben")
+    finally:
+        database.engine.dispose()
+    assert stand.sql("SELECT userid FROM external_tokens") == [(1,)]
+    assert stand.sql("SELECT * FROM sessions") == []
+    assert stand.sql("SELECT count(*) FROM airnotifier_user_devices") == [(1,)]
+    assert stand.sql("SELECT deleted FROM users WHERE username = 'ben'") == [(1,)]

@@ -26,7 +26,8 @@ def message(context: Context, task: Task) -> Steps:
     sender = context.population.browser(task.by)
     to = task.arguments["to"]
     if to == "all":
-        recipients = [number for name, number in ids.items() if name != task.by]
+        gone = [name for name, user in context.population.users.items() if user.deleted]
+        recipients = [number for name, number in ids.items() if name not in (task.by, *gone)]
     else:
         recipients = [ids[context.population.people[to].username]]
     sent: list[SentMessage] = []

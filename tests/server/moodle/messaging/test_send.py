@@ -86,7 +86,7 @@ def test_an_e_mail_goes_to_the_outbox_only(stand):
         ([], "no_device"),
         (["UPDATE user_preferences SET value = 'popup'"], "preference"),
         (["UPDATE user_preferences SET value = 'none'"], "preference"),
-        (["UPDATE users SET emailstop = 1"], "preference"),
+        (["UPDATE users SET emailstop = 1"], "emailstop"),
         (["UPDATE users SET suspended = 1 WHERE id = 2"], "recipient_excluded"),
         (["UPDATE users SET auth = 'nologin' WHERE id = 2"], "recipient_excluded"),
     ],
