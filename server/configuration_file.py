@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from server.yaml_subset import YamlRefused, read_yaml
 
@@ -49,10 +50,24 @@ def read_model(path: Path, model: type[Model]) -> Model:
         return model.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         problems = [
-            f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
+            f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {_plainly(item)}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("\n".join(problems)) from error
+
+
+def _plainly(item: ErrorDetails) -> str:
+    """What is wrong, in words of whoever wrote the file rather than of the validating library."""
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "too_short" if context["field_type"] == "Value":
+            return f"at least {context['min_length']} characters expected"
+        case "too_long" if context["field_type"] == "Value":
+            return f"at most {context['max_length']} characters expected"
+        case _:
+            return item["msg"]
 
 
 class _Refused(Exception):

@@ -38,7 +38,9 @@ class App:
         be blocked.
         """
         blocked = self.settings.blocked_ips
-        if blocked and (address is None or in_networks(address, blocked)):
+        if blocked and address is None:
+            raise Refused(423, "Blocked IP: X-Forwarded-For cannot be read")
+        if blocked and address is not None and in_networks(address, blocked):
             raise Refused(423, "Blocked IP")
 
     def permissions_of(self, key: str) -> int:

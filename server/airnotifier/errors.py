@@ -10,10 +10,12 @@ class Refused(Exception):
     status_of_2013 = 200
     """AirNotifier said in the body only that a call was refused."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, logged: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.logged = logged or reason
+        """What the operator reads, where AirNotifier's words for the client say something else."""
         self.token: str | None = None
 
 

@@ -124,9 +124,20 @@ class Outcomes:
     def replaced(self, push: Push, canonical: str) -> None:
         """The push service knows the token's installation under a newer id."""
         old = push.token
-        self._outbox.later(
-            lambda connection: registry.replace_token(connection, self._app_id, old, canonical)
-        )
+
+        def work(connection: Connection) -> bool:
+            return registry.replace_token(connection, self._app_id, old, canonical)
+
+        def then(replaced: bool) -> None:
+            if replaced:
+                self._log.event(
+                    "token.replaced",
+                    app=self._app,
+                    token_ref=token_ref(old),
+                    canonical_ref=token_ref(canonical),
+                )
+
+        self._outbox.later(work, then)
 
     def connected(self, connection: str) -> None:
         """A connection to the push service stands."""

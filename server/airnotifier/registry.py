@@ -113,27 +113,27 @@ def prune_token(
     return connection.execute(_prune_token, values).rowcount > 0
 
 
-def replace_token(connection: Connection, app_id: int, old: str, canonical: str) -> None:
+def replace_token(connection: Connection, app_id: int, old: str, canonical: str) -> bool:
     """Continue a registration under the id that Google calls canonical.
 
     One that looks like a token of another push service, or is registered for one, is no id of
-    Google's: the registration stays as it is.
+    Google's: the registration stays as it is. Returns whether it changed.
     """
     old_id = find_token(connection, app_id, old)
     if old_id is None:
-        return
+        return False
     new_id = find_token(connection, app_id, canonical)
     device = find_device(connection, app_id, old if new_id is None else canonical)
     if device is None or provider_of(canonical, device) != "gcm":
-        return
+        return False
     if new_id is None:
         connection.execute(update(tokens).where(tokens.c.id == old_id).values(token=canonical))
-        return
+        return True
     present = list(connection.scalars(_find_channels, {"token_id": new_id}))
     for name in connection.scalars(_find_channels, {"token_id": old_id}).all():
         if name not in present:
             connection.execute(insert(channels), {"token_id": new_id, "channel": name})
-    delete_token(connection, app_id, old)
+    return delete_token(connection, app_id, old)
 
 
 def import_tokens(

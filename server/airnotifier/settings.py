@@ -10,6 +10,7 @@ bits, a list of blocked addresses, an APNs certificate (sandbox or production) a
 
 import hashlib
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,17 @@ def _year_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
+def _of_form(pattern: str, rule: str) -> AfterValidator:
+    """A text that the pattern matches as a whole; `rule` is what people are told."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(rule)
+        return text
+
+    return AfterValidator(check)
+
+
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 Networks = Annotated[tuple[IpNetwork, ...], PlainValidator(_networks)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
@@ -111,7 +123,10 @@ class KeySettings(StrictSettings):
     """
 
     key: Annotated[SecretStr, Field(min_length=16)] | None = None
-    key_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    key_sha256: (
+        Annotated[str, _of_form("[0-9a-f]{64}", "64 hexadecimal digits in lower case expected")]
+        | None
+    ) = None
     permissions: Annotated[int, Field(ge=0, le=31), BeforeValidator(_permission_bits)]
     description: str = ""
 
@@ -189,7 +204,7 @@ class GcmSettings(StrictSettings):
 class AppSettings(StrictSettings):
     """One application: a name that clients send, who may call, and where its pushes go."""
 
-    name: Annotated[str, Field(pattern=f"^{APP_NAME}$")]
+    name: Annotated[str, _of_form(APP_NAME, f"{APP_NAME_RULE} expected")]
     keys: tuple[KeySettings, ...] = ()
     blocked_ips: Networks = ()
     sandbox: bool = False

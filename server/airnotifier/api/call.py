@@ -112,10 +112,12 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
     """
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        logged: str | None = None
         try:
             return await handler(request)
         except Refused as refused:
             status, reason = status_of(gateway, refused), refused.reason
+            logged = refused.logged
         except web.HTTPRequestEntityTooLarge:
             status, reason = 413, "Request body too large"
         except SQLAlchemyError as error:
@@ -132,7 +134,7 @@ def endpoint(gateway: Gateway, path: str, handler: Handler) -> Handler:
         gateway.log.event(
             "request.refused",
             app=known_app,
-            reason=reason,
+            reason=logged or reason,
             status=status,
             path=path,
             peer=str(peer_of(gateway, request) or "unreadable"),

@@ -22,7 +22,8 @@ def compose(app: App, provider: Provider, arguments: Arguments) -> Letter:
     """Build the message of a call for one push service. Raises Refused."""
     if not configured(app, provider):
         # AirNotifier's words for "this application has no such provider".
-        raise Refused(500, f"{PROVIDER_TITLES[provider]} is offline")
+        title = PROVIDER_TITLES[provider]
+        raise Refused(500, f"{title} is offline", f"no {title} is configured for the application")
     alert = arguments.text("alert")
     if alert is None:
         raise MissingArgument("alert")

@@ -48,7 +48,7 @@ class Notifications:
             self._gateway.log.event(
                 "push.refused",
                 app=app if app in self._gateway.apps else None,
-                reason=refused.reason,
+                reason=refused.logged,
                 status=status_of(self._gateway, refused),
                 token_ref=None if token is None else token_ref(token),
             )

@@ -193,7 +193,9 @@ def test_what_is_not_http_is_closed_and_the_server_goes_on(tmp_path: Path, raw: 
         bench.run(main)
 
 
-def test_an_application_without_a_provider_is_offline(tmp_path: Path) -> None:
+def test_an_application_without_a_provider_is_offline_and_the_log_says_why(
+    tmp_path: Path, log: Log
+) -> None:
     first, second = ask(
         tmp_path,
         ("POST", "/notification/", {"data": {"token": gcm_token(1), "alert": "x"}}),
@@ -202,6 +204,9 @@ def test_an_application_without_a_provider_is_offline(tmp_path: Path) -> None:
     )
     assert (first.status, first.json) == (500, {"error": "GCM is offline"})
     assert (second.status, second.json) == (500, {"error": "APNs is offline"})
+    reasons = [f"no {name} is configured for the application" for name in ("GCM", "APNs")]
+    assert [entry["reason"] for entry in log("request.refused")] == reasons
+    assert [entry["reason"] for entry in log("push.refused")] == reasons[:1]
 
 
 async def subscribe(bench: Bench) -> None:

@@ -204,7 +204,15 @@ def test_every_push_that_was_answered_survives_kill_9_and_its_number_is_not_give
             "no file /no/cert",
         ),
         ("apps: [{name: moodle, blocked_ips: [10.0.0.0/33]}]", "apps.0.blocked_ips"),
-        ("apps: [{name: moodle, keys: [{key: short, permissions: 1}]}]", "at least 16"),
+        (
+            "apps: [{name: moodle, keys: [{key: short, permissions: 1}]}]",
+            "key: at least 16 characters expected\n",
+        ),
+        ("apps: [{name: two words}]", "apps.0.name: 1 to 64 letters, digits, dots, hyphens and"),
+        (
+            "apps: [{name: m, keys: [{key_sha256: AB, permissions: 1}]}]",
+            "apps.0.keys.0.key_sha256: 64 hexadecimal digits in lower case expected\n",
+        ),
         ("apps: [{name: moodle, keys: [{permissions: 1}]}]", "give either key or key_sha256"),
         (
             "apps: [{name: moodle, keys: [{key: 0123456789abcdef, permissions: [fly]}]}]",

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from server import clock
 from server.airnotifier.providers.gcm_answers import MAX_ANSWER
+from server.logs import token_ref
 from tests.server.airnotifier.support import (
     Bench,
     Log,
@@ -65,7 +66,9 @@ def test_a_refused_token_is_rejected_and_a_dead_one_pruned(
     assert len(log("token.pruned")) == pruned
 
 
-def test_a_canonical_id_replaces_the_old_one_and_keeps_the_channels(tmp_path: Path) -> None:
+def test_a_canonical_id_replaces_the_old_one_and_keeps_the_channels(
+    tmp_path: Path, log: Log
+) -> None:
     with gateway_bench(tmp_path) as bench:
         bench.gcm.answer = lambda token: {"message_id": "1", "registration_id": TOKENS[9]}
 
@@ -80,6 +83,12 @@ def test_a_canonical_id_replaces_the_old_one_and_keeps_the_channels(tmp_path: Pa
 
         bench.run(main)
     assert reached(bench) == [TOKENS[0], TOKENS[9]]
+    [replaced] = log("token.replaced")
+    assert replaced == {
+        "app": "moodle",
+        "token_ref": token_ref(TOKENS[0]),
+        "canonical_ref": token_ref(TOKENS[9]),
+    }
 
 
 def test_two_ids_of_one_installation_become_one_with_all_channels(tmp_path: Path) -> None:
@@ -87,8 +96,9 @@ def test_two_ids_of_one_installation_become_one_with_all_channels(tmp_path: Path
         bench.gcm.answer = lambda token: {"message_id": "1", "registration_id": TOKENS[9]}
 
         async def main() -> None:
-            await bench.register(TOKENS[0], channel="red,blue")
-            await bench.register(TOKENS[9], channel="blue,green")
+            for token, channels in ((TOKENS[0], ("red", "blue")), (TOKENS[9], ("blue", "green"))):
+                for channel in channels:
+                    await bench.register(token, channel=channel)
             await bench.push(TOKENS[0])
             await asyncio.sleep(1)
             for channel in ("red", "blue", "green"):
