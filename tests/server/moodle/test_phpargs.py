@@ -112,3 +112,7 @@ def test_any_text_gives_an_array_of_arrays_and_texts(text):
             assert isinstance(value, str)
 
     check(parse(text))
+
+
+def test_bytes_that_are_no_text_are_kept_beside_escapes():
+    assert parse("a=\udcff%41%fe") == {"a": "\udcffA\udcfe"}
