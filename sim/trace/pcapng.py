@@ -8,11 +8,12 @@ Source: IETF draft "PCAP Now Generic (pcapng) Capture File Format" (draft-ietf-o
 sections are named below.
 """
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from struct import Struct
-from typing import Final
+from typing import BinaryIO, Final
 
 SECTION_HEADER: Final = 0x0A0D0D0A  # 4.1
 INTERFACE_DESCRIPTION: Final = 0x00000001  # 4.2
@@ -39,6 +40,12 @@ _PACKET: Final = Struct("<IIIII")
 _OPTION: Final = Struct("<HH")
 
 
+def _create(path: Path) -> BinaryIO:
+    """A new file for its owner only: what was said inside TLS can be read with it."""
+    path.unlink(missing_ok=True)
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
 class PcapngWriter:
     """A capture at `path`, complete after `close()`. Raises OSError when it cannot be written."""
 
@@ -46,7 +53,7 @@ class PcapngWriter:
         self._path = path
         self._interface = interface
         self._packets_path = path.with_name(f".{path.name}.packets")
-        self._packets = self._packets_path.open("wb")
+        self._packets = _create(self._packets_path)
 
     def packet(self, time: int, frame: bytes, comment: str = "") -> None:
         """The next Ethernet frame; `time` in ns since 1970."""
@@ -59,7 +66,7 @@ class PcapngWriter:
     def close(self, *, names: Mapping[str, Iterable[str]], key_log: bytes = b"") -> None:
         """Complete the file. `names` of IPv4 addresses; `key_log`: TLS secrets, may be empty."""
         self._packets.close()
-        with self._path.open("wb") as file:
+        with _create(self._path) as file:
             file.write(_section_header())
             file.write(_interface_description(self._interface))
             if names:

@@ -1,5 +1,6 @@
 """Captures are written as the format says, byte by byte, and read back by a reader of its own."""
 
+import os
 from pathlib import Path
 
 from sim.net.frames import frames
@@ -29,6 +30,20 @@ def test_a_capture_is_these_bytes(tmp_path: Path) -> None:
     writer.packet(2**32 + 5, b"\x01\x02\x03", "x")
     writer.close(names={"10.0.0.1": ["a", "b"]}, key_log=b"KEY\n")
     assert (tmp_path / "c.pcapng").read_bytes() == bytes.fromhex(GOLDEN)
+
+
+def test_a_capture_with_its_tls_secrets_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "c.pcapng"
+    path.touch(0o666)
+    before = os.umask(0)
+    try:
+        writer = PcapngWriter(path, interface="lab")
+        [packets] = tmp_path.glob(".*.packets")
+        assert packets.stat().st_mode & 0o777 == 0o600
+        writer.close(names={}, key_log=b"CLIENT_RANDOM 00 00\n")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_but_the_capture_is_left(tmp_path: Path) -> None:
