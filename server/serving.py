@@ -7,7 +7,6 @@ There is no access log: query strings carry tokens and passwords.
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -19,10 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.configuration_file import SettingsError, read_model
 from server.database import DatabaseUnusable, explained
+from server.edge import descriptors
+from server.edge.edge import EDGE
+from server.edge.runner import Runner
 from server.exclusive import DatabaseInUse
-from server.logs import EventLog, JsonFormatter
+from server.logs import EventLog
 from server.private_files import readable_by_others
 from server.settings import ServerSettings
+from server.unexpected import log_the_unexpected, say_it_in_the_log
 
 UNUSABLE = (SettingsError, DatabaseUnusable, DatabaseInUse, SQLAlchemyError, OSError)
 """Errors of a configuration, or of the machine that it is for; see `complain`."""
@@ -40,9 +43,7 @@ def run_server(
     parser = argparse.ArgumentParser(prog=f"python -m server.{name}", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="YAML or JSON file")
     options = parser.parse_args()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    say_it_in_the_log(name)
     try:
         settings = read_model(options.config, model)
         asyncio.run(_serve(name, options.config, settings, create_app))
@@ -63,16 +64,21 @@ async def _serve(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log = EventLog(name)
+    log_the_unexpected(loop, log)
+    limit = descriptors.raise_limit()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    runner = web.AppRunner(create_app(settings), access_log=None)
+    app = create_app(settings)
+    runner = Runner(app, room=descriptors.room(app[EDGE], limit))
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=descriptors.backlog(limit))
+        await site.start()
         host, port = runner.addresses[0][:2]
-        EventLog(name).event("server.started", host=host, port=port)
+        log.event("server.started", host=host, port=port)
         if readable_by_others(config):
-            EventLog(name).trouble("file.exposed", path=str(config), advice="chmod 600")
+            log.trouble("file.exposed", path=str(config), advice="chmod 600")
         await stopped.wait()
     finally:
         await runner.cleanup()

@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from server.addresses import Networks
 from server.database import Durability
 
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _PORT = re.compile("[1-9][0-9]{0,4}", re.ASCII)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(:(?P<port>.*))?", re.DOTALL)
+
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+"""At most a year: nobody waits longer, and beyond some centuries no clock of a loop goes."""
 
 
 class StrictSettings(BaseModel):
@@ -67,6 +71,32 @@ ListeningPort = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, AfterValidator(_host)]
 
 
+class HttpLimits(StrictSettings):
+    """What a peer may take of a server. Durations in seconds."""
+
+    head_timeout: Seconds = 20.0
+    """For the head of a request, from its first byte or the start of the connection: what Apache's
+    mod_reqtimeout gives. A head is one packet, and twenty seconds are several retransmissions."""
+    body_timeout: Seconds = 20.0
+    """For a body, and a second more for each `min_rate` bytes of it; as Apache's."""
+    min_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 500.0
+    """Bytes per second, of bodies and answers: less than GPRS has on a bad day. As Apache's."""
+    send_timeout: Seconds = 60.0
+    """For an answer that the peer does not read, and a second more for each `min_rate` bytes that
+    wait: nginx's send_timeout."""
+    idle_timeout: Seconds = 3630.0
+    """For a connection without a request. Longer than any reverse proxy keeps one, because who is
+    closed on while he sends has to send again. Connections that only wait make room for others."""
+    stop_timeout: Seconds = 8.0
+    """For requests in progress when the server stops: it shall be over before containers are
+    killed, ten seconds after their SIGTERM."""
+    connections_per_address: Annotated[int, Field(ge=1)] = 1000
+    """Of one IPv4 address or IPv6 /64. A school behind NAT has hundreds of phones; Apache, in front
+    of most sites, never has more than 400 requests to its gateway. Proxies are not counted."""
+    connections: Annotated[int, Field(ge=1)] | None = None
+    """Unset: as many as the process may have descriptors, less what the server itself needs."""
+
+
 class ServerSettings(StrictSettings):
     """What every server has to be told."""
 
@@ -75,3 +105,7 @@ class ServerSettings(StrictSettings):
     database: str
     """A URL as SQLAlchemy reads it."""
     durability: Durability = "full"
+    trusted_proxies: Networks = ()
+    """Addresses of reverse proxies, which speak for many. Only these may name the caller in
+    X-Forwarded-For, and their connections are not counted as one peer's."""
+    http: HttpLimits = HttpLimits()

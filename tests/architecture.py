@@ -62,6 +62,9 @@ IMPORT_RULES = (
     ),
     ImportRule("sim.trace", allowed=("sim.kernel", "sim.trace")),
     ImportRule("server", allowed=("server",)),
+    ImportRule(
+        "server.edge", allowed=("server",), forbidden=("server.airnotifier", "server.moodle")
+    ),
     ImportRule("server.airnotifier", allowed=("server",), forbidden=("server.moodle",)),
     ImportRule("server.moodle", allowed=("server",), forbidden=("server.airnotifier",)),
     ImportRule("devices", allowed=("devices", "sim"), forbidden=("sim.vendors", "sim.live")),

@@ -135,6 +135,9 @@ def test_the_table_of_exit_codes_is_complete() -> None:
     assert [int(row[0]) for row in rows] == sorted(ExitCode)
 
 
+LOGGING = ("emit", "event", "failure", "note", "seldom", "trouble")
+
+
 def emitted() -> dict[str, set[str]]:
     """Kinds of events in the code, and the fields that are given with each by name."""
     # This one is made from any log record of an error, not by a call that names it.
@@ -143,7 +146,7 @@ def emitted() -> dict[str, set[str]]:
         for node in ast.walk(architecture.parse(path)):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if node.func.attr.lstrip("_") not in ("emit", "event", "note", "trouble"):
+            if node.func.attr.lstrip("_") not in LOGGING:
                 continue
             if not node.args:
                 continue

@@ -10,6 +10,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +301,7 @@ PARSERS: dict[str, tuple[Work, list[Make]]] = {
     ),
     "a gateway's Content-Type": (gateway_content_type, after("multipart/form-data", ";", '"', " ")),
     "X-Forwarded-For": (
-        lambda text: auth.caller("10.0.0.1", [text], (auth.ipaddress.ip_network("10.0.0.0/8"),)),
+        lambda text: auth.caller("10.0.0.1", [text], (ip_network("10.0.0.0/8"),)),
         again(",", "10.0.0.1,", "[::1],", ":", "1", " "),
     ),
     "a token": (refused(lambda text: targets.target(text, text)), again("a", "fcm")),

@@ -1,15 +1,17 @@
 """The gateway as an aiohttp application."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 
 from aiohttp import web
 
 from server.airnotifier.api.broadcasts import Broadcasts
-from server.airnotifier.api.call import Handler, answer, endpoint
+from server.airnotifier.api.call import SERVER, Handler, answer, endpoint
 from server.airnotifier.api.notifications import Notifications
 from server.airnotifier.api.tokens import Tokens
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.settings import GatewaySettings
+from server.edge.edge import Edge
 
 
 def create_app(settings: GatewaySettings) -> web.Application:
@@ -49,6 +51,7 @@ def create_app(settings: GatewaySettings) -> web.Application:
     app.router.add_get("/", _front_page)
     app.router.add_get("/health", health)
     app.router.add_route("*", "/{path:.*}", _not_found)
+    _edge(settings, gateway).install(app)
 
     async def run_gateway(_: web.Application) -> AsyncIterator[None]:
         await gateway.open()
@@ -57,6 +60,22 @@ def create_app(settings: GatewaySettings) -> web.Application:
 
     app.cleanup_ctx.append(run_gateway)
     return app
+
+
+def _edge(settings: GatewaySettings, gateway: Gateway) -> Edge:
+    def refuse(status: int) -> web.Response:
+        return answer({"error": HTTPStatus(status).phrase.capitalize()}, status)
+
+    return Edge(
+        server=SERVER,
+        refuse=refuse,
+        limits=settings.http,
+        trusted_proxies=settings.trusted_proxies,
+        log=gateway.log,
+        descriptors=16  # the database, and tables that it sorts
+        + sum(app.apns.connections for app in settings.apps if app.apns is not None)
+        + sum(app.gcm.concurrency for app in settings.apps if app.gcm is not None),
+    )
 
 
 async def _front_page(_: web.Request) -> web.Response:

@@ -8,16 +8,14 @@ Keys are looked up by their SHA-256. Comparing digests in a dictionary tells an 
 nothing about the key.
 """
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from server.addresses import IpAddress, IpNetwork, in_networks, parse_address
 from server.airnotifier.errors import Refused
 from server.airnotifier.permissions import SENTENCES, Permission
-from server.airnotifier.settings import AppSettings, IpNetwork, key_digest
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from server.airnotifier.settings import AppSettings, key_digest
 
 _HOP = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d+)?|(?P<v4>[0-9.]+):\d+")
 """Forms of an address in X-Forwarded-For besides the bare one: with brackets, with a port."""
@@ -60,22 +58,6 @@ def check_permission(bits: int, permission: Permission) -> None:
     """Raises Refused (403) if the key does not have it."""
     if not allows(bits, permission):
         raise Refused(403, f"No permission to {SENTENCES[permission]}")
-
-
-def parse_address(text: str) -> IpAddress | None:
-    """An address from text; an IPv4 address in IPv6 clothes counts as IPv4."""
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
-def in_networks(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
-    """Whether one of the networks holds the address; versions never match each other."""
-    return any(address in network for network in networks)
 
 
 def caller(

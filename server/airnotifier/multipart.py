@@ -38,7 +38,7 @@ def parse_multipart(
     """Names and texts of the fields in order; `charset` is the form's. Raises MultipartError."""
     if not boundary:
         raise MultipartError("no boundary")
-    delimiter = b"--" + boundary.encode()
+    delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
     # The first delimiter may lack the line end that the others begin with.
     sections = (b"\r\n" + body).split(b"\r\n" + delimiter)
     if len(sections) < 2 or not sections[-1].startswith(b"--"):

@@ -9,7 +9,6 @@ bits, a list of blocked addresses, an APNs certificate (sandbox or production) a
 """
 
 import hashlib
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,22 +17,21 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainValidator,
     SecretStr,
     model_validator,
 )
 
+from server.addresses import Networks
 from server.airnotifier.permissions import Permission
 from server.settings import (
     Host,
     ListeningPort,
     Port,
+    Seconds,
     ServerSettings,
     StrictSettings,
     is_http_address,
 )
-
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 APP_NAME = "[A-Za-z0-9._-]{1,64}"
 APP_NAME_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
@@ -72,28 +70,6 @@ def _permission_bits(value: Any) -> Any:
     return bits
 
 
-def _networks(value: Any) -> tuple[IpNetwork, ...]:
-    """Addresses and networks as texts; blank lines mean nothing, as in the text area of a block
-    list."""
-    if isinstance(value, str):
-        value = value.splitlines()
-    if not isinstance(value, list | tuple):
-        raise ValueError("must be a list of addresses and networks")
-    lines = [line.strip() if isinstance(line, str) else line for line in value]
-    return tuple(_network(line) for line in lines if line != "")
-
-
-def _network(line: Any) -> IpNetwork:
-    if isinstance(line, IpNetwork):
-        return line
-    if not isinstance(line, str):
-        raise ValueError("addresses and networks are texts")
-    try:
-        return ipaddress.ip_network(line)
-    except ValueError:
-        raise ValueError("not an address or network such as 10.0.0.0/8") from None
-
-
 def _year_as_text(value: Any) -> Any:
     """YAML reads a number."""
     return str(value) if isinstance(value, int) else value
@@ -111,9 +87,6 @@ def _of_form(pattern: str, rule: str) -> AfterValidator:
 
 
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
-Networks = Annotated[tuple[IpNetwork, ...], PlainValidator(_networks)]
-Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
-"""At most a year: nobody waits longer, and beyond some centuries no clock of a loop goes."""
 
 
 class KeySettings(StrictSettings):
@@ -234,8 +207,6 @@ class GatewaySettings(ServerSettings):
 
     database: str = "sqlite:///airnotifier.db"
     port: ListeningPort = 8801
-    trusted_proxies: Networks = ()
-    """Only these may name the caller in X-Forwarded-For."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 65_536
     """A push service takes 4 KiB at most; the rest is room for encodings."""
     legacy_status: Annotated[Literal["2013"], BeforeValidator(_year_as_text)] | None = None

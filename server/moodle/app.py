@@ -1,23 +1,20 @@
 """The site as an aiohttp application."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.edge.edge import Edge
 from server.moodle import login, rest
 from server.moodle.door import HEALTH, Door, merge_slashes
 from server.moodle.settings import SiteSettings
 from server.moodle.site import Site
 from server.moodle.web import devices
 from server.moodle.web.routes import add_routes
-
-
-async def _name_the_server(_request: web.BaseRequest, response: web.StreamResponse) -> None:
-    # Not aiohttp's own header, which tells everybody the version of Python.
-    response.headers["Server"] = "Apache"
 
 
 def create_app(settings: SiteSettings) -> web.Application:
@@ -63,7 +60,6 @@ def create_app(settings: SiteSettings) -> web.Application:
         return web.json_response({"status": "the database does not answer"}, status=503)
 
     app.cleanup_ctx.append(running)
-    app.on_response_prepare.append(_name_the_server)
     prefix = urlsplit(settings.wwwroot).path
     handlers = {
         login.PATH: login.TokenLogin(site).handle,
@@ -74,4 +70,25 @@ def create_app(settings: SiteSettings) -> web.Application:
         app.router.add_post(prefix + path, handler)
     add_routes(app.router, prefix, site)
     app.router.add_get(HEALTH, health)
+    Edge(
+        server="Apache",
+        refuse=_refuse,
+        limits=settings.http,
+        trusted_proxies=settings.trusted_proxies,
+        log=site.log,
+        descriptors=16,  # the database, and tables that it sorts
+        descriptors_per_request=1,  # each may ask the gateway for a push
+    ).install(app)
     return app
+
+
+def _refuse(status: int) -> web.Response:
+    """As Apache's own pages: the status and its name."""
+    name = HTTPStatus(status).phrase
+    return web.Response(
+        status=status,
+        text=f"<!DOCTYPE html>\n<html><head><title>{status} {name}</title></head>\n"
+        f"<body><h1>{name}</h1></body></html>\n",
+        content_type="text/html",
+        charset="utf-8",
+    )

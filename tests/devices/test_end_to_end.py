@@ -15,6 +15,7 @@ from devices.moodle_app import GatewayAnswer, LoginResult, MoodleApp
 from devices.settings import AppSettings, RegistrationOrder
 from server.airnotifier.app import create_app as create_gateway
 from server.airnotifier.settings import GatewaySettings
+from server.edge.runner import Runner
 from server.moodle.app import create_app as create_site
 from server.moodle.settings import SiteSettings
 from sim.hosts import Host
@@ -92,7 +93,7 @@ class Stand:
         )
 
     def _serve(self, name: str, app: web.Application) -> None:
-        runner = web.AppRunner(app, access_log=None)
+        runner = Runner(app)
         host = self.world.host(name)
         self._running.append((host, runner))
 

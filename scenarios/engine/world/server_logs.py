@@ -13,15 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from server.logs import place
 from sim.kernel.context import current_host
 from sim.trace.recorder import Recorder
 
 LOGGERS: Final = ("airnotifier", "moodle", "aiohttp.server", "aiohttp.web", "asyncio")
 
 _EVENT: Final = re.compile(r"[a-z]+(\.[a-z_]+)+")
-_HEAD: Final = ("time", "level", "log", "event", "traceback")
-_FRAME: Final = re.compile(r'^  File "[^"]*", line (\d+), in (\S+)', re.MULTILINE)
-_RAISED: Final = re.compile(r"^([A-Za-z_][\w.]*)(:|$)", re.MULTILINE)
+_HEAD: Final = ("time", "level", "log", "event")
 
 Told = tuple[str, Mapping[str, Any]]
 """Kind and fields of an event."""
@@ -35,7 +34,8 @@ def _told(
         yield event, fields
     if level >= logging.ERROR:
         # Not the message: it may contain what a request contained.
-        yield "server.error", {"logger": logger, "error": error or "an error without exception"}
+        error = error or fields.get("error") or "an error without exception"
+        yield "server.error", {"logger": logger, "error": error}
 
 
 # -- in this process
@@ -51,19 +51,8 @@ class _ToTrace(logging.Handler):
         name = "engine" if host is None else host.name
         error = record.exc_info[1] if record.exc_info else None
         event, fields = getattr(record, "event", None), getattr(record, "fields", {})
-        for kind, values in _told(record.name, record.levelno, event, fields, _place(error)):
+        for kind, values in _told(record.name, record.levelno, event, fields, place(error)):
             self._trace.emit(kind, name, **values)
-
-
-def _place(error: BaseException | None) -> str | None:
-    """The type of an exception and the line that raised it."""
-    if error is None:
-        return None
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}"
 
 
 @contextmanager
@@ -104,16 +93,6 @@ def events_of_line(text: bytes) -> list[tuple[float, str, Mapping[str, Any]]] | 
     fields = {name: value for name, value in line.items() if name not in _HEAD}
     if "host" in fields:  # an event's host is the name of the machine; this is where it listens
         fields["address"] = fields.pop("host")
-    error = _place_in(str(line["traceback"])) if "traceback" in line else None
     level = level if isinstance(level, int) else logging.ERROR
-    told = _told(logger, level, str(line["event"]) if named else None, fields, error)
+    told = _told(logger, level, str(line["event"]) if named else None, fields, None)
     return [(float(line["time"]), kind, values) for kind, values in told]
-
-
-def _place_in(traceback: str) -> str:
-    """As `_place`, from the text of a traceback."""
-    frames = list(_FRAME.finditer(traceback))
-    # The first such line behind the frames; what follows may be a message of several lines.
-    raised = _RAISED.search(traceback, frames[-1].end() if frames else 0)
-    kind = raised[1].rpartition(".")[2] if raised else "an exception"
-    return f"{kind} in {frames[-1][2]}, line {frames[-1][1]}" if frames else kind

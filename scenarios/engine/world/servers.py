@@ -12,6 +12,7 @@ import simpy
 from aiohttp import web
 
 from scenarios.engine.world.programs import Program
+from server.edge.runner import Runner
 from sim.hosts import Host
 from sim.kernel.bridge import as_event
 from sim.world import World
@@ -115,8 +116,7 @@ class Servers:
             yield server.stopping
             if server.absences or server.runner is not None:
                 return  # the next fault has begun meanwhile, or is over, too
-        # No access log: tokens and passwords stand in the addresses of requests.
-        runner = web.AppRunner(server.program.application(), access_log=None)
+        runner = Runner(server.program.application())
         server.runner = runner
 
         async def start() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.addresses import IpAddress
 from server.airnotifier.arguments import Arguments, read_arguments
-from server.airnotifier.auth import App, IpAddress, caller, check_permission
+from server.airnotifier.auth import App, caller, check_permission
 from server.airnotifier.errors import Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
@@ -17,7 +18,9 @@ from server.airnotifier.targets import Target, target
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": "AirNotifier"}
+SERVER = "AirNotifier"
+
+_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": SERVER}
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from server.airnotifier.app import create_app
 from server.airnotifier.settings import GatewaySettings
+from server.edge.runner import Runner
 from sim.world import World
 from tests.databases import database_url
 
@@ -235,7 +236,7 @@ class Bench:
     async def start_gateway(self) -> None:
         async def start() -> None:
             settings = GatewaySettings.model_validate(self.settings)
-            self._runner = web.AppRunner(create_app(settings), access_log=None)
+            self._runner = Runner(create_app(settings))
             await self._runner.setup()
             await web.TCPSite(self._runner, "gateway", 8801).start()
 

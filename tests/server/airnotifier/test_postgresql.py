@@ -17,6 +17,7 @@ from server.airnotifier import admin, outbox
 from server.airnotifier.app import create_app
 from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.settings import GatewaySettings
+from server.edge.runner import Runner
 from tests.databases import WAITING, database_url, end_sessions, need_postgresql, sessions, sql
 from tests.postgres import PrivateServer
 from tests.server.airnotifier.support import (
@@ -66,8 +67,8 @@ class Live:
         self._url = ""
 
     async def start(self) -> None:
-        google = await self._serve(self.google.app())
-        self._url = await self._serve(create_app(self._settings(google)))
+        google = await self._serve(web.AppRunner(self.google.app(), access_log=None))
+        self._url = await self._serve(Runner(create_app(self._settings(google))))
 
     async def stop(self) -> None:
         while self._runners:
@@ -101,8 +102,7 @@ class Live:
         while self.stored():
             await asyncio.sleep(0.01)
 
-    async def _serve(self, app: web.Application) -> str:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    async def _serve(self, runner: web.AppRunner) -> str:
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import ClauseElement
 
+from server.edge.runner import Runner
 from server.moodle.app import create_app
 from server.moodle.settings import SiteSettings
 from sim.world import World
@@ -97,17 +98,17 @@ class Stand:
             finally:
                 await self.client.close()
 
-        site = self._serve("site.test", create_app(settings), 80)
-        gateway = self._serve("gateway.test", self.gateway.app(), 8801)
+        site = self._serve("site.test", Runner(create_app(settings)), 80)
+        fake = web.AppRunner(self.gateway.app(), access_log=None, shutdown_timeout=1)
+        gateway = self._serve("gateway.test", fake, 8801)
         try:
             return self.world.run(main)
         finally:
             for host, runner in (site, gateway):
                 self._on(host, runner.cleanup)
 
-    def _serve(self, name: str, app: web.Application, port: int) -> tuple[str, web.AppRunner]:
+    def _serve(self, name: str, runner: web.AppRunner, port: int) -> tuple[str, web.AppRunner]:
         self.world.host(name)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
         async def start() -> None:
             await runner.setup()

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import create_engine
 
+from server.edge.runner import Runner
 from server.moodle.app import create_app
 from server.moodle.settings import SiteSettings
 from tests.databases import WAITING, database_url, need_postgresql, sessions, sql
@@ -40,7 +41,7 @@ class Live:
         self._url = ""
 
     async def start(self) -> web.AppRunner:
-        runner = web.AppRunner(create_app(self._settings()), access_log=None, shutdown_timeout=1)
+        runner = Runner(create_app(self._settings()))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self._url = f"http://127.0.0.1:{runner.addresses[0][1]}"
