@@ -91,6 +91,9 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "server/airnotifier/payload.py _NUMBER": again("1", "1.", "1e", "+"),
     "server/airnotifier/providers/gcm_answers.py _SECONDS": again("1"),
     "server/moodle/gateway_client.py _IDENTIFIER": again("a"),
+    "server/moodle/web/sessions.py _SID": again("a", "0"),
+    "devices/browser.py _NOTE": again('role="status">', "<", ">"),
+    "devices/moodle_client.py _ALERT": again('role="alert">', "<", ">"),
     "server/moodle/gateway_settings.py _KEY": again("a"),
     "sim/vendors/gcm/mcs_messages.py _MILLISECONDS": again("1"),
     "server/airnotifier/auth.py _HOP": [

@@ -51,16 +51,23 @@ class Process:
 
     name: str
     running: "subprocess.Popen[bytes]"
-    port: int
+    port: int = 0
     lines: list[bytes] = field(default_factory=list)
     reader: threading.Thread | None = None
 
-    def read_on(self) -> None:
-        """Keep reading its log, so that the pipe never fills."""
+    def start(self) -> None:
+        """Wait until it serves; from then on keep reading its log, so that the pipe never fills."""
+        log = self.running.stderr
+        assert log is not None
+        for line in log:
+            self.lines.append(line)
+            said = json.loads(line)
+            if said["event"] == "server.started":
+                self.port = said["port"]
+                break
 
         def read() -> None:
-            assert self.running.stderr is not None
-            self.lines.extend(self.running.stderr)
+            self.lines.extend(log)
 
         self.reader = threading.Thread(target=read, daemon=True)
         self.reader.start()
@@ -85,6 +92,13 @@ class Process:
         if self.reader is not None:
             self.reader.join(PATIENCE)
         return code
+
+    def end(self) -> None:
+        """Let go of its log."""
+        if self.reader is not None:
+            self.reader.join()
+        if self.running.stderr is not None:
+            self.running.stderr.close()
 
     @property
     def said(self) -> bytes:
@@ -124,14 +138,11 @@ def serving(
         preexec_fn=limit,
     )
     assert running.stderr is not None
+    process = Process(name, running)
     try:
-        first = running.stderr.readline()
-        process = Process(name, running, json.loads(first)["port"], [first])
-        process.read_on()
+        process.start()
         yield process
     finally:
         running.kill()
         running.wait()
-        if process.reader is not None:
-            process.reader.join()
-        running.stderr.close()
+        process.end()
