@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from server.airnotifier import registry
 from server.airnotifier.backlog import Backlog, Load
 from server.airnotifier.departures import Departures
 from server.airnotifier.group_commit import GroupCommit
@@ -93,16 +96,25 @@ class Dispatcher:
         def wake() -> None:
             self._lanes[key].service.wake()
 
-        backlog = Backlog(f"{app.name}/{provider}", self._loader(app.name, provider), wake)
+        backlog = Backlog(f"{app.name}/{provider}", self._loader(app.name, app_id, provider), wake)
         outcomes = Outcomes(app.name, app_id, provider, self._outbox, self._log)
         departures = Departures(backlog, self._outbox, outcomes, app.max_unknown_writes, wake)
         self._lanes[key] = Lane(backlog, departures, kind(app, departures, outcomes))
 
-    def _loader(self, app: str, provider: Provider) -> Load:
+    def _loader(self, app: str, app_id: int, provider: Provider) -> Load:
         async def load(after: int, limit: int) -> list[Push]:
             inherited = self._inherited
-            return await self._writer.run(
-                lambda connection: load_pushes(connection, app, provider, after, limit, inherited)
-            )
+
+            def work(connection: Connection) -> tuple[list[Push], list[str]]:
+                pushes = load_pushes(connection, app, provider, after, limit, inherited)
+                # Google's ids may have been replaced by canonical ones, and reach the phone still.
+                old = [push.token for push in pushes if push.id <= inherited]
+                checked = old if provider == "apns" else []
+                return pushes, registry.unregistered(connection, app_id, checked)
+
+            pushes, gone = await self._writer.run(work)
+            for token in gone:
+                self._lanes[app, provider].departures.delete(token, inherited)
+            return pushes
 
         return load

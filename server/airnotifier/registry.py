@@ -60,6 +60,13 @@ def find_registration(
     return float(row.registered)
 
 
+def unregistered(connection: Connection, app_id: int, texts: Sequence[str]) -> list[str]:
+    """Which of these tokens are not registered, each once."""
+    distinct = list(dict.fromkeys(texts))
+    known = _ids_of(connection, app_id, distinct)
+    return [token for token in distinct if token not in known]
+
+
 def register_token(
     connection: Connection, app_id: int, target: Target, names: Sequence[str], now: float
 ) -> bool:

@@ -197,6 +197,27 @@ def test_pushes_that_wait_for_a_token_which_is_deleted_fail_unsent(
     assert reasons(log) == {"token_deleted": 6}
 
 
+def test_a_token_that_was_deleted_stays_so_over_a_restart(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            await fill(bench)
+            assert (await bench.request("DELETE", f"/tokens/{DEAD}")).status == 200
+            bench.gateway_host.crash()
+            bench.gateway_host.boot()
+            await bench.start_gateway()
+            await bench.apns_host.start(bench.start_apns)
+            await bench.push(DEAD, "registered again")
+            await asyncio.sleep(90)
+            assert rows(tmp_path) == []
+
+        bench.run(main)
+    alerts = [frame.payload["aps"]["alert"] for frame in bench.apns.frames if frame.token == DEAD]
+    assert alerts == ["registered again"]
+    assert [token for token in bench.apns.accepted if token != DEAD] == GOOD[1:4]
+    assert reasons(log) == {"token_deleted": 3}
+
+
 @pytest.mark.parametrize("settings", [{}, {"connects_per_minute": 5, "connections": 3}])
 def test_connections_to_apns_keep_to_their_pace(
     tmp_path: Path, log: Log, settings: dict[str, int]
