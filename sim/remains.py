@@ -10,8 +10,10 @@ Not told apart: what a living host left open in the same world is closed, too.
 """
 
 import asyncio
+import contextlib
 import gc
 import sqlite3
+from typing import Any
 
 from aiohttp import BaseConnector, ClientSession
 from sqlalchemy.pool import Pool, PoolProxiedConnection
@@ -42,4 +44,17 @@ def close_remains(loop: asyncio.AbstractEventLoop) -> None:
             each.close()
 
 
+def end_coroutine(coroutine: Any) -> None:
+    """Throw a coroutine out wherever it waits, also where it waits on its way out.
+
+    One that is not at its end would be closed by the collector, and complain there.
+    """
+    for _ in range(_WAITS_ON_THE_WAY_OUT):
+        with contextlib.suppress(BaseException):  # what it raises concerns nobody any more
+            coroutine.close()
+        if getattr(coroutine, "cr_frame", None) is None:
+            return
+
+
+_WAITS_ON_THE_WAY_OUT = 100
 _KINDS = (ClientSession, BaseConnector, PoolProxiedConnection, Pool, sqlite3.Connection)

@@ -12,7 +12,6 @@ handled are raised.
 """
 
 import asyncio
-import contextlib
 import contextvars
 from collections.abc import Callable, Generator
 from types import TracebackType
@@ -35,7 +34,7 @@ from sim.net.network import Network
 from sim.net.sockets import SimSocket
 from sim.net.tls import CertificateAuthority
 from sim.net.transport import SimTransport
-from sim.remains import close_remains
+from sim.remains import close_remains, end_coroutine
 from sim.trace.recorder import Recorder
 
 DEFAULT_EPOCH = 1_367_395_200.0
@@ -177,9 +176,7 @@ class World:
                     remains.forget()
                 elif isinstance(remains, NumberedTask):
                     remains._log_destroy_pending = False  # type: ignore[attr-defined]
-                    coroutine: Any = remains.get_coro()
-                    with contextlib.suppress(BaseException):
-                        coroutine.close()
+                    end_coroutine(remains.get_coro())
 
 
 def _is_over(life: Life | None) -> bool:

@@ -1,5 +1,6 @@
 """What a power cut leaves open in this process is closed when the world is over."""
 
+import asyncio
 import gc
 import sqlite3
 import weakref
@@ -76,6 +77,27 @@ def test_what_a_living_host_leaves_open_is_its_own_fault(tmp_path: Path) -> None
     server.engine.dispose()
     server.connector._closed = True  # its loop is closed; nobody can close it properly
     server.session.detach()
+
+
+def test_code_that_waits_on_its_way_out_says_nothing_later() -> None:
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            try:
+                await asyncio.sleep(1)
+            finally:
+                await asyncio.sleep(1)
+
+    with World(seed=1) as world:
+        host = world.host("server")
+        task = host.start(stubborn)
+        world.run_until(10)
+        host.crash()
+    coroutine: Any = task.get_coro()
+    assert coroutine.cr_frame is None
+    del task, coroutine
+    gc.collect()  # an "ignored GeneratorExit" would fail this test
 
 
 @web.middleware
