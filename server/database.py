@@ -36,7 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
-from server.logs import EventLog
+from server import clock
+from server.database_trouble import locked
 from server.private_files import make_private, narrow
 
 P = ParamSpec("P")
@@ -53,8 +54,8 @@ was committed in the last moments may be gone after a power cut (SQLite's `synch
 a crash of PostgreSQL (its `synchronous_commit`).
 """
 
-_PATIENCE = 5.0
-"""Seconds that a database may take to answer `SELECT 1`; a watcher will not wait much longer."""
+BUSY_TIMEOUT = 5.0
+"""Seconds that a transaction waits for somebody else's lock on SQLite's database."""
 _PSYCOPG = "postgresql+psycopg"
 _LIMITS = {"connect_timeout": "10", "tcp_user_timeout": "30000"}
 """Of libpq, which else waits for a database that is out of reach as long as the kernel does:
@@ -77,15 +78,6 @@ def explained(error: SQLAlchemyError) -> str:
     return f"the database cannot be used: {cause}"
 
 
-def connection_lost(error: Exception) -> bool:
-    """Whether a transaction had no connection, lost it, or failed as a whole and not in one of its
-    statements. If that was during the commit, nobody knows whether it has been done.
-    """
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or error.statement is None
-    )
-
-
 class Database:
     """One database, used from one event loop."""
 
@@ -101,6 +93,8 @@ class Database:
             _do_not_wait_for_the_disk(self.engine)
         self._thread = threading.local()
         self._connections: list[Connection] = []
+        self._locked_at: float | None = None
+        """When (monotonic) a transaction last gave up waiting for SQLite's lock."""
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="database")
 
     def create(self, metadata: MetaData) -> None:
@@ -121,11 +115,33 @@ class Database:
         The work may be done several times, of which all but the last leave no trace in the
         database: when another transaction stored the same key meanwhile, or waited for this one as
         this one for it. So it must do nothing except by its connection and its result.
-        Raises SQLAlchemyError; see `connection_lost`.
+        Raises SQLAlchemyError; see `database_trouble`.
+        """
+        return await self.run_since(clock.monotonic(), work, *args, **kwargs)
+
+    async def run_since(
+        self,
+        since: float,
+        work: Callable[Concatenate[Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same for work that has waited since then (monotonic). If what kept it waiting was the
+        lock on SQLite's database, that was part of its `BUSY_TIMEOUT`: work that waits together
+        learns together that the lock is not given up.
         """
 
         def transaction() -> T:
-            return _transact(self._connection(), work, *args, **kwargs)
+            connection = self._connection()
+            if self._locked_at is not None:
+                self._set_busy_timeout(connection, since)
+            try:
+                return _transact(connection, work, *args, **kwargs)
+            except DBAPIError as error:
+                if locked(error):
+                    self._locked_at = clock.monotonic()
+                raise
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, transaction)
 
@@ -136,22 +152,22 @@ class Database:
         with self.engine.connect() as connection:
             return _transact(connection, work, *args, **kwargs)
 
-    async def answers(self, log: EventLog) -> bool:
-        """Whether the database does what it is asked, soon. Logs `database.failed` if not."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self.run(lambda connection: connection.execute(text("SELECT 1")))
-        except (SQLAlchemyError, TimeoutError) as error:
-            log.trouble("database.failed", error=type(error).__name__)
-            return False
-        return True
-
     async def close(self) -> None:
         """Finish what runs and close all connections."""
         self._executor.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
         self.engine.dispose()
+
+    def _set_busy_timeout(self, connection: Connection, since: float) -> None:
+        assert self._locked_at is not None
+        seconds = BUSY_TIMEOUT - max(0.0, self._locked_at - since)
+        milliseconds = max(0, round(seconds * 1000))
+        pooled = connection.connection
+        if pooled.info.get("busy_timeout") != milliseconds:
+            driver: Any = pooled.driver_connection
+            driver.execute(f"PRAGMA busy_timeout={milliseconds}")
+            pooled.info["busy_timeout"] = milliseconds
 
     def _connection(self) -> Connection:
         """The connection that this thread keeps: fetching one from the pool for every transaction
@@ -285,5 +301,5 @@ def _configure_sqlite(engine: Engine, durability: Durability, path: Path | None)
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={durability}")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT * 1000:.0f}")
         cursor.close()

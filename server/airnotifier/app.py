@@ -12,6 +12,7 @@ from server.airnotifier.api.tokens import Tokens
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.settings import GatewaySettings
 from server.edge.edge import Edge
+from server.health import OK
 
 
 def create_app(settings: GatewaySettings) -> web.Application:
@@ -40,9 +41,8 @@ def create_app(settings: GatewaySettings) -> web.Application:
 
     async def health(_: web.Request) -> web.Response:
         """For whoever watches over the process."""
-        if await gateway.healthy():
-            return answer({"status": "ok"})
-        return answer({"status": "the database does not answer"}, 503)
+        status = await gateway.health.status()
+        return answer({"status": status}, 200 if status == OK else 503)
 
     serve("/notification", "/notification/", post=Notifications(gateway).send)
     serve("/broadcast", "/broadcast/", post=Broadcasts(gateway).send)
@@ -58,7 +58,11 @@ def create_app(settings: GatewaySettings) -> web.Application:
         yield
         await gateway.close()
 
+    async def stop(_: web.Application) -> None:
+        gateway.health.is_stopping = True
+
     app.cleanup_ctx.append(run_gateway)
+    app.on_shutdown.append(stop)
     return app
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import clock, exclusive
-from server.airnotifier import registry
+from server.airnotifier import registry, tables
 from server.airnotifier.auth import App
 from server.airnotifier.directory import Directory
 from server.airnotifier.dispatcher import Dispatcher
@@ -21,11 +21,11 @@ from server.airnotifier.outbox import (
 )
 from server.airnotifier.push import Push
 from server.airnotifier.settings import GatewaySettings
-from server.airnotifier.tables import metadata
 from server.airnotifier.targets import Provider, Target
 from server.airnotifier.waiting import find_orphans, latest_push
 from server.database import Database
 from server.exclusive import ExclusiveLock
+from server.health import Health
 from server.logs import EventLog, token_ref
 
 
@@ -39,6 +39,7 @@ class Gateway:
         self.directory = Directory(self._database, settings.apps, self.log)
         self._lock: ExclusiveLock | None = None
         self._writer = GroupCommit(self._database)
+        self.health = Health(self._writer.run, tables.health, self._database.path, self.log)
         self._outbox = Outbox(self._writer)
         self._dispatcher = Dispatcher(self._writer, self._outbox, self.log)
 
@@ -48,7 +49,8 @@ class Gateway:
         """
         try:
             self._lock = exclusive.acquire(self._database, "gateway")
-            self._database.create(metadata)
+            self._database.create(tables.metadata)
+            self.health.open()
             self.directory.open()
             for app in self.settings.apps:
                 known = self.directory.apps.get(app.name)
@@ -188,10 +190,6 @@ class Gateway:
             token_ref=token_ref(push.token),
             broadcast=push.broadcast,
         )
-
-    async def healthy(self) -> bool:
-        """Whether the database answers; logs why not."""
-        return await self._database.answers(self.log)
 
     async def close(self) -> None:
         """Finish what is under way, write it down, close the database."""

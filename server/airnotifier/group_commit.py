@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from server.database import Database, connection_lost
+from server import clock
+from server.database import Database
+from server.database_trouble import connection_lost, out_of_order
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ class Unit:
     work: Work
     then: Callable[[Any], None] | None
     done: asyncio.Future[Any]
+    since: float
+    """When it was handed in (monotonic)."""
 
 
 class GroupCommit:
@@ -46,10 +50,11 @@ class GroupCommit:
         waits for the result any more; what it raises goes to the loop's exception handler, since
         the work is done. If a shared transaction fails, each unit is done again in one
         of its own, so only the unit at fault raises. If it fails because the connection to the
-        database is lost, all raise: they may have been committed, and are not to be done twice.
+        database is lost, all raise: they may have been committed, and are not to be done twice. If
+        the database as a whole refuses, all raise, too: none of them would fare better alone.
         """
         loop = asyncio.get_running_loop()
-        unit = Unit(work, then, loop.create_future())
+        unit = Unit(work, then, loop.create_future(), clock.monotonic())
         self._waiting.append(unit)
         if self._task is None:
             self._task = loop.create_task(self._write(), name="airnotifier-writer")
@@ -71,9 +76,11 @@ class GroupCommit:
 
     async def _commit(self, group: list[Unit]) -> None:
         try:
-            results = await self._database.run(_do_all, [unit.work for unit in group])
+            results = await self._database.run_since(
+                group[0].since, _do_all, [unit.work for unit in group]
+            )
         except Exception as error:
-            if len(group) > 1 and not connection_lost(error):
+            if len(group) > 1 and not (connection_lost(error) or out_of_order(error)):
                 for unit in group:
                     await self._commit([unit])
                 return

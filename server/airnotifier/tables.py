@@ -17,8 +17,11 @@ from sqlalchemy import (
 )
 
 from server.database import Number
+from server.health import health_table
 
 metadata = MetaData()
+
+health = health_table(metadata)
 
 apps = Table(
     "apps",

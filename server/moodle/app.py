@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.edge.edge import Edge
+from server.health import OK
 from server.moodle import login, rest
 from server.moodle.door import HEALTH, Door, merge_slashes
 from server.moodle.settings import SiteSettings
@@ -55,11 +56,14 @@ def create_app(settings: SiteSettings) -> web.Application:
         """For whoever watches over the process. At the root of the host, whatever the path of
         `wwwroot`.
         """
-        if await site.database.answers(site.log):
-            return web.json_response({"status": "ok"})
-        return web.json_response({"status": "the database does not answer"}, status=503)
+        status = await site.health.status()
+        return web.json_response({"status": status}, status=200 if status == OK else 503)
+
+    async def stop(_: web.Application) -> None:
+        site.health.is_stopping = True
 
     app.cleanup_ctx.append(running)
+    app.on_shutdown.append(stop)
     prefix = urlsplit(settings.wwwroot).path
     handlers = {
         login.PATH: login.TokenLogin(site).handle,

@@ -4,8 +4,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, insert, select
 
 from server.database import Database
+from server.health import Health
 from server.logs import EventLog
-from server.moodle import configuration
+from server.moodle import configuration, tables
 from server.moodle.configuration import Configuration
 from server.moodle.passwords import Passwords, make_hasher
 from server.moodle.settings import SiteSettings
@@ -19,6 +20,7 @@ class Site:
         self.settings = settings
         self.database = Database(settings.database, durability=settings.durability)
         self.log = EventLog("moodle")
+        self.health = Health(self.database.run, tables.health, self.database.path, self.log)
         self._hasher = make_hasher(settings.password_hash)
         self.passwords = Passwords(self.database, self._hasher)
         self.configuration: Configuration
@@ -26,6 +28,7 @@ class Site:
     async def open(self) -> None:
         """Create what the database lacks and read the configuration."""
         await self.database.run(install, self.settings, self._hasher)
+        self.health.open()
         await self.reload()
 
     async def reload(self) -> None:

@@ -18,8 +18,11 @@ from sqlalchemy import (
 )
 
 from server.database import Number
+from server.health import health_table
 
 metadata = MetaData()
+
+health = health_table(metadata)
 
 
 def _id() -> "Column[int]":

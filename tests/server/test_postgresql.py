@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Column, Connection, MetaData, String, Table, create_engine, insert, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from server.database import Database, Number, connection_lost
+from server.database import Database, Number
+from server.database_trouble import connection_lost
 from tests.databases import WAITING, database_url, end_sessions, need_postgresql, rows, sessions
 
 need_postgresql()

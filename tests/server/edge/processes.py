@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,9 +120,16 @@ def read_all(peer: socket.socket) -> bytes:
 
 @contextmanager
 def serving(
-    name: str, folder: Path, *, descriptors: int | None = None, **settings: Any
+    name: str,
+    folder: Path,
+    *,
+    descriptors: int | None = None,
+    within: Sequence[str] = (),
+    **settings: Any,
 ) -> Iterator[Process]:
-    """A server as it is deployed, killed in the end if it has not been stopped."""
+    """A server as it is deployed, killed in the end if it has not been stopped. `within`: the
+    command that becomes the one that follows it.
+    """
     config = folder / f"{name}.json"
     config.write_text(json.dumps({**settings_of(name, folder), **settings}))
 
@@ -131,7 +138,7 @@ def serving(
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
     running = subprocess.Popen(
-        [sys.executable, "-m", f"server.{name}", "--config", str(config)],
+        [*within, sys.executable, "-m", f"server.{name}", "--config", str(config)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import create_engine
 
+from server import health
 from server.edge.runner import Runner
 from server.moodle.app import create_app
 from server.moodle.settings import SiteSettings
@@ -190,7 +191,11 @@ def test_settings_that_two_store_at_once_are_those_of_one(url: str) -> None:
     story(url, tell)
 
 
-def test_a_site_outlives_its_database(own_postgresql: PrivateServer) -> None:
+def test_a_site_outlives_its_database(
+    own_postgresql: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "FRESH", 0.0)
+
     message = {"messages[0][touserid]": "1", "messages[0][text]": "hello"}
 
     async def tell(live: Live) -> None:
