@@ -5,6 +5,8 @@ message after the other and keeps the beginning of an incomplete one, whose leng
 limit. Malformed input closes the connection without an answer. What arrives after the service
 decided to close is not read: it may be about a session that another connection has taken over.
 
+Who has not logged in after `LOGIN_SECONDS` is disconnected, whatever it said.
+
 A device has one session, that of its newest login. What a login is, and what else is said on the
 connection, is each protocol's own business.
 
@@ -22,6 +24,8 @@ from sim.vendors.delivery import DeliveryCore
 from sim.vendors.errors import MalformedInput
 from sim.vendors.store import Holder
 
+LOGIN_SECONDS = 60.0
+"""A phone logs in with its first bytes. Of our own: what Apple and Google allow is not known."""
 USUAL_HEARTBEAT = 900.0
 """Seconds between the heartbeats of a phone that has not told: those of Chromium's GCM client on
 Wi-Fi, and the middle of what is seen of APNs (10 to 20 minutes)."""
@@ -81,6 +85,7 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._watch = self._loop.call_later(LOGIN_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
@@ -126,16 +131,20 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
 
     def _log_in(self, device: Device) -> bool:
         """This is the device's session from now on. Whether it took the place of an older one."""
+        self._stop_watching()
         older, device.session = device.session, self
         self._device = device
         if older is not None:
             older.replace()
         return older is not None
 
-    def _log_out(self) -> None:
+    def _stop_watching(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+    def _log_out(self) -> None:
+        self._stop_watching()
         device, self._device = self._device, None
         if device is not None and device.session is self:
             device.session = None
@@ -152,9 +161,11 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
 
     def _look(self) -> None:
         self._watch = None
-        if self.has_fallen_silent():
+        if self._device is None:
+            self.close()
+        elif self.has_fallen_silent():
             self.give_up()
-        elif self._device is not None and self._device.held:
+        elif self._device.held:
             self._expect_answer()
 
     def _dead_at(self) -> float:

@@ -9,7 +9,8 @@ what is malformed but 400 and the end of the connection. `Upgrade` is ignored, a
 except on a request with a body: httptools takes that for the other protocol, so it gets 400.
 
 Simplifications: compressed bodies are not unpacked; a body over the limit is read to its end
-before it is refused, so that the refusal is not lost in a reset; a head may take its time.
+before it is refused, so that the refusal is not lost in a reset; a request that has begun has
+`REQUEST_SECONDS`, however large it is.
 """
 
 import asyncio
@@ -30,6 +31,10 @@ MAX_HEAD = 65_536
 
 MAX_BODY = 1 << 20
 """Bytes; more are answered with 413. A thousand registration ids are a fifth of it."""
+
+REQUEST_SECONDS = 60.0
+"""For a request from its first byte to its last (virtual or real seconds); then the connection is
+closed. A thousand registration ids take a few seconds on a bad line."""
 
 IDLE_SECONDS = 3630.0
 """After which a connection without a request is closed (virtual or real seconds)."""
@@ -107,12 +112,14 @@ class HttpConnection(asyncio.Protocol):
         "_headers",
         "_idle",
         "_in_head",
+        "_is_incomplete",
         "_late",
         "_loop",
         "_parser",
         "_read_paused",
         "_server",
         "_size",
+        "_slow",
         "_transport",
         "_turns",
         "_url",
@@ -129,6 +136,8 @@ class HttpConnection(asyncio.Protocol):
         self._turns: deque[_Turn] = deque()
         self._late: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._slow: asyncio.TimerHandle | None = None
+        """Runs while a request is incomplete."""
         self._active = 0.0
         self._read_paused = self._write_paused = False
         self._closed = False
@@ -169,6 +178,8 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse_the_rest(431)
         elif self._expects and not self._turns:
             self._continue()
+        if self._slow is None and self._is_incomplete:
+            self._slow = self._loop.call_later(REQUEST_SECONDS, self._close_on_the_slow)
         if self._turns:
             self._answer()
 
@@ -186,16 +197,17 @@ class HttpConnection(asyncio.Protocol):
         self._closed = True
         self._transport = self._parser = None  # the parser refers to this object
         self._turns.clear()
-        for timer in (self._late, self._idle):
+        for timer in (self._late, self._idle, self._slow):
             if timer is not None:
                 timer.cancel()
-        self._late = self._idle = None
+        self._late = self._idle = self._slow = None
         self._server.connection_lost(self, exc)
 
     # -- from the parser
 
     def on_message_begin(self) -> None:
         self._begun += 1
+        self._is_incomplete = True
         self._in_head = True
         self._head = 0
         self._url = b""
@@ -225,7 +237,10 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         assert self._parser is not None
-        self._expects = False
+        self._is_incomplete = self._expects = False
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
         old = self._parser.get_http_version() == "1.0"
         without_host = not old and "host" not in self._headers  # RFC 9112, 3.2
         if without_host or (self._parser.should_upgrade() and self._announces_body()):
@@ -319,6 +334,13 @@ class HttpConnection(asyncio.Protocol):
         """Close without waiting for anybody."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _close_on_the_slow(self) -> None:
+        self._slow = None
+        if self._read_paused:  # it is us who do not read on
+            self._slow = self._loop.call_later(REQUEST_SECONDS, self._close_on_the_slow)
+        else:
+            self.close()
 
     def _look_whether_idle(self) -> None:
         now, until = self._loop.time(), self._active + IDLE_SECONDS

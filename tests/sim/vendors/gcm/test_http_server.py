@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from sim.vendors.gcm.http_messages import Request, Response
-from sim.vendors.gcm.http_server import IDLE_SECONDS, MAX_BODY, MAX_HEAD, HttpServer
+from sim.vendors.gcm.http_server import (
+    IDLE_SECONDS,
+    MAX_BODY,
+    MAX_HEAD,
+    REQUEST_SECONDS,
+    HttpServer,
+)
 
 
 def echo(request: Request) -> Response:
@@ -239,6 +245,41 @@ def test_a_connection_nobody_uses_is_closed(stand: Any) -> None:
         assert peer.closed_at is None
         await asyncio.sleep(2)
         assert peer.closed_at == pytest.approx(started + 1000 + IDLE_SECONDS, abs=1)
+
+    run(stand, main)
+
+
+POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.mark.parametrize("begun", [b"G", get()[:-1], POST, POST + b"x" * 99])
+@pytest.mark.parametrize("before", [b"", get()])
+def test_a_request_that_does_not_end_ends_the_connection(
+    stand: Any, begun: bytes, before: bytes
+) -> None:
+    async def main(door: Door) -> None:
+        peer = await door.connect()
+        if before:
+            peer.transport.write(before)
+            await asyncio.sleep(100)
+        started = asyncio.get_running_loop().time()
+        peer.transport.write(begun)
+        await asyncio.sleep(REQUEST_SECONDS + 2)
+        assert peer.closed_at == pytest.approx(started + REQUEST_SECONDS, abs=1)
+        assert statuses(peer) == ([200] if before else [])
+
+    run(stand, main)
+
+
+def test_a_request_that_is_slow_but_ends_is_answered_and_leaves_no_timer(stand: Any) -> None:
+    async def main(door: Door) -> None:
+        peer = await door.connect()
+        for part in (POST[:10], POST[10:], b"x" * 50, b"x" * 50):
+            peer.transport.write(part)
+            await asyncio.sleep(REQUEST_SECONDS / 4 - 1)
+        await asyncio.sleep(REQUEST_SECONDS * 2)
+        assert statuses(peer) == [200]
+        assert peer.closed_at is None
 
     run(stand, main)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sim.vendors.session import LOGIN_SECONDS
 from tests.sim.vendors.gcm.mtalk_phone import (
     APP,
     HOST,
@@ -250,5 +251,20 @@ def test_a_close_from_the_phone_closes_the_connection(stand: Any) -> None:
         await asyncio.sleep(1)
         assert phone.peer.closed_at is not None
         assert not service.is_connected(phone.android_id)
+
+    stand.run(main)
+
+
+@pytest.mark.parametrize("said", [b"", bytes([38]), bytes([38, 2])])
+def test_who_does_not_log_in_is_disconnected(stand: Any, said: bytes) -> None:
+    stand.gcm()
+
+    async def main() -> None:
+        peer = await stand.connect(HOST, 5228)
+        peer.transport.write(said)
+        await asyncio.sleep(LOGIN_SECONDS - 1)
+        assert peer.closed_at is None
+        await asyncio.sleep(2)
+        assert peer.closed_at is not None
 
     stand.run(main)
