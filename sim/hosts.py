@@ -251,7 +251,7 @@ class Host:
         ends = list(self.connections.values())
         self.network.loop.halt(self.life, LifeState.OVER)
         self.life.kept.extend(ends)
-        self.life.end_locks()
+        self.end_locks()
         for dial in list(self.network.dials.values()):
             if dial.source is self:
                 dial.abandon()
@@ -318,6 +318,11 @@ class Host:
     def _require(self, *states: str) -> None:
         if self.state not in states:
             raise ValueError(f"{self.name} is {self.state}, not {' or '.join(states)}")
+
+    def end_locks(self) -> None:
+        """Close the files that its processes have locked, as their kernel does at their end."""
+        if self._life is not None:
+            self._life.end_locks()
 
     # -- for the network --------------------------------------------------------------------
 

@@ -96,6 +96,8 @@ class World:
             if error is not None or self._left_servers_open():
                 self.loop.forget_past_lives()
                 close_remains(self.loop)
+                for host in self.hosts.values():
+                    host.end_locks()
             self._guard.__exit__(kind, error, traceback)
         if error is None and self._errors:
             raise UnhandledErrors(self._errors) from self._errors[0].get("exception")

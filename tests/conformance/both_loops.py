@@ -6,6 +6,7 @@ compared by who calls. Certificates are one authority's in both arms.
 """
 
 import asyncio
+import contextlib
 import functools
 import socket
 import ssl
@@ -119,18 +120,17 @@ def on_loopback(main: Main, patience: float = 1.0) -> Any:
 
 
 @functools.cache
-def _authority() -> CertificateAuthority:
-    return CertificateAuthority(Seeds(1))
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    with contextlib.closing(CertificateAuthority(Seeds(1))) as authority:
+        certificate = authority.issue(SERVER_NAME, names=[SERVER_NAME, HOST])
+        return authority.server_context(certificate), authority.client_context()
 
 
-@functools.cache
 def server_tls() -> ssl.SSLContext:
     """For a server called `SERVER_NAME`."""
-    authority = _authority()
-    return authority.server_context(authority.issue(SERVER_NAME, names=[SERVER_NAME, HOST]))
+    return _contexts()[0]
 
 
-@functools.cache
 def client_tls() -> ssl.SSLContext:
     """For a client that trusts it."""
-    return _authority().client_context()
+    return _contexts()[1]

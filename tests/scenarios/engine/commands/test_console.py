@@ -93,7 +93,10 @@ def test_a_failed_run_names_its_cause_at_the_verdict_and_again_at_the_end(
     text = FILE.read_text(encoding="utf-8").replace("status: 403", "status: 200")
     path.write_text(text, encoding="utf-8")
     _, lines = printed(path)
-    cause = f"{path}:21:86: step 3 register_gateway: status is 403, expected 200"
+    cause = (
+        f"{path}:21:86: step 3 register_gateway: status is 403, expected 200; the gateway refused"
+        " the token: /tokens answered 403: No permission to create token"
+    )
     verdict = next(place for place, line in enumerate(lines) if line.startswith("verdict"))
     assert lines[verdict + 1] == f"cause         {cause}"
     assert lines[-5] == f"first cause   {cause}"
