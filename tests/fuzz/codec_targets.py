@@ -105,7 +105,7 @@ def mtalk(rng: Random, here: Path) -> str:
     login = mtalk_codec.login_request(android, secret, [str(n) for n in range(rng.randrange(4))])
     frame = mcs_messages.read_frame(login, 1)
     assert frame is not None
-    request = mcs_messages.read_login_request(frame[1])
+    request = mcs_messages.login_request(mcs_messages.read_body(frame[0], frame[1]))
     equal((str(android), str(secret)), (request.user, request.auth_token), login)
     pairs = [(rng.choice(TEXTS[3:]), rng.choice(TEXTS[3:])) for _ in range(rng.randrange(4))]
     pairs = [(_clean(key), _clean(value)) for key, value in pairs]
@@ -119,10 +119,10 @@ def mtalk(rng: Random, here: Path) -> str:
     equal((dict(pairs), b""), (dict(message.data), rest), told)
     readers: list[Callable[[bytes], object]] = [
         lambda data: mcs_messages.read_frame(data, 0),
-        mcs_messages.read_login_request,
-        mcs_messages.read_phone_message,
-        mcs_messages.read_selective_ack,
-        lambda data: mcs_messages.last_stream_id_received(rng.randrange(16), data),
+        lambda data: mcs_messages.login_request(mcs_messages.read_body(2, data)),
+        lambda data: mcs_messages.phone_message(mcs_messages.read_body(8, data)),
+        lambda data: mcs_messages.selective_ack(mcs_messages.read_body(7, data)),
+        lambda data: mcs_messages.read_body(rng.randrange(16), data),
     ]
     refused = 0
     for read in readers:
@@ -135,6 +135,11 @@ def mtalk(rng: Random, here: Path) -> str:
 
 def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()[:200]
+
+
+def _values(data: bytes) -> list[tuple[int, int | bytes]]:
+    """What the mock reads, without the wire types."""
+    return [(number, value) for number, _, value in protobuf.read_fields(data)]
 
 
 def fields_of_protobuf(rng: Random, here: Path) -> str:
@@ -155,12 +160,12 @@ def fields_of_protobuf(rng: Random, here: Path) -> str:
                 ),
             )
         )[which]
-    equal(made, protobuf.read_fields(data), data)
+    equal(made, _values(data), data)
     equal(made, phone_protobuf.read_fields(data), data)
     bad = damaged(rng, data)
     answers = []
     for read, error in (
-        (protobuf.read_fields, MalformedInput),
+        (_values, MalformedInput),
         (phone_protobuf.read_fields, FrameError),
     ):
         try:

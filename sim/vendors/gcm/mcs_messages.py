@@ -2,8 +2,7 @@
 
     frame  tag u8 | length varint32 | protobuf
 
-Field numbers: Chromium, google_apis/gcm/protocol/mcs.proto. What the fields mean here is said in
-`mtalk`.
+The phones' messages are held to `mcs_schema`; what the fields mean here is said in `mtalk`.
 """
 
 import re
@@ -12,14 +11,16 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from sim.vendors.errors import MalformedInput
+from sim.vendors.gcm import mcs_schema
 from sim.vendors.gcm.protobuf import (
+    MAX_VARINT32_BYTES,
     bytes_field,
     number_field,
-    read_fields,
     read_varint,
     text_field,
     varint,
 )
+from sim.vendors.gcm.protobuf_schema import Message, Schema, read_message
 
 VERSION = 41
 OLDEST_VERSION = 38
@@ -45,6 +46,16 @@ class Tag(IntEnum):
     DATA_MESSAGE_STANZA = 8
     STREAM_ERROR_STANZA = 10
 
+
+# What a phone may send.
+_SCHEMAS: dict[int, Schema] = {
+    Tag.HEARTBEAT_PING: mcs_schema.HEARTBEAT,
+    Tag.HEARTBEAT_ACK: mcs_schema.HEARTBEAT,
+    Tag.LOGIN_REQUEST: mcs_schema.LOGIN_REQUEST,
+    Tag.CLOSE: mcs_schema.CLOSE,
+    Tag.IQ_STANZA: mcs_schema.IQ_STANZA,
+    Tag.DATA_MESSAGE_STANZA: mcs_schema.DATA_MESSAGE_STANZA,
+}
 
 # Field that holds last_stream_id_received, by tag.
 _ACKNOWLEDGING_FIELD: dict[int, int] = {
@@ -82,7 +93,7 @@ def read_frame(data: bytes | bytearray, start: int) -> tuple[int, bytes, int] | 
 
     Raises MalformedInput for a length that no phone's frame has.
     """
-    head = read_varint(data, start + 1)
+    head = read_varint(data, start + 1, MAX_VARINT32_BYTES)
     if head is None:
         return None
     length, position = head
@@ -99,63 +110,44 @@ def write_frame(tag: Tag, body: bytes = b"") -> bytes:
     return bytes((tag,)) + varint(len(body)) + body
 
 
-def last_stream_id_received(tag: int, body: bytes) -> int | None:
-    """The acknowledgement that a frame carries, if any."""
-    wanted = _ACKNOWLEDGING_FIELD.get(tag)
-    found = None
-    if wanted is not None and body:
-        for number, value in read_fields(body):
-            if number == wanted and isinstance(value, int):
-                found = value
-    return found
+def read_body(tag: int, body: bytes) -> Message:
+    """The fields of a phone's message. Raises MalformedInput, also for a tag that no phone sends
+    (as Chromium's client does for one that no server sends)."""
+    schema = _SCHEMAS.get(tag)
+    if schema is None:
+        raise MalformedInput(f"tag {tag}, which no phone sends")
+    return read_message(schema, body)
 
 
-def read_login_request(body: bytes) -> LoginRequest:
-    """Decode LoginRequest. Raises MalformedInput."""
-    texts = {1: "", 3: "", 5: ""}
-    received: list[str] = []
+def last_stream_id_received(tag: int, message: Message) -> int | None:
+    """The acknowledgement that a message carries, if any."""
+    number = _ACKNOWLEDGING_FIELD.get(tag)
+    return None if number is None else message.get(number)
+
+
+def login_request(message: Message) -> LoginRequest:
+    """What a LoginRequest says."""
     heartbeat = None
-    for number, value in read_fields(body):
-        if number in texts:
-            texts[number] = _text(value)
-        elif number == 8 and isinstance(value, bytes):
-            name, setting = _pair(value)
-            if name == "hbping" and _MILLISECONDS.fullmatch(setting):
-                heartbeat = int(setting) / 1000
-        elif number == 10:
-            received.append(_text(value))
-    return LoginRequest(texts[1], texts[3], texts[5], tuple(received), heartbeat)
+    for setting in message.get(8, ()):
+        if setting[1] == "hbping" and _MILLISECONDS.fullmatch(setting[2]):
+            heartbeat = int(setting[2]) / 1000
+    received = tuple(message.get(10, ()))
+    return LoginRequest(message[1], message[3], message[5], received, heartbeat)
 
 
-def read_phone_message(body: bytes) -> PhoneMessage:
-    """Decode a phone's DataMessageStanza. Raises MalformedInput."""
-    category = persistent_id = ""
-    status = 0
-    app_data: dict[str, str] = {}
-    for number, value in read_fields(body):
-        if number == 5:
-            category = _text(value)
-        elif number == 9:
-            persistent_id = _text(value)
-        elif number == 20 and isinstance(value, int):
-            status = value
-        elif number == 7 and isinstance(value, bytes):
-            key, text = _pair(value)
-            app_data[key] = text
-    return PhoneMessage(category, persistent_id, status, app_data)
+def phone_message(message: Message) -> PhoneMessage:
+    """What a phone's DataMessageStanza says."""
+    app_data = {pair[1]: pair[2] for pair in message.get(7, ())}
+    return PhoneMessage(message[5], message.get(9, ""), message.get(20, 0), app_data)
 
 
-def read_selective_ack(body: bytes) -> list[str]:
+def selective_ack(message: Message) -> list[str]:
     """The persistent ids that an IqStanza acknowledges one by one. Raises MalformedInput."""
-    extension = b""
-    for number, value in read_fields(body):
-        if number == 7 and isinstance(value, bytes):
-            extension = value
-    parts = dict(read_fields(extension))
-    data = parts.get(2)
-    if parts.get(1) != SELECTIVE_ACK or not isinstance(data, bytes):
+    extension = message.get(7)
+    if extension is None or extension[1] != SELECTIVE_ACK:
         return []
-    return [_text(value) for number, value in read_fields(data) if number == 1]
+    ids: list[str] = read_message(mcs_schema.SELECTIVE_ACK, extension[2]).get(1, [])
+    return ids
 
 
 def login_response(id: str, *, now_ms: int, heartbeat_ms: int | None) -> bytes:
@@ -222,16 +214,3 @@ def data_message(
         )
     )
     return write_frame(Tag.DATA_MESSAGE_STANZA, body)
-
-
-def _pair(body: bytes) -> tuple[str, str]:
-    """A message of 1 name and 2 value."""
-    pair = {1: "", 2: ""}
-    pair.update((number, _text(value)) for number, value in read_fields(body) if number in pair)
-    return pair[1], pair[2]
-
-
-def _text(value: int | bytes) -> str:
-    if not isinstance(value, bytes):
-        raise MalformedInput("number where text belongs")
-    return value.decode("utf-8", "replace")

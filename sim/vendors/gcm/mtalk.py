@@ -7,7 +7,8 @@ version (41; the phone's may be 38 to 41; the server's comes with its LoginRespo
      0 HeartbeatPing      >  2 last_stream_id_received; answered by 1 HeartbeatAck (same field)
      2 LoginRequest       >  1 id, 3 user = android id and 5 auth_token = security token (decimal),
                              8 setting{1 name, 2 value}* (read: hbping, the phone's heartbeat
-                             interval in ms), 10 received_persistent_id*; all else is not read
+                             interval in ms), 10 received_persistent_id*; the rest is held to
+                             its type and not used
      3 LoginResponse      <  1 id, 6 last_stream_id_received, 7 heartbeat_config{3 ms}, 8 time ms;
                              or 3 error{1 code, 2 message} and the end of the connection
      4 Close              >  the server closes
@@ -24,7 +25,8 @@ version (41; the phone's may be 38 to 41; the server's comes with its LoginRespo
 Stream ids count the frames of a direction; the login is number 1. An acknowledgement of n covers
 all frames up to n. What is neither acknowledged nor named in a later LoginRequest is sent again
 after it, with the same persistent id: at least once. One session per device. Malformed input
-closes the connection without an answer.
+closes the connection without an answer: a field that is missing or not of its type, a tag that no
+phone sends, an acknowledgement of frames that were never sent, a second login.
 
 Simplifications: status 1 for "no receiver" is this service's own, the real report is not
 published; the server sends no heartbeats of its own.
@@ -42,13 +44,15 @@ from sim.vendors.gcm.mcs_messages import (
     heartbeat_ack,
     last_stream_id_received,
     login_refusal,
+    login_request,
     login_response,
+    phone_message,
+    read_body,
     read_frame,
-    read_login_request,
-    read_phone_message,
-    read_selective_ack,
+    selective_ack,
     stream_error,
 )
+from sim.vendors.gcm.protobuf_schema import Message as Fields
 from sim.vendors.gcm.registry import Device, Registry
 from sim.vendors.gcm.storage import Message
 from sim.vendors.session import PhoneSession
@@ -92,29 +96,32 @@ class MtalkConnection(PhoneSession[PushCore, Device]):
         return after
 
     def _handle(self, tag: int, body: bytes) -> None:
+        message = read_body(tag, body)
         self._frames_in += 1
         if tag == Tag.LOGIN_REQUEST:
-            self._take_login(body)
+            self._take_login(message)
             return
         device = self._device
         if device is None:
             raise MalformedInput("frame before LoginRequest")
-        acknowledged = last_stream_id_received(tag, body)
+        acknowledged = last_stream_id_received(tag, message)
         if acknowledged is not None:
+            if not 0 <= acknowledged <= self._frames_out:
+                raise MalformedInput("acknowledgement of a frame that was never sent")
             self._core.acknowledged_up_to(device, acknowledged)
         if tag == Tag.HEARTBEAT_PING:
             self._write(heartbeat_ack(self._frames_in))
         elif tag == Tag.IQ_STANZA:
-            self._core.acknowledged_ids(device, read_selective_ack(body))
+            self._core.acknowledged_ids(device, selective_ack(message))
         elif tag == Tag.DATA_MESSAGE_STANZA:
-            self._take_message(device, body)
+            self._take_message(device, message)
         elif tag == Tag.CLOSE:
             self.close()
 
-    def _take_login(self, body: bytes) -> None:
+    def _take_login(self, message: Fields) -> None:
         if self._device is not None:
             raise MalformedInput("second LoginRequest")
-        request = read_login_request(body)
+        request = login_request(message)
         device = self._registry.authenticated(request.user, request.auth_token)
         version = bytes((VERSION,))
         if device is None:
@@ -136,12 +143,17 @@ class MtalkConnection(PhoneSession[PushCore, Device]):
         )
         self._core.logged_in(device, request.received_persistent_ids)
 
-    def _take_message(self, device: Device, body: bytes) -> None:
-        message = read_phone_message(body)
-        if message.status == NO_RECEIVER:
-            self._core.refused(device, message.persistent_id)
-        elif message.category == SELF_CATEGORY and "IdleNotification" in message.app_data:
-            self.idle = message.app_data["IdleNotification"] == "true"
+    def _take_message(self, device: Device, message: Fields) -> None:
+        told = phone_message(message)
+        if told.status == NO_RECEIVER:
+            if not told.persistent_id:
+                raise MalformedInput("no receiver for no message")
+            self._core.refused(device, told.persistent_id)
+        elif told.category == SELF_CATEGORY and "IdleNotification" in told.app_data:
+            said = told.app_data["IdleNotification"]
+            if said not in ("true", "false"):
+                raise MalformedInput("neither asleep nor awake")
+            self.idle = said == "true"
             if not self.idle:
                 self._core.woke_up(device)
 

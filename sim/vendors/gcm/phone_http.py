@@ -16,11 +16,8 @@ from urllib.parse import parse_qsl
 from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.core import PushCore
 from sim.vendors.gcm.http_messages import Request, Response
-from sim.vendors.gcm.protobuf import (
-    fixed64_field,
-    number_field,
-    read_fields,
-)
+from sim.vendors.gcm.protobuf import fixed64_field, number_field
+from sim.vendors.gcm.protobuf_schema import Field, Schema, fixed64, int32, int64, read_message
 from sim.vendors.gcm.registry import Device, Registry
 
 CHECKIN_PATH = "/checkin"
@@ -29,6 +26,7 @@ PLAIN = "text/plain; charset=UTF-8"
 MAX_SENDERS = 100
 """Senders that one app can register with (GCM, "Advanced topics")."""
 
+_CHECKIN: Schema = {2: Field(int64), 13: Field(fixed64), 14: Field(int32)}
 _MAX_PARAMETERS = 1000
 _PARAMETERS = ("app", "sender", "delete")
 """That are read, and may come once."""
@@ -45,7 +43,7 @@ class PhoneEndpoints:
     def check_in(self, request: Request) -> Response:
         """POST /checkin: an identity for a phone, new or confirmed."""
         try:
-            fields = dict(read_fields(request.body))
+            fields = read_message(_CHECKIN, request.body)
         except MalformedInput:
             return Response(400, PLAIN, b"malformed check-in")
         device = self._registry.authenticated(str(fields.get(2)), str(fields.get(13)))

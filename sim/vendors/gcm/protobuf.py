@@ -1,26 +1,28 @@
 """The protobuf wire format as far as MCS and check-in need it: varint, fixed64, length-delimited.
 
 Source: Google, "Protocol Buffers: Encoding". There are no schemas here: a message is a sequence
-of (field number, value), and who reads it knows what the numbers mean.
+of (field number, wire type, value); `protobuf_schema` knows what the numbers mean.
 """
 
 from sim.vendors.errors import MalformedInput
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
-MAX_VARINT_BYTES = 10
+MAX_VARINT_BYTES, MAX_VARINT32_BYTES = 10, 5
 MAX_FIELD_NUMBER = 2**29 - 1
 """The largest that a message can have (Protocol Buffers, "Assigning field numbers")."""
 
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
 
-def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
+def read_varint(
+    data: bytes | bytearray, start: int, longest: int = MAX_VARINT_BYTES
+) -> tuple[int, int] | None:
     """The varint at `start` and the position after it; None if it is not complete.
 
-    Raises MalformedInput when it is longer than ten bytes.
+    Raises MalformedInput when it is longer than `longest` bytes.
     """
     value = 0
-    for index in range(MAX_VARINT_BYTES):
+    for index in range(longest):
         position = start + index
         if position >= len(data):
             return None
@@ -31,12 +33,13 @@ def read_varint(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
     raise MalformedInput("varint too long")
 
 
-def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
-    """The fields of a message in order: numbers as unsigned int, the rest as bytes.
+def read_fields(data: bytes) -> list[tuple[int, int, int | bytes]]:
+    """The fields of a message in order as (field number, wire type, value): numbers as unsigned
+    int, the rest as bytes.
 
     Raises MalformedInput for anything that is no field.
     """
-    fields: list[tuple[int, int | bytes]] = []
+    fields: list[tuple[int, int, int | bytes]] = []
     position, size = 0, len(data)
     while position < size:
         # Most varints have one byte: no call for these.
@@ -54,7 +57,7 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
             else:
                 value, position = _complete(read_varint(data, position))
             if wire_type == VARINT:
-                fields.append((number, value))
+                fields.append((number, wire_type, value))
                 continue
             end = position + value
         elif wire_type in (FIXED64, FIXED32):
@@ -65,7 +68,8 @@ def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
             raise MalformedInput("field runs over the end of the message")
         chunk = data[position:end]
         is_bytes = wire_type == LENGTH_DELIMITED
-        fields.append((number, chunk if is_bytes else int.from_bytes(chunk, "little")))
+        whole = chunk if is_bytes else int.from_bytes(chunk, "little")
+        fields.append((number, wire_type, whole))
         position = end
     return fields
 

@@ -31,6 +31,11 @@ def frame(tag: int, body: bytes = b"") -> bytes:
     return bytes([tag]) + varint(len(body)) + body
 
 
+def iq(extension: int, data: bytes = b"") -> bytes:
+    """The body of an IqStanza (SET) with an extension."""
+    return number(2, 1) + text(3, "") + text(7, number(1, extension) + text(2, data))
+
+
 def read_varint(data: bytes) -> tuple[int, bytes]:
     value = shift = 0
     for index, byte in enumerate(data):

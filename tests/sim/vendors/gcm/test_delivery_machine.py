@@ -13,7 +13,7 @@ from sim.vendors.gcm.mtalk import MtalkConnection
 from sim.vendors.gcm.registry import Registration, Registry
 from sim.vendors.gcm.settings import GcmSettings
 from tests.sim.vendors.delivery_model import DeliveryMachine, Expected, Wire
-from tests.sim.vendors.gcm.mtalk_phone import app_data, frame, frames, number, text
+from tests.sim.vendors.gcm.mtalk_phone import app_data, frame, frames, iq, number, text
 
 APPS = ["org.example", "org.other"]
 KEYS, PENDING = 2, 2
@@ -155,8 +155,8 @@ class Gcm(DeliveryMachine):
             older, self.connection = self.connection, MtalkConnection(self.core, self.registry)
             older_wire, self.wire = self.wire, Wire()
             self.connection.connection_made(self.wire)
-            login = text(1, "login-1") + text(3, str(self.device.android_id))
-            login += text(5, str(self.device.security_token))
+            login = text(1, "login-1") + text(2, "d") + text(3, str(self.device.android_id))
+            login += text(4, "") + text(5, str(self.device.security_token))
             login += b"".join(text(10, message.mid) for message in known)
             self.acknowledged(known)
             self.heard = time.time()
@@ -188,24 +188,23 @@ class Gcm(DeliveryMachine):
                 self.model.end(message, "acked")
 
     @precondition(lambda self: self.connection is not None)
-    @rule(up_to=st.integers(1, 6))
-    def acknowledge_frames(self, up_to: int) -> None:
+    @rule(data=st.data())
+    def acknowledge_frames(self, data: st.DataObject) -> None:
+        up_to = data.draw(st.integers(1, self.stream_id))
         self.acknowledged(
             [m for m in self.sent if m in self.model.held and m.sent and m.stream_id <= up_to]
         )
         for app, (_, stream_id) in list(self.notices.items()):
             if stream_id <= up_to:
                 del self.deleted[app], self.notices[app]
-        self.receive(frame(7, number(2, 1) + text(7, number(1, 13)) + number(10, up_to)))
+        self.receive(frame(7, iq(13) + number(10, up_to)))
 
     @precondition(lambda self: self.connection is not None and self.sent)
     @rule(data=st.data())
     def acknowledge_one(self, data: st.DataObject) -> None:
         message = data.draw(st.sampled_from(self.sent))
         self.acknowledged([message])
-        self.receive(
-            frame(7, number(2, 1) + text(7, number(1, 12) + text(2, text(1, message.mid))))
-        )
+        self.receive(frame(7, iq(12, text(1, message.mid))))
 
     @precondition(lambda self: self.connection is not None and self.sent)
     @rule(data=st.data())
@@ -214,7 +213,9 @@ class Gcm(DeliveryMachine):
         if message in self.model.held:
             self.model.end(message, "undeliverable")
             self.dead.add(message.registration)
-        self.receive(frame(8, text(5, message.app) + text(9, message.mid) + number(20, 1)))
+        self.receive(
+            frame(8, text(3, "x") + text(5, message.app) + text(9, message.mid) + number(20, 1))
+        )
 
     @precondition(lambda self: self.connection is not None)
     @rule(idle=st.booleans())
@@ -224,7 +225,7 @@ class Gcm(DeliveryMachine):
         if not idle:
             self.do(self.flush, [each for each in self.model.held if not each.sent])
         category = "com.google.android.gsf.gtalkservice"
-        self.receive(frame(8, text(5, category) + text(7, said)))
+        self.receive(frame(8, text(3, "x") + text(5, category) + text(7, said)))
         self.compare()
 
     @rule(app=apps)

@@ -15,6 +15,7 @@ from tests.sim.vendors.gcm.mtalk_phone import (
     frame,
     frames,
     ids,
+    iq,
     number,
     send,
     text,
@@ -58,9 +59,9 @@ def test_an_acknowledged_message_is_not_sent_again(stand: Any, how: str) -> None
         if how == "heartbeat":
             phone.write(0, number(2, 2))
         elif how == "stream ack":
-            phone.write(7, number(2, 1) + text(7, number(1, 13)) + number(10, 2))
+            phone.write(7, iq(13) + number(10, 2))
         else:
-            phone.write(7, number(2, 1) + text(7, number(1, 12) + text(2, text(1, first))))
+            phone.write(7, iq(12, text(1, first)))
         await asyncio.sleep(1)
         assert [event["nid"] for event in stand.named("vendor.acked")] == ["g1"]
         await phone.leave()
@@ -125,7 +126,7 @@ def test_the_phone_reports_that_it_has_no_receiver(stand: Any) -> None:
         await phone.connect()
         message_id = await send(stand, phone.id)
         await phone.heard()
-        phone.write(8, text(5, APP) + text(9, message_id) + number(20, 1))
+        phone.write(8, text(3, "x") + text(5, APP) + text(9, message_id) + number(20, 1))
         await asyncio.sleep(1)
         assert stand.kinds("vendor.undeliverable", "vendor.acked") == ["vendor.undeliverable"]
         assert (await send(stand, phone.id)).startswith("0:")
@@ -190,7 +191,9 @@ def test_wrong_credentials_are_refused(stand: Any) -> None:
         phone = Phone(stand, service)
         for user, token in ((phone.android_id, 1), (1, phone.security_token), ("x", "y")):
             peer = await stand.connect(HOST, 5228)
-            login = text(1, "i") + text(3, str(user)) + text(5, str(token))
+            login = (
+                text(1, "i") + text(2, "d") + text(3, str(user)) + text(4, "") + text(5, str(token))
+            )
             peer.transport.write(b"\x29" + frame(2, login))
             await asyncio.sleep(1)
             ((tag, response),) = frames(peer.take()[1:])
@@ -226,13 +229,13 @@ def test_malformed_input_closes_only_this_connection(stand: Any, data: bytes) ->
     stand.run(main)
 
 
-def test_frames_may_come_in_any_pieces_and_unknown_ones_are_ignored(stand: Any) -> None:
+def test_frames_may_come_in_any_pieces_and_unknown_fields_are_skipped(stand: Any) -> None:
     service = stand.gcm()
 
     async def main() -> None:
         phone = Phone(stand, service)
         await phone.connect()
-        for byte in frame(99, b"\x08\x01") + frame(0, number(2, 1) + number(77, 1)):
+        for byte in frame(1) + frame(0, number(2, 1) + number(77, 1)):
             phone.peer.transport.write(bytes([byte]))
             await asyncio.sleep(0.001)
         await asyncio.sleep(1)

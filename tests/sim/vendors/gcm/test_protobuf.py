@@ -25,7 +25,12 @@ def test_the_golden_examples_of_the_documentation_are_written() -> None:
 
 def test_the_golden_examples_of_the_documentation_are_read() -> None:
     data = bytes.fromhex("089601 120774657374696e67 390100000000000000 1d02000000")
-    assert list(read_fields(data)) == [(1, 150), (2, b"testing"), (7, 1), (3, 2)]
+    assert list(read_fields(data)) == [
+        (1, 0, 150),
+        (2, 2, b"testing"),
+        (7, 1, 1),
+        (3, 5, 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,11 +54,11 @@ def test_garbage_raises_nothing_but_malformed(data: bytes) -> None:
         fields = list(read_fields(data))
     except MalformedInput:
         return
-    assert all(number > 0 for number, _ in fields)
+    assert all(number > 0 for number, _, _ in fields)
 
 
 @given(st.text(max_size=50), st.binary(max_size=50))
 def test_any_text_and_bytes_are_read_back(text: str, data: bytes) -> None:
-    ((_, first), (_, second)) = read_fields(text_field(1, text) + bytes_field(2, data))
+    ((_, _, first), (_, _, second)) = read_fields(text_field(1, text) + bytes_field(2, data))
     assert first == text.encode("utf-8", "replace")
     assert second == data

@@ -9,6 +9,7 @@ from tests.sim.vendors.gcm.mtalk_phone import (
     Phone,
     app_data,
     ids,
+    iq,
     number,
     send,
     text,
@@ -93,7 +94,7 @@ def test_too_many_pending_messages_become_one_notice(stand: Any) -> None:
         assert [event["by"] for event in stand.named("vendor.collapsed")] == [
             "deleted_messages"
         ] * 4
-        phone.write(7, number(2, 1) + text(7, number(1, 12) + text(2, text(1, after))))
+        phone.write(7, iq(12, text(1, after)))
         await phone.leave()
         again = await phone.connect(collapsible)
         assert ids(again) == ids([notice])
@@ -154,7 +155,7 @@ def test_time_to_live_zero_is_now_or_never(stand: Any) -> None:
 
 def test_delay_while_idle_waits_until_the_phone_wakes(stand: Any) -> None:
     service = stand.gcm()
-    category = text(5, "com.google.android.gsf.gtalkservice")
+    category = text(3, "x") + text(5, "com.google.android.gsf.gtalkservice")
 
     def idle(value: str) -> bytes:
         return category + text(7, text(1, "IdleNotification") + text(2, value))
@@ -175,7 +176,7 @@ def test_delay_while_idle_waits_until_the_phone_wakes(stand: Any) -> None:
 
 def test_what_waits_for_the_phone_to_wake_is_replaced_by_what_is_sent(stand: Any) -> None:
     service = stand.gcm()
-    idle = text(5, "com.google.android.gsf.gtalkservice")
+    idle = text(3, "x") + text(5, "com.google.android.gsf.gtalkservice")
 
     async def main() -> None:
         phone = Phone(stand, service)
