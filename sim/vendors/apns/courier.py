@@ -21,7 +21,9 @@ Rules: Connect comes first. Nothing is delivered before the first Topics. A topi
 lists is installed; a notification for another one is undeliverable and not sent. One session per
 device: a newer Connect closes the older connection. A Notification without Ack is sent again, with
 the same message id, on the next connection. Malformed input closes the connection without an
-answer. Other messages are ignored.
+answer: a field that is missing, comes twice or has no value of its own, a device token that is not
+that of the connection, an Ack of what was never sent on it, a message that only the service sends,
+a second Connect. Unknown messages and fields are skipped: the protocol has more.
 
 Simplifications: the device token takes the place of the device certificate; ConnectAck 2 leaves
 closing to the phone, as in reality; Ack status 1 is this service's own, the real value is not
@@ -32,8 +34,11 @@ import struct
 
 from sim.vendors.apns.core import PushCore
 from sim.vendors.apns.courier_messages import (
+    TOPIC_LENGTH,
+    TOPIC_LISTS,
     Fields,
     MessageType,
+    check_phone_message,
     first,
     read_message,
     write_message,
@@ -46,25 +51,23 @@ from sim.vendors.session import PhoneSession
 MAX_MESSAGE_SIZE = 4096
 """Announced in ConnectAck."""
 
-TOPIC_LENGTH = 20
-_LONGEST_INTERVAL = 6
-"""Digits; what is longer is no number of minutes."""
-_TOPIC_LISTS = range(2, 7)
 _MESSAGE_ID = struct.Struct(">I")
 _TIMESTAMP = struct.Struct(">Q")
-_RECEIVED, _NO_APP = b"\x00", b"\x01"
+_RECEIVED = b"\x00"
 _FROM_STORAGE, _LAST_FROM_STORAGE = 1, 2
 
 
 class CourierConnection(PhoneSession[PushCore, Device]):
     """One phone's connection."""
 
-    __slots__ = ("topics",)
+    __slots__ = ("_newest_sent", "topics")
 
     def __init__(self, core: PushCore) -> None:
         super().__init__(core)
         self.topics: tuple[bytes, ...] | None = None
         """The topics installed on the phone; None until it has told them."""
+        self._newest_sent = 0
+        """The highest message id on this connection: the service counts them upwards."""
 
     def replace(self) -> None:
         self.close()
@@ -80,10 +83,15 @@ class CourierConnection(PhoneSession[PushCore, Device]):
         return after
 
     def _handle(self, kind: int, fields: Fields) -> None:
+        check_phone_message(kind, fields)
         if kind == MessageType.CONNECT:
             self._connect(fields)
         elif self._device is None:
             raise MalformedInput("message before Connect")
+        elif kind in (MessageType.ACK, MessageType.TOPICS, MessageType.APP_TOKEN) and (
+            first(fields, 1) not in (b"", self._device.token)
+        ):
+            raise MalformedInput("token of another device")
         elif kind == MessageType.ACK:
             self._acknowledge(self._device, fields)
         elif kind == MessageType.KEEP_ALIVE:
@@ -114,24 +122,21 @@ class CourierConnection(PhoneSession[PushCore, Device]):
 
     def _set_topics(self, device: Device, fields: Fields) -> None:
         is_first = self.topics is None
-        told = {value for field, value in fields if field in _TOPIC_LISTS}
-        self._core.registry.installed(device, told)
-        self.topics = self._core.interned(
-            [v for field, v in fields if field in _TOPIC_LISTS and len(v) == TOPIC_LENGTH]
-        )
+        told = [value for field, value in fields if field in TOPIC_LISTS]
+        self._core.registry.installed(device, set(told))
+        self.topics = self._core.interned(told)
         if is_first and device.session is self:
             self._core.ready(device)
 
     def _acknowledge(self, device: Device, fields: Fields) -> None:
-        message_id, status = first(fields, 4), first(fields, 8) or _RECEIVED
-        if len(message_id) != _MESSAGE_ID.size or status not in (_RECEIVED, _NO_APP):
-            raise MalformedInput("Ack of no message, or with no status")
-        number = int.from_bytes(message_id, "big")
-        self._core.acknowledged(device, number, received=status == _RECEIVED)
+        number = int.from_bytes(first(fields, 4), "big")
+        if not 0 < number <= self._newest_sent:
+            raise MalformedInput("Ack of what was never sent")
+        self._core.acknowledged(device, number, received=first(fields, 8) == _RECEIVED)
 
     def _keep_alive(self, fields: Fields) -> None:
         interval = first(fields, 5)
-        if interval.isdigit() and len(interval) <= _LONGEST_INTERVAL:
+        if interval:
             self._beats_every(int(interval) * 60)
         self._write(write_message(MessageType.KEEP_ALIVE_ACK))
 
@@ -152,6 +157,7 @@ class CourierConnection(PhoneSession[PushCore, Device]):
     ) -> None:
         """Write a notification; success is the Ack, later."""
         app = notification.app
+        self._newest_sent = max(self._newest_sent, notification.message_id)
         self._expect_answer()
         flags = _FROM_STORAGE * from_storage | _LAST_FROM_STORAGE * (from_storage and last)
         expiry = 0 if notification.expires is None else int(notification.expires) & 0xFFFFFFFF

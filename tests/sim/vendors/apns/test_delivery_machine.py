@@ -41,6 +41,7 @@ class Apns(DeliveryMachine):
         self.topics: list[bytes] | None = None
         self.removed: set[bytes] = set()
         self.numbers: dict[str, int] = {}
+        self.newest = 0
 
     # -- the provider
 
@@ -92,6 +93,7 @@ class Apns(DeliveryMachine):
             self.heard = time.time()
             self.leave(self.heard)
             self.topics = None
+            self.newest = 0
             self.connection.data_received(message(7, (1, self.device.token)))
             if older is not None:
                 older.data_received(b"".join(self.ack(number) for number in self.numbers.values()))
@@ -112,10 +114,11 @@ class Apns(DeliveryMachine):
         self.receive(message(9, *[(2, topic) for topic in topics]))
         self.compare(from_storage=True)
 
-    @precondition(lambda self: self.connection is not None and self.numbers)
+    @precondition(lambda self: self.connection is not None and self.newest)
     @rule(data=st.data(), received=st.booleans())
     def acknowledge(self, data: st.DataObject, received: bool) -> None:
-        nid = data.draw(st.sampled_from(sorted(self.numbers)))
+        sent = [nid for nid, number in self.numbers.items() if number <= self.newest]
+        nid = data.draw(st.sampled_from(sorted(sent)))
         for expected in [each for each in self.model.held if each.nid == nid and each.sent]:
             self.model.end(expected, "acked" if received else "undeliverable")
         self.receive(self.ack(self.numbers[nid], received))
@@ -142,6 +145,7 @@ class Apns(DeliveryMachine):
         assert [fields[3].decode() for fields in heard] == [each.nid for each in expected]
         numbers = [int.from_bytes(fields[4], "big") for fields in heard]
         assert numbers == [self.numbers[each.nid] for each in expected]
+        self.newest = max([self.newest, *numbers])
         flags = b"".join(fields[7] for fields in heard)
         assert flags == (
             b"\1" * (len(heard) - 1) + b"\3" * bool(heard) if from_storage else bytes(len(heard))
