@@ -19,6 +19,7 @@ from scenarios.engine.world.server_logs import logs_in_trace
 from scenarios.engine.world.stage import SimulatedStage
 from sim.net import digest
 from sim.world import World
+from tests.scenarios.outcomes import Outcomes
 
 ROOT = Path(__file__).parents[2] / "scenarios"
 
@@ -126,3 +127,9 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TappedRun]
         return TappedRun(cell, steps, deployment, events, tap)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """Runs scenarios, each once, and says what they come to."""
+    return Outcomes(tmp_path_factory.mktemp("outcomes"))

@@ -4,45 +4,26 @@ What makes none is not there for anybody. The tables are in `differences.py`.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from scenarios.engine.format.fault_catalog import FAULTS
-from scenarios.engine.format.loader import load
 from scenarios.engine.format.steps_catalog import STEPS
-from scenarios.engine.running.runner import Runner
 from tests.scenarios import differences as table
-from tests.scenarios.engine.world.conftest import Keeper, Silent
+from tests.scenarios import outcomes as runs
+from tests.scenarios.outcomes import Outcome
 
-Outcome = tuple[Any, ...]
+Outcomes = Callable[[str], list[Outcome]]
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Outcome]:
-    """What a scenario comes to: bytes on the wire, fates, what people gave up, the trace.
+@pytest.fixture
+def outcome(outcomes: runs.Outcomes) -> Outcomes:
+    """What a scenario comes to; whatever becomes of its notifications, its steps are done."""
 
-    The same scenario is run once.
-    """
-    place = tmp_path_factory.mktemp("differences")
-    known: dict[str, Outcome] = {}
-
-    def run(text: str) -> Outcome:
-        if text not in known:
-            path = place / "scenario.yaml"
-            path.write_text(text, encoding="utf-8")
-            file = load(path)
-            keeper = Keeper()
-            result = Runner(place / "runs", Silent(), [keeper]).run(file, file.cells[0], 1)
-            assert not [s for s in result.steps if s.status == "failed"], [
-                failure.plain for failure in result.failures
-            ]
-            excuses = [step.excuse for step in result.steps]
-            told = [
-                e for e in keeper.events if e["kind"].partition(".")[0] not in ("step", "fault")
-            ]
-            known[text] = (result.wire_digest, dict(result.fates), excuses, told)
-        return known[text]
+    def run(text: str) -> list[Outcome]:
+        found = outcomes.of(text)
+        assert [failure for each in found for failure in each.failures] == []
+        return found
 
     return run
 
@@ -75,29 +56,24 @@ def needed(name: str, target: str) -> list[str]:
     ("name", "kind"), [(name, kind) for name, each in FAULTS.items() for kind in each.targets]
 )
 def test_a_fault_makes_a_difference_with_each_kind_of_target(
-    outcome: Callable[[str], Outcome], name: str, kind: str
+    outcome: Outcomes, name: str, kind: str
 ) -> None:
     assert name in table.FAULTS, f"say in differences.py how '{name}' makes a difference"
     parameters, _ = table.FAULTS[name]
-    noticed = False
     for target in table.TARGETS[kind]:
         before = needed(name, target)
         without = outcome(scenario(before, target))
-        noticed |= (
-            outcome(scenario([*before, fault_line(name, target, parameters)], target)) != without
-        )
-    assert noticed, f"'{name}' changes nothing when it goes into a {kind}"
+        if outcome(scenario([*before, fault_line(name, target, parameters)], target)) != without:
+            return
+    pytest.fail(f"'{name}' changes nothing when it goes into a {kind}")
 
 
 @pytest.mark.parametrize(
     "name", [f"{fault}.{key}" for fault, each in FAULTS.items() for key in each.parameters]
 )
-def test_each_parameter_of_a_fault_makes_a_difference(
-    outcome: Callable[[str], Outcome], name: str
-) -> None:
+def test_each_parameter_of_a_fault_makes_a_difference(outcome: Outcomes, name: str) -> None:
     assert name in table.PARAMETERS, f"say in differences.py how '{name}' makes a difference"
     fault, _ = name.split(".")
-    noticed = False
     for kind in FAULTS[fault].targets:
         for target in table.TARGETS[kind][:2]:
             one, other = (
@@ -106,14 +82,13 @@ def test_each_parameter_of_a_fault_makes_a_difference(
                 )
                 for written in table.PARAMETERS[name]
             )
-            noticed |= one != other
-        if noticed:
-            return
-    assert noticed, f"'{name}' changes nothing"
+            if one != other:
+                return
+    pytest.fail(f"'{name}' changes nothing")
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_makes_a_difference(outcome: Callable[[str], Outcome], name: str) -> None:
+def test_a_step_makes_a_difference(outcome: Outcomes, name: str) -> None:
     assert name in table.STEPS, f"say in differences.py how '{name}' makes a difference"
     before, step, after = table.STEPS[name]
     head = table.HEAD

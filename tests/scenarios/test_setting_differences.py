@@ -1,0 +1,161 @@
+"""Every key of a scenario's models makes a difference to a run. The entries are in
+`setting_differences.py`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from scenarios.engine.format.models import Scenario
+from scenarios.engine.format.steps_catalog import OBSERVATIONS, STEPS
+from tests.scenarios import flow_differences as flow
+from tests.scenarios.outcomes import Outcomes
+from tests.scenarios.setting_differences import ENTRIES, Two, step
+from tests.scenarios.two_scenarios import differing, is_at, text, written
+
+
+def keys(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The keys below a type, with their types: `world.links.*.latency`."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from keys(inner[0], path)
+    elif origin in (list, dict):
+        yield from keys(inner[-1], (*path, "*"))
+    elif isinstance(annotation, type) and _is_ours(annotation):
+        for name, field in annotation.model_fields.items():
+            yield from keys(field.annotation, (*path, field.alias or name))
+        extra = annotation.__annotations__.get("__pydantic_extra__")
+        if extra is not None:
+            yield from keys(extra, path)
+    elif any(_is_ours(each) for each in inner):
+        for each in inner:
+            if each is not type(None):
+                yield from keys(each, path)
+    else:
+        yield ".".join(path), annotation
+
+
+def _is_ours(annotation: Any) -> bool:
+    return (
+        isinstance(annotation, type)
+        and issubclass(annotation, BaseModel)
+        and annotation.__module__.startswith("scenarios.")
+    )
+
+
+KEYS = dict(keys(Scenario))
+
+
+def compare(outcomes: Outcomes, key: str, two: Two) -> None:
+    one, other = (written(two, key, value) for value in (two.one, two.other))
+    allowed = (key, *two.also)
+    paths = list(differing(one, other))
+    assert [path for path in paths if not any(is_at(each, path) for each in allowed)] == []
+    assert paths
+    first, second = (outcomes.of(text(document), two.sender) for document in (one, other))
+    for outcome in second:
+        assert outcome.failures == []
+    for outcome in first:
+        if two.failure:
+            assert two.failure in "\n".join(outcome.failures)
+        else:
+            assert outcome.failures == []
+    assert first != second, f"'{key}' changes nothing"
+
+
+ELSEWHERE = {
+    "flow.*.do": "each step, in test_differences.py",
+    "flow.*.with.*": "each argument",
+    "flow.*.within": "each limit",
+    "flow.*.expect.*": "each result",
+    "faults.*.with.*": "each parameter, in test_differences.py",
+}
+ONE_VALUE = {
+    # They say what a file is written for, so that one for something else is refused.
+    "format",
+    "world.gateway.kind",
+    "world.site.kind",
+    "world.site.generation",
+    "world.vendors.apns.protocol",
+    "world.vendors.gcm.protocol",
+    "enable.processor",
+    "disable.processor",
+    "set_preference.processor",
+}
+SHOWN = {
+    # To be read by people, and to choose by: the run is the same.
+    "name",
+    "description",
+    "tags.*",
+    "faults.*.id",
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_of_a_scenario_has_an_entry(key: str) -> None:
+    known = {*ENTRIES, *flow.ENTRIES, *ELSEWHERE, *ONE_VALUE, *SHOWN}
+    assert key in known, f"say in setting_differences.py how '{key}' makes a difference"
+
+
+@pytest.mark.parametrize(
+    "name", [f"{do}.{key}" for do, contract in STEPS.items() for key in contract.arguments]
+)
+def test_each_argument_of_a_step_has_an_entry(name: str) -> None:
+    known = {*flow.ARGUMENTS, *ONE_VALUE}
+    assert name in known, f"say in flow_differences.py how '{name}' makes a difference"
+
+
+def test_the_entries_name_nothing_else() -> None:
+    arguments = {f"{do}.{key}" for do, contract in STEPS.items() for key in contract.arguments}
+    assert {*ENTRIES, *flow.ENTRIES, *ELSEWHERE, *SHOWN} <= {*KEYS}
+    assert {*flow.ARGUMENTS} <= arguments
+    assert {*ONE_VALUE} <= {*KEYS, *arguments}
+    assert {*OBSERVATIONS} == {"fates.<fate>", *flow.OBSERVED}
+
+
+@pytest.mark.parametrize("key", ENTRIES)
+def test_a_setting_makes_a_difference(outcomes: Outcomes, key: str) -> None:
+    compare(outcomes, key, ENTRIES[key])
+
+
+@pytest.mark.parametrize("key", flow.ENTRIES)
+def test_a_key_makes_a_difference(outcomes: Outcomes, key: str) -> None:
+    compare(outcomes, key, flow.ENTRIES[key])
+
+
+@pytest.mark.parametrize("name", flow.ARGUMENTS)
+def test_an_argument_of_a_step_makes_a_difference(outcomes: Outcomes, name: str) -> None:
+    do, _, key = name.partition(".")
+    two = flow.ARGUMENTS[name]
+    place = int(two.at.split(".")[1])
+    assert written(two, "", two.one)["flow"][place]["do"] == do
+    compare(outcomes, f"flow.*.with.{key}", two)
+
+
+@pytest.mark.parametrize("name", [n for n, contract in STEPS.items() if contract.within])
+def test_a_limit_of_a_step_makes_a_difference(outcomes: Outcomes, name: str) -> None:
+    if name == "receive_nothing":
+        watch = step(name, "phone", keys={"within": "1ms"})
+        two = Two("9s", "1ms", flow=(flow.TO_BEN, watch), failure="received")
+    else:
+        steps, given = flow.SPECIMENS[name]
+        two = Two("100us", given=given, flow=steps, failure="within 0.0001 s")
+    at = f"flow.{len(two.flow) - 1}.within"
+    compare(outcomes, "flow.*.within", replace(two, at=at))
+
+
+@pytest.mark.parametrize(
+    ("name", "result"), [(n, each) for n, contract in STEPS.items() for each in contract.results]
+)
+def test_a_result_of_a_step_makes_a_difference(outcomes: Outcomes, name: str, result: str) -> None:
+    steps, given = flow.SPECIMENS[name]
+    key = result.replace("*", "id")
+    two = Two({key: "wrong"}, at=f"flow.{len(steps) - 1}.expect", given=given, flow=steps)
+    compare(outcomes, "flow.*.expect", replace(two, failure=f"{key} is "))
+
+
+@pytest.mark.parametrize("name", flow.OBSERVED)
+def test_a_figure_of_a_condition_makes_a_difference(outcomes: Outcomes, name: str) -> None:
+    compare(outcomes, "expect.checks", flow.OBSERVED[name])
