@@ -23,7 +23,8 @@ class ExclusiveLock:
 
     def __init__(self, path: Path, what: str) -> None:
         """Raises DatabaseInUse, and OSError where there can be no such file."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Not through a link: the file is emptied.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._file: IO[str] = open(descriptor, "r+", encoding="ascii", errors="replace")  # noqa: SIM115
         try:
             os.fchmod(descriptor, 0o600)

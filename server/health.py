@@ -67,12 +67,13 @@ class Health:
             return "the server is stopping"
         if clock.monotonic() < self._until:
             return self._status
-        if self._attempt is None:
-            self._attempt = asyncio.get_running_loop().create_task(self._try())
+        attempt = self._attempt
+        if attempt is None:
+            attempt = self._attempt = asyncio.get_running_loop().create_task(self._try())
         # It goes on when its time is over: to start another one would not help the database.
-        done, _ = await asyncio.wait([self._attempt], timeout=PATIENCE)
+        done, _ = await asyncio.wait([attempt], timeout=PATIENCE)
         if done:
-            return self._status
+            return attempt.result()
         self._log.trouble("database.failed", error="TimeoutError")
         return "the database does not answer"
 

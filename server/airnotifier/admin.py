@@ -80,8 +80,10 @@ def delete_key(connection: Connection, app: str, sha256: str) -> bool:
     query = delete(keys).where(
         keys.c.app_id == access.find_app(connection, app), keys.c.sha256 == sha256.lower()
     )
+    if not connection.execute(query).rowcount:
+        return False
     access.changed(connection)
-    return connection.execute(query).rowcount > 0
+    return True
 
 
 def create_app(connection: Connection, name: str) -> bool:

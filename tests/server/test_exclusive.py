@@ -139,3 +139,15 @@ def test_locks_of_a_host_are_not_those_of_another(tmp_path: Path) -> None:
 
 def lock_here(path: Path) -> exclusive.ExclusiveLock:
     return exclusive.ExclusiveLock(path, "gateway")
+
+
+@SQLITE_ONLY
+def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("something of somebody else's")
+    (tmp_path / "x.db.lock").symlink_to(other)
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(OSError, match=r"x\.db\.lock"):
+        exclusive.acquire(database, "gateway")
+    asyncio.run(database.close())
+    assert other.read_text() == "something of somebody else's"

@@ -118,6 +118,19 @@ def test_a_file_that_is_removed_or_replaced_is_not_the_database_any_more(
     assert told(path, story) == [gone, gone, OK]
 
 
+def test_an_attempt_that_fails_in_a_way_nobody_foresaw_does_not_count_as_health(
+    tmp_path: Path,
+) -> None:
+    async def story(_: Health, database: Database) -> str:
+        async def write(_: Any) -> None:
+            raise RuntimeError
+
+        return await Health(write, health_table(MetaData()), None, EventLog("health")).status()
+
+    with pytest.raises(RuntimeError):
+        told(tmp_path / "x.db", story)
+
+
 def test_a_server_that_stops_accepts_nothing(tmp_path: Path) -> None:
     async def story(found: Health, _: Database) -> str:
         found.is_stopping = True
