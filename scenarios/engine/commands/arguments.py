@@ -41,8 +41,7 @@ exit codes: 0 ok, 1 a scenario failed, 2 interrupted, 3 internal error,
 
 start with: airbed list, then airbed run flows/ten_steps.yaml
 """
-
-
+_A_RECORD: Final = "the record of a run, a directory below runs/"
 _NEGATIVE: Final = re.compile(r"-[0-9.]")
 
 
@@ -102,63 +101,15 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
         )
         for name, text in COMMANDS.items()
     }
-    add["run"].add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
-    _add_tags(add["run"])
-    add["run"].add_argument(
-        "--seed", type=seed, metavar="N", help="run with this seed instead of the file's"
-    )
-    add["run"].add_argument(
-        "--cell",
-        metavar="VALUES",
-        help="only the cells of the matrix with these values: platform=ios,app_state=closed",
-    )
-    add["run"].add_argument(
-        "--runs",
-        type=Path,
-        default=Path("runs"),
-        metavar="DIR",
-        help="where the records of the runs go (default: runs)",
-    )
-    add["run"].add_argument(
-        "--pcap",
-        action="store_true",
-        help="write all packets into the record, for Wireshark (passwords and tokens included)",
-    )
-    add_live(add["run"])
+    _add_run(add["run"])
     add_serve(add["serve"])
     add_fidelity(add["fidelity"])
-    volume = add["run"].add_mutually_exclusive_group()
-    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
-    volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")
     add["check"].add_argument("files", nargs="+", metavar="FILE|DIR", help="files to check")
-    add["list"].add_argument(
-        "directory",
-        nargs="?",
-        default=str(shown(SHIPPED)),
-        metavar="DIR",
-        help="where to look (default: what comes with Airbed)",
-    )
-    _add_tags(add["list"])
+    _add_list(add["list"])
     _add_sweep(add["sweep"])
-    add["replay"].add_argument(
-        "run", type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
-    )
-    add["replay"].add_argument(
-        "--until",
-        type=_moment,
-        metavar="T",
-        help="stop at this virtual time, as traces have it: 2.5s, 300ms",
-    )
-    add["replay"].add_argument(
-        "--break",
-        dest="condition",
-        metavar="CONDITION",
-        help="stop at the first event of which this is true: 'kind == push.retry and delay > 10'",
-    )
+    _add_replay(add["replay"])
     for name in ("left", "right"):
-        add["diff"].add_argument(
-            name, type=Path, metavar="RUN", help="the record of a run, a directory below runs/"
-        )
+        add["diff"].add_argument(name, type=Path, metavar="RUN", help=_A_RECORD)
     return parser, dict(add)
 
 
@@ -182,6 +133,62 @@ def _joined(arguments: list[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE|DIR", help="scenarios to run")
+    _add_tags(parser)
+    parser.add_argument(
+        "--seed", type=seed, metavar="N", help="run with this seed instead of the file's"
+    )
+    parser.add_argument(
+        "--cell",
+        metavar="VALUES",
+        help="only the cells of the matrix with these values: platform=ios,app_state=closed",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the records of the runs go (default: runs)",
+    )
+    parser.add_argument(
+        "--pcap",
+        action="store_true",
+        help="write all packets into the record, for Wireshark (passwords and tokens included)",
+    )
+    add_live(parser)
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and summary")
+    volume.add_argument("-v", "--verbose", action="store_true", help="every hop of every message")
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        default=str(shown(SHIPPED)),
+        metavar="DIR",
+        help="where to look (default: what comes with Airbed)",
+    )
+    _add_tags(parser)
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help=_A_RECORD)
+    parser.add_argument(
+        "--until",
+        type=_moment,
+        metavar="T",
+        help="stop at this virtual time, as traces have it: 2.5s, 300ms",
+    )
+    parser.add_argument(
+        "--break",
+        dest="condition",
+        metavar="CONDITION",
+        help="stop at the first event that matches: 'kind == push.retry and delay > 10'",
+    )
 
 
 def _add_tags(parser: argparse.ArgumentParser) -> None:

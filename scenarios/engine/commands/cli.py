@@ -25,7 +25,7 @@ from scenarios.engine.commands.surroundings import (
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.diagnostics import InvalidScenario
 from scenarios.engine.format.schema import schema_text
-from scenarios.engine.running.sweep import SCRATCH
+from scenarios.engine.running.unfinished import SCRATCH
 from scenarios.engine.shipped import typed
 from sim.scratch import clear_away_leftovers
 
@@ -142,9 +142,9 @@ def _run(args: argparse.Namespace) -> int:
     from scenarios.engine.running.record import unwritable
     from scenarios.engine.running.unfinished import remove_abandoned
 
-    trouble = unwritable(args.runs)
-    if trouble is not None:
-        say(f"airbed: {trouble}")
+    why = unwritable(args.runs)
+    if why is not None:
+        say(f"airbed: {why}")
         return ExitCode.INVALID
     remove_abandoned(args.runs)
     args.scenarios = selection.valid

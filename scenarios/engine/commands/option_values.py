@@ -12,14 +12,10 @@ from urllib.parse import urlsplit
 
 from scenarios.engine.format.quantities import MAX_SEED
 from scenarios.engine.format.units import UnitError, parse_duration
+from server.settings import is_http_address
 
 LAST_PORT: Final = 65_535
 _NUMBER: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
-_LABEL: Final = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_AUTHORITY: Final = re.compile(
-    rf"(?P<host>(?=.{{1,253}}(:|$)){_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(:(?P<port>.*))?",
-    re.ASCII,
-)
 _KEY: Final = re.compile("[!-~]{1,1000}", re.ASCII)
 
 
@@ -62,27 +58,17 @@ def duration(text: str) -> float:
 
 def gateway_url(text: str) -> str:
     """The address of a gateway, without a slash at its end: scheme, host and port."""
-    parts = None
-    if text.isascii() and text.isprintable():
-        try:
-            parts = urlsplit(text)
-        except ValueError:  # brackets around something that is no IPv6 address
-            parts = None
-    authority = _AUTHORITY.fullmatch(parts.netloc) if parts is not None else None
+    parts = urlsplit(text) if is_http_address(text) else None
     if (
         parts is None
-        or authority is None
         or parts.scheme != "http"
         or parts.path.strip("/")
         or parts.query
         or parts.fragment
     ):
         raise argparse.ArgumentTypeError(
-            f"'{text}' is not the address of a gateway: write http://host:port"
-        )
-    if authority["port"] is not None and whole_number(authority["port"], 1, LAST_PORT) is None:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' has no possible port: write a number from 1 to {LAST_PORT}"
+            f"'{text}' is not the address of a gateway: write http://host:port, with a port from 1"
+            f" to {LAST_PORT}"
         )
     return text.rstrip("/?#")
 

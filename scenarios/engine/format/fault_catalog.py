@@ -33,7 +33,6 @@ HOSTS: Final = ("gateway", "site", "apns", "gcm")
 SERVERS: Final = ("gateway", "site")
 MACHINE_FAULTS: Final = ("dns_failure", "clock_offset", "clock_drift")
 """What a process is told by the machine that it runs on: names and the calendar."""
-DIRECTIONS: Final = ("both", "upstream", "downstream")
 
 
 @dataclass(frozen=True, slots=True)

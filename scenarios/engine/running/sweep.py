@@ -38,15 +38,12 @@ from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.record import provenance
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import Runner
+from scenarios.engine.running.unfinished import SCRATCH
 from scenarios.engine.world.live_stage import LiveOptions, live
 from scenarios.engine.world.stage import simulated
 
-BACKENDS: Final = ("loky", "dask", "ray")
 JOBS_PER_BATCH: Final = 20
 """For each worker of a cluster."""
-
-SCRATCH: Final = ".scratch"
-"""Directory of temporary files of workers, beside the records."""
 
 MAX_EXAMPLES: Final = 10
 """Runs remembered of each cause; sweep.csv has them all."""

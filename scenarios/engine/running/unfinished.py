@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+SCRATCH: Final = ".scratch"
+"""Directory of temporary files of a sweep's workers, beside the records."""
 _HIDDEN: Final = re.compile(r"\..+\.[0-9a-f]{12}")
 _BEING_MADE: Final = 60.0
 """Wall seconds in which a new directory may have no lock yet."""
