@@ -58,6 +58,7 @@ class Summary(_File):
     """`summary.json`."""
 
     name: str
+    description: str = ""
     file: str
     cell: str
     values: dict[str, Scalar]

@@ -56,7 +56,7 @@ def _html(record: Record) -> str:
 <body>
 <header>
 <h1>{escape(summary["name"])}</h1>
-<p class="facts">{_facts(summary)}</p>
+{_about(summary)}<p class="facts">{_facts(summary)}</p>
 </header>
 {_failures(summary)}
 <figure>
@@ -80,6 +80,11 @@ follow each other shortly.
 </body>
 </html>
 """
+
+
+def _about(summary: dict[str, Any]) -> str:
+    text = summary.get("description", "")
+    return f"<p>{escape(text)}</p>\n" if text else ""
 
 
 def _facts(summary: dict[str, Any]) -> str:

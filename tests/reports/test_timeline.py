@@ -56,6 +56,12 @@ def rows(picture: Drawing) -> list[tuple[int, int, str]]:
     ]
 
 
+def test_the_description_stands_above_the_drawing(write_record: WriteRecord) -> None:
+    page = timeline_html(write_record(description="Bold <and> short"))
+    assert page.index("<p>Bold &lt;and&gt; short</p>") < page.index("<figure>")
+    assert "<p></p>" not in timeline_html(write_record())
+
+
 def test_every_hop_stands_under_the_step_in_which_it_begins(write_record: WriteRecord) -> None:
     assert hops(drawing(write_record())) == [
         (3, "phone", "gateway"),

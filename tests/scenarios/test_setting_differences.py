@@ -3,17 +3,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
+from scenarios.engine.commands.cli import main
+from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.format.diagnostics import InvalidScenario
+from scenarios.engine.format.loader import load
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.steps_catalog import OBSERVATIONS, STEPS
 from tests.scenarios import flow_differences as flow
 from tests.scenarios.outcomes import Outcomes
-from tests.scenarios.setting_differences import ENTRIES, Two, step
-from tests.scenarios.two_scenarios import differing, is_at, text, written
+from tests.scenarios.setting_differences import ENTRIES, LEFT_OUT, Two, step
+from tests.scenarios.two_scenarios import differing, is_at, put, text, written
 
 
 def keys(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -74,22 +80,22 @@ ELSEWHERE = {
 }
 ONE_VALUE = {
     # They say what a file is written for, so that one for something else is refused.
-    "format",
-    "world.gateway.kind",
-    "world.site.kind",
-    "world.site.generation",
-    "world.vendors.apns.protocol",
-    "world.vendors.gcm.protocol",
-    "enable.processor",
-    "disable.processor",
-    "set_preference.processor",
+    "format": "format",
+    "world.gateway.kind": "world.gateway.kind",
+    "world.site.kind": "world.site.kind",
+    "world.site.generation": "world.site.generation",
+    "world.vendors.apns.protocol": "world.vendors.apns.protocol",
+    "world.vendors.gcm.protocol": "world.vendors.gcm.protocol",
+    "enable.processor": "flow.0.with.processor",
+    "disable.processor": "flow.0.with.processor",
+    "set_preference.processor": "flow.0.with.processor",
 }
-SHOWN = {
-    # To be read by people, and to choose by: the run is the same.
-    "name",
-    "description",
-    "tags.*",
-    "faults.*.id",
+SHOWN: dict[str, tuple[str, Any, str]] = {
+    # To be read by people, and to choose by: where it is, what it says, who shows it.
+    "name": ("name", "A quiet day", "junit.xml"),
+    "description": ("description", "Nobody writes & nobody reads.", "timeline.html"),
+    "tags.*": ("tags", ["quiet"], "summary.json"),
+    "faults.*.id": ("faults.0.id", "lightning", "summary.json"),
 }
 
 
@@ -159,3 +165,30 @@ def test_a_result_of_a_step_makes_a_difference(outcomes: Outcomes, name: str, re
 @pytest.mark.parametrize("name", flow.OBSERVED)
 def test_a_figure_of_a_condition_makes_a_difference(outcomes: Outcomes, name: str) -> None:
     compare(outcomes, "expect.checks", flow.OBSERVED[name])
+
+
+@pytest.mark.parametrize("key", ONE_VALUE)
+def test_what_has_one_value_refuses_another(tmp_path: Path, key: str) -> None:
+    steps, given = flow.SPECIMENS.get(key.partition(".")[0], ((), {}))
+    two = Two("another", at=ONE_VALUE[key], given=given, flow=steps)
+    file = tmp_path / "another.yaml"
+    file.write_text(text(written(two, key, "another")))
+    with pytest.raises(InvalidScenario) as caught:
+        load(file)
+    assert len(caught.value.diagnostics) == 1
+
+
+def test_what_changes_no_run_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = written(Two(None, given=flow.OFF), "", LEFT_OUT)
+    for path, value, _ in SHOWN.values():
+        put(document, path, value)
+    file, runs = tmp_path / "quiet.yaml", tmp_path / "runs"
+    file.write_text(text(document))
+    command = ["run", str(file), "--runs", str(runs), "-q", "-t"]
+    assert main([*command, "quiet"]) == ExitCode.OK
+    assert main([*command, "loud"]) != ExitCode.OK
+    assert "no scenario has these tags" in capsys.readouterr().err
+    [record] = [path for path in runs.iterdir() if path.is_dir()]
+    for _, value, name in SHOWN.values():
+        said = value if isinstance(value, str) else value[0]
+        assert escape(said) in (record / name).read_text()

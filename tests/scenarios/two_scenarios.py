@@ -15,9 +15,9 @@ def written(two: Two, key: str, value: Any) -> Document:
     document = copy.deepcopy(BASE)
     document["flow"] = copy.deepcopy(list(two.flow or FLOW))
     for path, given in two.given.items():
-        _put(document, path, given)
+        put(document, path, given)
     if value is not LEFT_OUT:
-        _put(document, two.at or key, value)
+        put(document, two.at or key, value)
     return document
 
 
@@ -26,7 +26,8 @@ def text(document: Document) -> str:
     return json.dumps(document)
 
 
-def _put(document: Document, path: str, value: Any) -> None:
+def put(document: Document, path: str, value: Any) -> None:
+    """Write a value at a path: `devices.phone.nat`."""
     *places, last = path.split(".")
     inner: Any = document
     for place in places:

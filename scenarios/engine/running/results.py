@@ -114,6 +114,7 @@ def summary_of(
     return {
         "format": FORMAT,
         "name": scenario.name,
+        "description": scenario.description,
         "file": result.file.path.as_posix(),
         "tags": list(scenario.tags),
         "cell": result.cell.id,
