@@ -23,7 +23,7 @@ OLDEST_VERSION = 38
 
 
 USUAL_HEARTBEAT = 900.0
-"""Seconds: that of Chromium's GCM client on Wi-Fi, of which it need not tell."""
+"""Seconds: the default of Chromium's GCM client on Wi-Fi, which it need not announce."""
 SHORTEST_HEARTBEAT = 30.0
 """Seconds: the least that Chromium's GCM client lets anybody ask for."""
 LONGEST_HEARTBEAT = 1800.0

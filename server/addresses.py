@@ -36,7 +36,7 @@ Networks = Annotated[tuple[IpNetwork, ...], PlainValidator(_networks)]
 
 
 def parse_address(text: str) -> IpAddress | None:
-    """An address from text; an IPv4 address in IPv6 clothes counts as IPv4."""
+    """An address from text; an IPv4-mapped IPv6 address counts as IPv4. None if it is neither."""
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
@@ -52,7 +52,7 @@ def in_networks(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
 
 
 def household(address: IpAddress) -> IpAddress | IpNetwork:
-    """What one peer can hold of addresses: an IPv4 address, or the /64 of an IPv6 one."""
+    """The addresses that count as one peer: an IPv4 address, or the /64 of an IPv6 one."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     return ipaddress.IPv6Network((address, 64), strict=False)

@@ -57,7 +57,7 @@ def read_model(path: Path, model: type[Model]) -> Model:
 
 
 def _plainly(item: ErrorDetails) -> str:
-    """What is wrong, in words of whoever wrote the file rather than of the validating library."""
+    """What is wrong, in terms of the file rather than of pydantic."""
     context = item.get("ctx", {})
     match item["type"]:
         case "value_error":

@@ -112,9 +112,8 @@ class Database:
     ) -> T:
         """Run `work(connection, ...)` in one transaction outside the loop and return its result.
 
-        The work may be done several times, of which all but the last leave no trace in the
-        database: when another transaction stored the same key meanwhile, or waited for this one as
-        this one for it. So it must do nothing except by its connection and its result.
+        The work may run several times, and only the last run is committed: after a conflict over
+        the same key, or a deadlock. So it must have no effect but by its connection and its result.
         Raises SQLAlchemyError; see `database_trouble`.
         """
         return await self.run_since(clock.monotonic(), work, *args, **kwargs)
@@ -258,8 +257,7 @@ def _leave_out_rows(error: DBAPIError) -> None:
 
 def _was_ended(connection: Connection) -> bool:
     """Whether PostgreSQL has something to say on a connection that nobody uses: goodbye, because it
-    was restarted, or because somebody ended the session. The next transaction would learn of it in
-    the hard way.
+    was restarted, or because somebody ended the session. Otherwise the next transaction would fail.
     """
     if connection.invalidated:
         return False  # it will be opened again

@@ -1,6 +1,6 @@
-"""What an error of a database is about: the database, its connection, or the work it was given.
+"""Whether an error is about the database, its connection, or the work it was given.
 
-Work that shares a transaction with others is worth doing again alone only in the last case.
+Only in the last case is it worth repeating work alone that shared a transaction with others.
 """
 
 from sqlalchemy.exc import DBAPIError

@@ -1,8 +1,8 @@
-"""One process of a server on its database: a lock that the second one meets, and says so.
+"""One server process for each database: the second one is refused by a lock.
 
-For SQLite it is an advisory lock (`flock`) on a file beside the database, `<database>.lock`, which
-the kernel ends with the process, however that ends. The file stays: who removes it lets two in. It
-may not be the database itself, since closing any descriptor of that ends SQLite's own locks.
+For SQLite it is an advisory lock (`flock`) on a file beside the database, `<database>.lock`. The
+kernel releases it when the process ends in any way. The file stays: removing it would let two in.
+It cannot be the database itself, since closing any descriptor of that ends SQLite's own locks.
 PostgreSQL and databases in memory are not locked yet: `acquire` returns None.
 """
 

@@ -1,9 +1,8 @@
 """Whether a server can accept work: what `/health` says.
 
-It writes, since a database that can only be read accepts nothing: a full disk, a read-only file
-system and a lock that somebody holds show in no other way. What is written is larger than most
-work, so that a disk on which it fits has room for a push, too. However often it is asked, it writes
-once in `FRESH` seconds at most, and one attempt at a time.
+The check writes, since a full disk, a read-only file system and a held lock show in no other way.
+It writes more than most work does, so a disk that takes it has room for a push, too. It writes once
+in `FRESH` seconds at most, one attempt at a time.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """Structured logs of the servers: one JSON object a line, free of tokens and message texts.
 
-A log line names an event and carries a few scalar fields. Who needs to follow one push token
-through the logs of several systems uses its reference (`token_ref`), which does not give the
-token away.
+A log line names an event and carries a few scalar fields. To follow one push token through the
+logs of several systems, use its reference (`token_ref`), which does not give the token away.
 
 What libraries log may quote what a peer sent. Of such a record a line tells where in the code it
 comes from and the kind of error, and never its text; the same goes for exceptions of our own.
@@ -18,7 +17,7 @@ from server import clock
 Field = str | int | float | bool | None
 
 SELDOM = 60.0
-"""Seconds between two lines about something that peers can bring about as often as they like."""
+"""Seconds between two lines about something that peers can trigger as often as they like."""
 
 
 def token_ref(token: str) -> str:
@@ -129,8 +128,8 @@ class JsonFormatter(logging.Formatter):
 
 
 class LogStream(logging.StreamHandler[TextIO]):
-    """Writes lines to a stream. Those that it does not take (its disk is full) are counted, and
-    the first line that it takes again follows one that tells how many are missing (`log.lost`)."""
+    """Writes lines to a stream. Lines that cannot be written (a full disk) are counted; when that
+    works again, `log.lost` comes first and says how many are missing."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)

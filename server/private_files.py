@@ -1,4 +1,4 @@
-"""Files that hold secrets are for their owner's eyes, whatever the umask says."""
+"""Files with secrets are readable for their owner only, independent of the umask."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ _OTHERS = 0o077
 
 
 def make_private(path: Path) -> None:
-    """Create the file for its owner if it is not there, take everybody else's rights if it is.
+    """Create the file with mode 600, or remove other users' rights if it exists.
 
-    The file is not opened if it exists: closing a descriptor of a database ends its locks. What
-    cannot be done is left to whoever opens the file.
+    A file that exists is not opened: closing a descriptor of a database ends its locks. Errors are
+    ignored here; opening the file reports them.
     """
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -19,7 +19,7 @@ def make_private(path: Path) -> None:
 
 
 def narrow(path: Path) -> None:
-    """Take everybody's rights but the owner's, where the file exists and is ours."""
+    """Remove other users' rights, if the file exists and belongs to us."""
     with contextlib.suppress(OSError):
         mode = path.stat().st_mode
         if mode & _OTHERS:

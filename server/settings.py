@@ -1,4 +1,4 @@
-"""What the settings of both servers have in common: what a port, a host and an address are."""
+"""The settings that both servers have, and the definitions of a port, a host and an address."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ _PORT = re.compile("[1-9][0-9]{0,4}", re.ASCII)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(:(?P<port>.*))?", re.DOTALL)
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
-"""At most a year: nobody waits longer, and beyond some centuries no clock of a loop goes."""
+"""At most a year: nobody waits longer, and far larger numbers overflow timers."""
 
 
 class StrictSettings(BaseModel):
@@ -43,8 +43,8 @@ def is_host(text: str) -> bool:
 
 
 def is_http_address(text: str) -> bool:
-    """Whether a text is an http or https URL with a host, and a port if it has one, in ASCII; with
-    whatever path, but without a name and password."""
+    """Whether a text is an http or https URL in ASCII with a host, perhaps a port and any path, and
+    without a name and password."""
     if not (text.isascii() and text.isprintable() and " " not in text):
         return False
     try:
@@ -85,8 +85,8 @@ class HttpLimits(StrictSettings):
     """For an answer that the peer does not read, and a second more for each `min_rate` bytes that
     wait: nginx's send_timeout."""
     idle_timeout: Seconds = 3630.0
-    """For a connection without a request. Longer than any reverse proxy keeps one, because who is
-    closed on while he sends has to send again. Connections that only wait make room for others."""
+    """For a connection without a request. Longer than any reverse proxy keeps one: a client whose
+    connection is closed while it sends has to send again. Idle ones make room for new ones."""
     stop_timeout: Seconds = 8.0
     """For requests in progress when the server stops: it shall be over before containers are
     killed, ten seconds after their SIGTERM."""

@@ -1,8 +1,8 @@
-"""What nobody foresaw, said in the log and in our words.
+"""Unexpected errors as log events, instead of tracebacks.
 
-The interpreter and asyncio print tracebacks, with the texts of errors and the arguments of calls,
-and for each connection that finds no descriptor several. Here each becomes one line that tells the
-kind of error and its place; being out of descriptors is a line a minute.
+Tracebacks show the texts of errors, which may be secrets, and asyncio prints several for each
+connection that finds no descriptor. Here each error becomes one line with its type and place, and
+being out of descriptors or of memory for sockets is one line a minute.
 """
 
 import asyncio

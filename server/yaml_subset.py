@@ -1,9 +1,11 @@
 """Reads the YAML of a configuration file: the core schema of YAML 1.2 (chapter 10.3), bounded.
 
-One document; a key is a text and stands once in its mapping. Anchors and aliases may be used, tags
-and merge keys may not. Unlike in YAML 1.1, `no` is a text, a date is a text, and `8_080` is no
-number. What a file stands for is limited with every alias counted as what it repeats, so that a
-short file cannot stand for more than memory holds.
+ruamel.yaml scans and parses; this module builds values from its events. ruamel's own constructor
+has no bound on depth or on what aliases repeat, reads `8_080` as a number and `2013-05-01` as a
+date, and shows lines of the file, and so passwords, in its errors.
+
+One document; keys are texts, each once in its mapping. Anchors and aliases are allowed, tags and
+merge keys are not. The number of values is bounded with every alias counted as what it repeats.
 """
 
 import re

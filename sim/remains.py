@@ -1,12 +1,11 @@
-"""What servers whose host lost its power leave open in this process, closed behind their back.
+"""Closes what a dead host's servers left open in this process.
 
 A kernel takes client sessions, connections and databases away with the process that had them. In a
-simulated world that process is this one: the objects stay behind, and nobody can close them as
-they are meant to be closed, since that would be code of a dead host that runs. So they are closed
-from outside when the world is over, before Python's collector comes across them and complains
-about whoever happens to run then.
+simulated world that process is this one: the objects stay, and closing them the usual way would run
+code of a dead host. So they are closed from outside when the world is over, before Python's
+collector finds them and warns in the middle of other code.
 
-Not told apart: what a living host left open in the same world is closed, too.
+Simplification: what a living host left open in the same world is closed, too.
 """
 
 import asyncio
@@ -17,6 +16,9 @@ from typing import Any
 
 from aiohttp import BaseConnector, ClientSession
 from sqlalchemy.pool import Pool, PoolProxiedConnection
+
+_KINDS = (ClientSession, BaseConnector, PoolProxiedConnection, Pool, sqlite3.Connection)
+_MOST_AWAITS_IN_CLEANUP = 100
 
 
 def close_remains(loop: asyncio.AbstractEventLoop) -> None:
@@ -45,16 +47,12 @@ def close_remains(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def end_coroutine(coroutine: Any) -> None:
-    """Throw a coroutine out wherever it waits, also where it waits on its way out.
+    """Close a coroutine, also if its clean-up awaits: a bounded number of times.
 
-    One that is not at its end would be closed by the collector, and complain there.
+    One that has not ended would be closed by the collector, and warn there.
     """
-    for _ in range(_WAITS_ON_THE_WAY_OUT):
+    for _ in range(_MOST_AWAITS_IN_CLEANUP):
         with contextlib.suppress(BaseException):  # what it raises concerns nobody any more
             coroutine.close()
         if getattr(coroutine, "cr_frame", None) is None:
             return
-
-
-_WAITS_ON_THE_WAY_OUT = 100
-_KINDS = (ClientSession, BaseConnector, PoolProxiedConnection, Pool, sqlite3.Connection)

@@ -40,7 +40,7 @@ def create_app(settings: GatewaySettings) -> web.Application:
             app.router.add_route("*", form, by_method)
 
     async def health(_: web.Request) -> web.Response:
-        """For whoever watches over the process."""
+        """For monitoring."""
         status = await gateway.health.status()
         return answer({"status": status}, 200 if status == OK else 503)
 

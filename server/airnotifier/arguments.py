@@ -29,7 +29,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class WrittenFloat(float):
-    """A number of JSON that is none of digits alone; `text` is how it was written."""
+    """A JSON number with a fraction or an exponent; `text` is how it was written."""
 
     text: str
 

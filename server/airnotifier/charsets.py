@@ -1,8 +1,8 @@
-"""Which characters the bytes of a call stand for.
+"""Decoding the text of a call.
 
-UTF-8, unless a Content-Type names another charset that is known here; other names count as UTF-8.
-Bytes that are no text in their charset become U+FFFD, whatever form they come in: a site cuts texts
-inside a character, and the rest of the message is to reach the phone all the same.
+UTF-8, unless a Content-Type names another charset that is known here; unknown names count as UTF-8.
+Undecodable bytes become U+FFFD in forms, JSON and paths alike: a site cuts texts inside a
+character, and the rest of the message should still reach the phone.
 """
 
 import codecs
@@ -15,8 +15,8 @@ _KNOWN = frozenset(
     + ["shift_jis", *(f"cp125{number}" for number in range(9))]
     + [f"iso8859-{part}" for part in range(1, 17) if part != 12]
 )
-"""Python's names. Supersets of ASCII only: the syntax of forms is ASCII. Not all that Python knows:
-some of its codecs are none of characters, or take quadratic time."""
+"""Python's names. Supersets of ASCII only: the syntax of forms is ASCII. Not all of Python's: some
+of its codecs are not character encodings, or take quadratic time."""
 
 _CHARSET = re.compile(r""";\s*charset\s*=\s*"?([A-Za-z0-9_.:+-]{1,40})""", re.IGNORECASE)
 
@@ -37,5 +37,5 @@ def known(name: str) -> str:
 
 
 def decode(data: bytes, charset: str) -> str:
-    """The text, with U+FFFD for what is none."""
+    """The text, with U+FFFD for undecodable bytes."""
     return data.decode(charset, "replace")

@@ -1,1 +1,1 @@
-"""The HTTP edge of both servers: connections with limits, and one voice for every answer."""
+"""The HTTP edge of both servers: connections with limits, and our own words in every answer."""

@@ -1,10 +1,10 @@
-"""One connection of a peer: aiohttp's, with limits of time and in our voice.
+"""One connection of a peer: aiohttp's, with time limits and our own error answers.
 
 A peer has `head_timeout` for the head of a request, from its first byte or from the start of the
 connection. For a body it has `body_timeout` and a second more for each `min_rate` bytes; for
 reading an answer that the network does not swallow at once, `send_timeout` and the same pace. A
-connection without a request ends after `idle_timeout`. Who is too slow with a body gets 408; in the
-other cases there is nobody to answer to, and the connection ends.
+connection without a request ends after `idle_timeout`. A peer that is too slow with a body gets
+408; in the other cases no answer is due, and the connection is closed.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ MOST_HEADERS = 100
 """Apache's LimitRequestFields."""
 
 _PEERS_FAULTS = (web.RequestPayloadError, web.HTTPRequestTimeout, ConnectionError)
-"""What reading the rest of a body ends with that nobody wants any more."""
+"""Errors of reading the rest of a body that the handler did not read."""
 
 
 class Phase(Enum):
-    """What the connection waits for."""
+    """What the connection is waiting for."""
 
     HEAD = auto()
     """The rest of a head."""
     BODY = auto()
     """The rest of a body."""
     HANDLER = auto()
-    """Us."""
+    """Our handler."""
     NEXT = auto()
     """The first byte of the next request. aiohttp counts this time."""
 
@@ -143,7 +143,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What is said about a request that cannot be read, or that a handler failed at."""
+        """The answer to a request that cannot be parsed, or whose handler failed."""
         if isinstance(exc, ConnectionError):
             raise exc  # the peer is gone
         if status >= 500:
@@ -159,7 +159,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """aiohttp says so whatever a connection fails at; what it says could be a secret."""
+        """aiohttp reports every failure of a connection here. Its text may hold a secret."""
         error = kw.get("exc_info")
         if not isinstance(error, _PEERS_FAULTS):
             self._edge.log.failure("connection.failed", error)
@@ -183,7 +183,7 @@ class Connection(web.RequestHandler):
         return None
 
     def _set_timer(self) -> None:
-        """See that somebody looks at the deadline. A timer that is early is not worth a new one."""
+        """Look again at the deadline. A timer that is early is kept: it sets the next one."""
         deadline = self._deadline()
         if deadline is None or self._wire is None:
             return
@@ -225,7 +225,7 @@ class Connection(web.RequestHandler):
 
 
 def _pattern(request: web.BaseRequest) -> str | None:
-    """The address of a request without what stands in it; None if nobody serves it."""
+    """The route of a request, without the values in its path; None if there is no route."""
     match = request.match_info if isinstance(request, web.Request) else None
     resource = None if match is None else match.route.resource
     return None if resource is None else resource.canonical

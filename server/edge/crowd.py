@@ -1,8 +1,8 @@
-"""Who is connected: how many connections an address has, and who has to go when there are too many.
+"""The connections of a server: how many an address may have, and which is closed to make room.
 
-With no room left, the connection goes that has waited longest without a request of its own, so
-peers that hold connections and say nothing cannot keep others out. Only if every connection is
-being served, the new one is turned away.
+With no room left, the connection that has waited longest without a request is closed, so peers that
+hold connections and say nothing cannot keep others out. A new one is refused only if every
+connection has a request in progress.
 """
 
 from typing import Protocol
@@ -19,7 +19,7 @@ class Member(Protocol):
 
 
 class Crowd:
-    """The connections of one server. `room`: how many there may be; None for as many as come."""
+    """The connections of one server. `room`: the most there may be; None: no limit."""
 
     def __init__(self, edge: Edge, room: int | None) -> None:
         self._edge = edge

@@ -1,4 +1,4 @@
-"""What an application tells of itself to the connections that serve it."""
+"""What an application tells the connections that serve it: its limits, and its error answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from server.settings import HttpLimits
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The voice of a server, and the limits of its peers."""
+    """The error answers of a server, and what its peers may take."""
 
     server: str
     """The value of the header `Server` in every answer."""

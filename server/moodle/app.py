@@ -53,9 +53,7 @@ def create_app(settings: SiteSettings) -> web.Application:
         await site.close()
 
     async def health(_: web.Request) -> web.Response:
-        """For whoever watches over the process. At the root of the host, whatever the path of
-        `wwwroot`.
-        """
+        """For monitoring. At the root of the host, independent of the path of `wwwroot`."""
         status = await site.health.status()
         return web.json_response({"status": status}, status=200 if status == OK else 503)
 

@@ -89,7 +89,7 @@ class Door:
 
 
 HEALTH = "/health"
-"""For whoever watches over the process, under whatever name: it tells nothing of the site."""
+"""For monitoring, under any host name: it tells nothing about the site."""
 
 
 def error_json(problem: MoodleError) -> str:

@@ -121,8 +121,8 @@ class SiteSettings(ServerSettings):
     wwwroot: str = Field(description="the site's address, byte for byte as clients know it")
     reverse_proxy: bool = Field(
         default=False,
-        description="a proxy asks the site under another host name than that of wwwroot, which is"
-        " the only one it is refused under then (Moodle's reverseproxy)",
+        description="a proxy calls the site by another host name than that of wwwroot; calls by"
+        " wwwroot's own name are then refused (Moodle's reverseproxy)",
     )
     ssl_proxy: bool = Field(
         default=False,

@@ -4,7 +4,7 @@ Ed25519 and ECDSA keys (P-256) are numbers drawn from the seed. An RSA key is tw
 for from there (FIPS 186-5, A.1.3), which takes about half a second; so a process keeps those that
 it has made, and a label has no key of its own: all certificates of an authority share one.
 
-None of these keys protects anything: whoever knows the seed has them.
+These keys protect nothing: anybody who knows the seed has them.
 """
 
 import functools
@@ -29,8 +29,7 @@ _WITNESSES: Final = (2, 3, 5, 7)
 """Bases of the primality test. A composite number of this size that comes from a hash and passes it
 once is less likely than a broken machine."""
 _SIEVED: Final = 8192
-"""Odd numbers in a row of which those with small factors are struck out. One in about 355 is prime.
-"""
+"""Consecutive odd numbers sieved by small factors; about one in 355 is prime."""
 _LARGEST_FACTOR: Final = 20_000
 
 

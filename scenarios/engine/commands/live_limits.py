@@ -1,7 +1,6 @@
-"""What a live world, or a gateway that is not ours, cannot do: found before a run, in the file.
+"""What a live world, or an external gateway, cannot do: found before a run, in the file.
 
-A live world can do every fault; what it has not is a machine without limits, or one whose work
-costs what a file says.
+A live world can do every fault, but its machine has limits and its servers take the time they take.
 """
 
 import resource
@@ -74,23 +73,21 @@ def _foreign(root: Node, cell: Cell) -> Iterator[tuple[Location, Diagnostic]]:
     document, scenario = plain(root), cell.scenario
     for key, service in (("apns", "APNs"), ("gcm", "GCM")):
         if key in document["world"]["gateway"]:
-            message = (
-                f"how a gateway that is not ours talks to {service} is not for a scenario to say"
-            )
+            message = f"a scenario cannot set how an external gateway talks to {service}"
             location: Location = ("world", "gateway", key)
-            hint = "take it out, and set that gateway up so"
+            hint = "remove it, and configure that gateway itself"
             yield location, Diagnostic("not-ours", message, find_key(root, location), hint)
     for index, fault in zip(cell.fault_places, scenario.faults, strict=True):
         names = fault.target.partition(".")[2].split("-")
         if fault.target.split(".")[0] in ("host", "link") and "gateway" in names:
-            message = f"{fault.target} is not ours: its process and its connections are elsewhere"
+            message = f"{fault.target} is external: its process and its connections are elsewhere"
             hint = "faults of phones, of the push services and of the site are possible"
             yield _at(root, ("faults", index, "target"), "not-ours", message, hint)
     for index, condition in enumerate(scenario.expect.checks):
         if any(".".join(name.path) == _UNSEEN for name in condition.that.names()):
-            message = "which tokens a gateway removes only its own log says"
+            message = "only a gateway's own log says which tokens it removes"
             where = ("expect", "checks", index, "that")
-            yield _at(root, where, "not-observed", message, f"take {_UNSEEN} out")
+            yield _at(root, where, "not-observed", message, f"remove {_UNSEEN}")
 
 
 def _at(

@@ -87,7 +87,7 @@ def _contradiction(args: argparse.Namespace) -> str | None:
         # From the environment a key is only there in case it is needed.
         key = getattr(args, f"gateway_{who}_key")
         if key not in (None, os.environ.get(f"AIRBED_GATEWAY_{who.upper()}_KEY")):
-            return f"--gateway-{who}-key is for a gateway that is not ours: add --gateway URL"
+            return f"--gateway-{who}-key is for an external gateway: add --gateway URL"
     return None
 
 

@@ -1,8 +1,8 @@
-"""`airbed serve`: gateway, site, push services or all, for hand testing and for clients not ours.
+"""`airbed serve`: gateway, site, push services or all, for hand testing and for other clients.
 
 The parts are the same as in a live run, on loopback, with an admin, a teacher and a student on the
-site. Addresses, keys and certificates are printed, and written to a file for whoever wants to read
-them by program. Keys and certificates follow from the seed, so they are the same the next time.
+site. Addresses, keys and certificates are printed, and written to a file for programs. Keys and
+certificates follow from the seed, so they are the same the next time.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from sim.trace.recorder import Event
 Form = Literal["lines", "json", "quiet"]
 
 _LEFT_OUT: Final = ("connection.", "server.started", "server.stopped", "server.stopping")
-"""Kinds that say nothing to who tests by hand: each is told by another event."""
+"""Kinds that add nothing for testing by hand: other events say the same."""
 _WIDTHS: Final = (9, 20)
 
 

@@ -1,4 +1,4 @@
-"""What somebody needs to know of served parts: addresses, keys, certificates, and what to try."""
+"""What users need to know about served parts: addresses, keys, certificates, commands to try."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _WIDTH: Final = 16
 _APNS: Final = ("host", "port", "courier_port", "topic", "cert_file", "key_file")
 _GCM: Final = ("url", "mtalk_port", "phones_port", "api_key", "sender_id")
 _SHOWN: Final = 5
-"""So many tokens are shown to people; programs find all of them."""
+"""Tokens shown to people; programs get all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
-"""What the machine does to a command: its output that goes nowhere, a full disk, no directory.
+"""Errors of the machine rather than of Airbed: closed output, a full disk, a missing directory.
 
-None of this is a mistake of Airbed's. It is found out when an error has happened, by asking the
-machine again, so that it costs nothing before.
+The cause is looked for only after an error, by asking the machine again.
 """
 
 import contextlib

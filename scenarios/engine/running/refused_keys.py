@@ -1,4 +1,4 @@
-"""Says of a run that failed that a gateway which is not ours did not take the keys.
+"""Says of a run that failed that an external gateway refused the access keys.
 
 The gateway's answers are all there is to see: to the phone that registers its token, and to the
 site. A scenario may be about refused keys, so this is told only where something went wrong.

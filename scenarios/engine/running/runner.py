@@ -235,7 +235,7 @@ class Runner:
                 result.verdict = "interrupted"
         except StandstillError:
             step = result.steps[-1]
-            message = f"step {step.n} {step.do}: nothing is left that could happen; "
+            message = f"step {step.n} {step.do}: deadlock, nothing can happen any more; "
             location = ("flow", step.n - 1)
             step.failure = places.failure("standstill", message + context.last_hop(), location)
             step.status, step.end = "failed", round(context.env.now * 1e9)
@@ -312,7 +312,7 @@ def _compare(context: Context, evidence: Evidence, result: RunResult, places: Pl
                 result.fail(places.failure("check", str(error), location))
             if held is False:
                 names = (name.path for name in condition.that.names())
-                message = f"it does not hold that {condition.that.text}"
+                message = f"check failed: {condition.that.text}"
                 note = ", ".join(_measured(scope, path) for path in names)
                 result.fail(places.failure("check", message, location, note=note))
         result.checks.append(CheckOutcome(condition.that.text, held))

@@ -1,8 +1,7 @@
-"""Directories of records in the making: hidden, with names of their own, and locked by their maker.
+"""Directories of unfinished records: hidden, with names of their own, and locked by their maker.
 
-A process that is killed leaves its directory behind. The lock goes with the process, whatever its
-end, so that whoever comes next can tell what is abandoned and take it away. Where the file system
-knows no locks nothing is taken away.
+A process that is killed leaves its directory behind. The kernel releases its lock, so the next
+command can tell what is abandoned and remove it. On a file system without locks nothing is removed.
 """
 
 import contextlib

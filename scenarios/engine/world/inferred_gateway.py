@@ -1,4 +1,4 @@
-"""Stands in for the log of a gateway that is not ours: infers it from what others saw.
+"""Stands in for the log of an external gateway: infers it from what others saw.
 
 The site knows what it was answered; the push services know what reached them, for which token, in
 which order. From these come the gateway's own events, each with `inferred: true`: accepted when the

@@ -6,9 +6,9 @@ reason, and sending all of them for ever would hold up everything behind. So the
 a time; those of a connection that still ends are sent one at a time, and one that is cut off
 repeatedly when alone is given up.
 
-Nobody is written more than five times in this (`max_unknown_writes`): twice with everybody, once
-with a few, and alone. Halving the number at each end would need fewer connections, but would write
-those in front of the culprit, and the many behind it, once for each.
+So no push is written more than five times (`max_unknown_writes`): twice with all others, once with
+a few, twice alone. Bisecting would need fewer connections, but would write every other push once
+for each of them.
 
 A server that hangs up on everybody must not make us give up everything. While there is suspicion,
 a fresh connection first has to survive PROBE seconds of silence; if it does not, the pushes are
@@ -21,8 +21,6 @@ PROBE = 1.0
 """Seconds a suspected connection waits before it writes."""
 STRIKES = 2
 """Silent ends, alone on a connection that survived its probe, after which a push is given up."""
-
-
 TOGETHER = 64
 """Suspects that are sent together. More would pass faster if all are innocent; with a culprit among
 them, each takes `confirm_after`."""

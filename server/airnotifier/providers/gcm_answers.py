@@ -74,7 +74,7 @@ def _result(result: Any) -> Result:
     """Raises ValueError, KeyError or TypeError for what is no result. A canonical id that cannot be
     one is left out: the message was accepted all the same."""
     if not isinstance(result, dict):
-        raise TypeError("a result that is no object")
+        raise TypeError("a result is not an object")
     error = result.get("error")
     if error is not None:
         return Result(error=_name(error))

@@ -1,12 +1,11 @@
 """Browser sessions: a cookie for who it is, a session key in every form against forged ones.
 
-A session belongs to an account as it was at the login. The session key is made from the cookie and
-from what gives the account its rights, and compared with that of now at every page: with another
-password, role or kind of login, whoever changed it, the session is over.
+A session belongs to an account as it was at the login. The session key is made from the cookie,
+password, role and kind of login, and compared at every page with one made from the current values:
+any change of these ends the session.
 
-The form that starts a session has a key, too (`logintoken`, Moodle 3.1 and later). It is made from
-a cookie that the form sets, so nobody can log a browser in from elsewhere. Apps do not see it: they
-use `token.php`.
+The login form has a key, too (`logintoken`, Moodle 3.1 and later). It is made from a cookie that
+the form sets, so no other page can log a browser in. Apps do not see it: they use `token.php`.
 """
 
 import base64

@@ -64,7 +64,10 @@ def test_with_our_gateway_a_scenario_may_say_how_it_recovers(tmp_path: Path) -> 
     file = scenario(tmp_path, gateway=", apns: { recovery: none }")
     assert refused(file) == ""
     said = refused(file, foreign_gateway=True)
-    assert ":4:46: error[not-ours]: how a gateway that is not ours talks to APNs" in said
+    assert (
+        ":4:46: error[not-ours]: a scenario cannot set how an external gateway talks to APNs"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_what_belongs_to_a_foreign_gateway_has_no_faults(
     keys = {"with": "{ latency: 1s }"} if inject == "latency" else {}
     file = scenario(tmp_path, faults=fault(inject, target, **keys))
     assert refused(file) == ""
-    assert f"error[not-ours]: {target} is not ours" in refused(file, foreign_gateway=True)
+    assert f"error[not-ours]: {target} is external" in refused(file, foreign_gateway=True)
 
 
 def test_a_figure_that_only_the_gateways_log_has_is_refused(tmp_path: Path) -> None:

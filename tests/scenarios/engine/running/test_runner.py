@@ -105,7 +105,7 @@ def test_a_fate_that_is_not_expected_is_an_error_at_its_key(run: Run) -> None:
 
 def test_a_condition_that_does_not_hold_shows_what_was_measured(run: Run) -> None:
     result = run("expect:\n  checks:\n    - { that: gateway.accepted > 0 }\n")
-    assert "error[check]: it does not hold that gateway.accepted > 0" in message_of(result)
+    assert "error[check]: check failed: gateway.accepted > 0" in message_of(result)
     assert "note: gateway.accepted is 0" in message_of(result)
 
 
