@@ -15,6 +15,7 @@ import pytest
 
 from scenarios.engine.commands.cli import main
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.world.live_stage import PORTS
 from sim.kernel.seeds import Seeds
 from sim.live.world import LIVE_TLS
 from sim.net.tls import CertificateAuthority
@@ -28,12 +29,14 @@ def record(runs: Path) -> Path:
     return path
 
 
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row on which nobody listens. Below the range that systems
-    take theirs from, and for each process of the test run in a region of its own.
+def free_ports() -> int:
+    """A `--port-base` for a live run: as many ports in a row on which nobody listens. Below the
+    range that systems take theirs from, and at another place in it for each process, so that test
+    runs side by side do not take each other's.
     """
-    region = 10_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20_000
-    for base in range(region, region + 2_000, count):
+    count = len(PORTS)
+    for attempt in range(2_000):
+        base = 10_000 + (os.getpid() + attempt) * count % 20_000
         try:
             for port in range(base, base + count):
                 socket.create_server(("127.0.0.1", port)).close()
@@ -89,7 +92,7 @@ def api_key(seed: int) -> str:
 def test_a_foreign_gateway_delivers_and_the_record_says_what_was_not_seen(
     platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, runs, base = write(tmp_path, platform), tmp_path / "runs", free_ports(8)
+    file, runs, base = write(tmp_path, platform), tmp_path / "runs", free_ports()
     monkeypatch.setenv("AIRBED_GATEWAY_SITE_KEY", "s" * 32)
     with foreign_gateway(tmp_path, base) as url:
         arguments = ["run", "--gateway", url, str(file), "--runs", str(runs), "-q"]
@@ -128,7 +131,7 @@ flow:
 def test_a_gateway_that_does_not_take_the_keys_makes_one_think_of_the_seed(
     who: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file, runs, base = write(tmp_path, "ios"), tmp_path / "runs", free_ports(8)
+    file, runs, base = write(tmp_path, "ios"), tmp_path / "runs", free_ports()
     if who == "phone":
         file.write_text(REGISTERS)
     with foreign_gateway(tmp_path, base) as url:
