@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -19,45 +18,33 @@ from rich.text import Text
 
 from devices.errors import DeviceError
 from scenarios.engine.exit_codes import ExitCode
-from scenarios.engine.format.expression_syntax import ExpressionError
-from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.loader import Cell, ScenarioFile
-from scenarios.engine.format.models import Expect
-from scenarios.engine.format.nodes import Location
 from scenarios.engine.format.places import Places
-from scenarios.engine.leaks import LeakScanner
 from scenarios.engine.ledger.books import Books, read_books
 from scenarios.engine.ledger.fates import Ledger
-from scenarios.engine.ledger.invariants import Evidence, Witness, check
-from scenarios.engine.ledger.notifications import Notification
+from scenarios.engine.ledger.invariants import Witness
 from scenarios.engine.ledger.observations import Observations
 from scenarios.engine.running.circumstances import LastEvents, circumstances
 from scenarios.engine.running.context import Context
-from scenarios.engine.running.play import RunScope, StepOutcome, play
+from scenarios.engine.running.play import StepOutcome, play
 from scenarios.engine.running.record import RecordWriter, provenance, resolved, scenario_hash
 from scenarios.engine.running.refused_keys import RefusedKeys
-from scenarios.engine.running.results import CheckOutcome, Redactor, RunResult, summary_of
+from scenarios.engine.running.results import Redactor, RunResult, summary_of
+from scenarios.engine.running.verdict import Measures, judge
 from scenarios.engine.running.watch import Watch
 from scenarios.engine.step_failed import StepFailed
 from scenarios.engine.world.deployment import Deployment
 from scenarios.engine.world.stage import StageMaker, simulated
 from sim.kernel.errors import StandstillError, UnhandledErrors
 from sim.surface import World
-from sim.trace.recorder import Event
 
 EXIT_CODES: Final = {
     "passed": ExitCode.OK,
     "failed": ExitCode.FAILED,
     "interrupted": ExitCode.INTERRUPTED,
 }
-MAX_CULPRITS: Final = 3
-"""Notifications shown with a number of fates that is not the expected one."""
-_A_MOMENT: Final = 1000
-"""Virtual ns after the last that was seen of a notification: a replay still shows that."""
 MAX_NAME: Final = 120
 """Characters of scenario and cell in a file name, which has 255 bytes in most file systems."""
-MAX_VIOLATIONS: Final = 5
-"""Shown of one invariant; the record has them all."""
 
 
 class Progress(Protocol):
@@ -77,23 +64,6 @@ class Inspector(Protocol):
 
     def detach(self) -> None:
         """It is over."""
-
-
-@dataclass(slots=True)
-class _Measures:
-    """Everything that reads the trace while it is made."""
-
-    ledger: Ledger
-    observations: Observations
-    witness: Witness
-    server_errors: list[str]
-
-    def feed(self, event: Event) -> None:
-        self.ledger.feed(event)
-        self.observations.feed(event)
-        self.witness.feed(event)
-        if event["kind"] == "server.error":
-            self.server_errors.append(f"{event['host']}: {event['error']}")
 
 
 class Runner:
@@ -143,7 +113,7 @@ class Runner:
         if stage.mode == "live":
             result.epoch = datetime.fromtimestamp(world.epoch, UTC)
         ledger = Ledger()
-        measures = _Measures(ledger, Observations(ledger), Witness(), [])
+        measures = Measures(ledger, Observations(ledger), Witness(), [])
         watch = Watch(world.env)
         books: Books | None = None
         deployment = Deployment(stage, cell.scenario, record.state)
@@ -176,37 +146,13 @@ class Runner:
             record.end_trace()
         ledger.close()
         record.write_measures(ledger.notifications, measures.observations.metrics())
-        leaks = LeakScanner(deployment.secrets())
-        evidence = Evidence(
-            ledger,
-            measures.witness,
-            deployment.phones_of_tokens(),
-            [leak for path in record.searched_for_leaks for leak in leaks.scan(path)],
-            books,
-        )
-        result.faults = list(deployment.faults.outcomes())
-        result.fates = ledger.counts()
-        result.observations = measures.observations.all()
-        if result.verdict != "interrupted":
-            _compare(context, evidence, result, places)
-        for text in dict.fromkeys(measures.server_errors):
-            result.fail(Text(f"error[server-error]: {text}", "bold red"))
+        judge(context, measures, books, record.searched_for_leaks, result, places)
         if refused_keys is not None:
             refused_keys.explain(result)
-        scenario = resolved(cell.scenario)
         record.write_scenario(file.text)
         result.record = record.finish(
             summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),
-            {
-                "scenario": scenario,
-                "scenario_sha256": scenario_hash(scenario),
-                "seed": seed,
-                "mode": stage.mode,
-                "exit_code": EXIT_CODES[result.verdict],
-                "started": started_at.isoformat(),
-                "ended": datetime.now(UTC).isoformat(),
-                **self._provenance,
-            },
+            {**_manifest(result, started_at), **self._provenance},
         )
         result.wall_seconds = time.monotonic() - began
         self._progress.run_finished(result)
@@ -282,110 +228,18 @@ def _happen(event: simpy.Event) -> None:
         event.succeed()
 
 
-def _compare(context: Context, evidence: Evidence, result: RunResult, places: Places) -> None:
-    """Hold what was measured against `expect`."""
-    expect = context.scenario.expect
-    scope = RunScope(context, result.cell.values)
-    _compare_invariants(expect, evidence, result, places, context.deployment.stage.not_judged)
-    if result.verdict == "failed":
-        return  # after half a flow the rest would only fail for the step's sake
-    _compare_faults(result, places)
-    fates = expect.fates
-    if fates is not None and _applies(fates.when, scope, result, places, ("expect", "fates")):
-        for fate, wanted in fates.counts().items():
-            actual = result.fates[fate]
-            if actual != wanted:
-                message = f"{fate}: {actual} of {result.fates['created']}, expected {wanted}"
-                culprits = _culprits(evidence.ledger, fate, too_many=actual > wanted)
-                note = "; ".join(map(_last_seen, culprits[:MAX_CULPRITS]))
-                where = ("expect", "fates", fate)
-                failure = places.failure("fate", message, where, at_key=True, note=note)
-                result.fail(failure, culprits[0].last_time + _A_MOMENT if culprits else None)
-    for index, condition in enumerate(expect.checks):
-        held: bool | None = None
-        here = ("expect", "checks", index)
-        if _applies(condition.when, scope, result, places, here):
-            location = (*here, "that")
-            try:
-                held = condition.that.holds(scope)
-            except ExpressionError as error:
-                result.fail(places.failure("check", str(error), location))
-            if held is False:
-                names = (name.path for name in condition.that.names())
-                message = f"check failed: {condition.that.text}"
-                note = ", ".join(_measured(scope, path) for path in names)
-                result.fail(places.failure("check", message, location, note=note))
-        result.checks.append(CheckOutcome(condition.that.text, held))
-    if len(result.failures) == sum(fault.is_missing for fault in result.faults):
-        result.circumstances = ()  # what did not happen is not seen at the end of the flow
-
-
-def _applies(
-    when: Expression | None, scope: RunScope, result: RunResult, places: Places, here: Location
-) -> bool:
-    """Whether something is expected at all; the run fails if that cannot be worked out."""
-    try:
-        return when is None or when.holds(scope)
-    except ExpressionError as error:
-        result.fail(places.failure("bad-condition", str(error), (*here, "when")))
-        return False
-
-
-def _compare_faults(result: RunResult, places: Places) -> None:
-    note = "with may_not_fire: true this is fine"
-    for place, fault in zip(result.cell.fault_places, result.faults, strict=True):
-        if fault.is_missing:
-            where = ("faults", place, "inject")
-            failure = places.failure("fault-not-fired", str(fault), where, note=note)
-            result.fail(failure, fault.started)
-
-
-def _compare_invariants(
-    expect: Expect,
-    evidence: Evidence,
-    result: RunResult,
-    places: Places,
-    not_judged: Sequence[str],
-) -> None:
-    for index, name in enumerate(expect.invariants):
-        if name in not_judged:
-            continue
-        verdict = check(name, evidence)
-        result.invariants.append(verdict)
-        if not verdict.holds:
-            shown = "; ".join(verdict.violations[:MAX_VIOLATIONS])
-            more = len(verdict.violations) - MAX_VIOLATIONS
-            message = f"the invariant {name} does not hold: {shown}"
-            message += f"; and {more} more" if more > 0 else ""
-            place = ("expect", "invariants", index)
-            result.fail(places.failure("invariant", message, place))
-
-
-def _culprits(ledger: Ledger, fate: str, *, too_many: bool) -> list[Notification]:
-    """The notifications that came to a fate of which there are too many, or that did not."""
-
-    def came(notification: Notification) -> bool:
-        if fate == "duplicate":
-            return notification.duplicates > 0
-        return fate in (notification.fate, notification.reading)
-
-    if fate == "created":
-        return []  # nobody did anything wrong with those that there are
-    return [each for each in ledger.notifications if came(each) is too_many]
-
-
-def _last_seen(notification: Notification) -> str:
-    at = notification.last_time / 1e9
-    return f"notification {notification.number}: {notification.last_hop} at {at:.3f} s"
-
-
-def _measured(scope: RunScope, path: tuple[str, ...]) -> str:
-    name = ".".join(path)
-    try:
-        value = scope.reference(path) if path[0] == "matrix" else scope.observation(path)
-    except LookupError:
-        value = scope.reference(path)
-    return f"{name} is {value}"
+def _manifest(result: RunResult, started_at: datetime) -> dict[str, Any]:
+    """What `manifest.json` says of the run; code and machine come from `provenance`."""
+    scenario = resolved(result.cell.scenario)
+    return {
+        "scenario": scenario,
+        "scenario_sha256": scenario_hash(scenario),
+        "seed": result.seed,
+        "mode": result.mode,
+        "exit_code": EXIT_CODES[result.verdict],
+        "started": started_at.isoformat(),
+        "ended": datetime.now(UTC).isoformat(),
+    }
 
 
 def _is_small(cell: Cell) -> bool:
