@@ -32,11 +32,12 @@ def lines(key: str, items: list[str]) -> str:
     return f"{key}:\n" + "".join(f"  - {{ {item} }}\n" for item in items) if items else ""
 
 
-def scenario(faults: list[str], target: str = "") -> str:
+def scenario(faults: list[str], target: str = "", *, look_up: bool = False) -> str:
+    """`look_up`: somebody asks for a name in the middle of it."""
     head = table.FLEET_HEAD if "fleet" in target else table.HEAD
     written = [f"id: f{n}, may_not_fire: true, {fault}" for n, fault in enumerate(faults)]
     flow = list(table.FLOW)
-    if "fleet" not in target and any("dns_failure" in fault for fault in faults):
+    if "fleet" not in target and (look_up or any("dns_failure" in fault for fault in faults)):
         flow.insert(3, table.LOOK_UP)
     return head + lines("faults", written) + lines("flow", [f"do: {step}" for step in flow])
 
@@ -85,6 +86,37 @@ def test_each_parameter_of_a_fault_makes_a_difference(outcome: Outcomes, name: s
             if one != other:
                 return
     pytest.fail(f"'{name}' changes nothing")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_that_hardly_ever_happens_makes_none(outcome: Outcomes, name: str) -> None:
+    """What `probability` is the probability of, a fault's description says: all of them heed it."""
+    parameters, _ = table.FAULTS[name]
+    for kind in FAULTS[name].targets:
+        target = table.TARGETS[kind][0]
+        line = fault_line(name, target, parameters) + ", probability: 0.001%"
+        before = needed(name, target)
+        without = scenario(before, target, look_up=name == "dns_failure")
+        # The dice are thrown, which gives GCM's messages other numbers.
+        hardly, never = (
+            [(each.fates, each.excuses, [event["kind"] for event in each.events]) for each in found]
+            for found in (outcome(scenario([*before, line], target)), outcome(without))
+        )
+        assert hardly == never
+
+
+@pytest.mark.parametrize("name", [name for name, each in FAULTS.items() if each.directed])
+def test_the_direction_of_a_fault_makes_a_difference(outcome: Outcomes, name: str) -> None:
+    parameters, _ = table.FAULTS[name]
+    for target in table.TARGETS["link"]:
+        line = fault_line(name, target, parameters).replace("before_dispatch", "8s")
+        up, down = (
+            outcome(scenario([*needed(name, target), f"{line}, direction: {way}"], target))
+            for way in ("upstream", "downstream")
+        )
+        if up != down:
+            return
+    pytest.fail(f"'{name}' is the same in both directions")
 
 
 @pytest.mark.parametrize("name", STEPS)
