@@ -96,9 +96,9 @@ MIXED: Final = {
 }
 
 
-def offline(phone: str, time: str = "1m") -> Sequence[Step]:
+def offline(phone: str, meanwhile: Sequence[Step] = TWICE) -> Sequence[Step]:
     return (
-        step("go_offline", phone), *TWICE, wait(time), step("go_online", phone), wait("20s"),
+        step("go_offline", phone), *meanwhile, wait("1m"), step("go_online", phone), wait("20s"),
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ APNS: Final = {
     "apns.modern_protocol_error": Two(True, sender=other_senders.speak_garbage_to_apns),
     "apns.no_error_packet": Two("100%", given=BAD_TOKEN, flow=AFTER_IT),
     "apns.wrong_identifier": Two("100%", given=BAD_TOKEN, flow=AFTER_IT),
-    "apns.coalesce_pick": Two("first", flow=offline("phone")),
+    "apns.coalesce_pick": Two("first", flow=offline("phone", TWICE * 4)),
     "apns.stored_per_app": Two(2, flow=offline("phone")),
     "apns.max_storage": Two("30s", flow=offline("phone")),
     "apns.reconnect_limit.connects": Two(9, 1, given=IMPATIENT, flow=(wait("9s"), *TWICE)),
@@ -230,7 +230,7 @@ PHONES: Final = {
         )
         for one, other in (("ios", "android"), ("android", "ios"))
     },
-    "devices.fleet.state": Two("registered", "enabled", given=FLEET),
+    "devices.fleet.state": Two("registered", "enabled", given=FLEET, flow=(*FLOW, *BROADCAST)),
     "devices.fleet.nat": Two("5m", given=FLEET, flow=LATER),
     "devices.*.platform": Two("android", "ios", at="devices.phone.platform"),
     "devices.*.owner": Two("eva", "ben", at="devices.phone.owner"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -124,6 +124,26 @@ def test_the_entries_name_nothing_else() -> None:
 @pytest.mark.parametrize("key", ENTRIES)
 def test_a_setting_makes_a_difference(outcomes: Outcomes, key: str) -> None:
     compare(outcomes, key, ENTRIES[key])
+
+
+def choices(annotation: Any) -> list[Any]:
+    """The values that a type lists."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return list(inner)
+    if get_origin(annotation) is Annotated:
+        inner = inner[:1]
+    return [value for each in inner for value in choices(each)]
+
+
+@pytest.mark.parametrize("key", [key for key in ENTRIES if len(choices(KEYS[key])) > 2])
+def test_each_choice_makes_a_difference_of_its_own(outcomes: Outcomes, key: str) -> None:
+    two, found = ENTRIES[key], {}
+    for value in choices(KEYS[key]):
+        outcome = outcomes.of(text(written(two, key, value)), two.sender)
+        same = [other for other in found if found[other] == outcome]
+        assert same == [], f"'{key}: {value}' is the same as '{same[0]}'"
+        found[value] = outcome
 
 
 @pytest.mark.parametrize("key", flow.ENTRIES)
