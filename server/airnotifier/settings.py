@@ -39,6 +39,11 @@ APP_NAME_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
 APNS_HOST = "gateway.push.apple.com"
 APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
 
+MAX_APNS_LIFETIME = 365 * 86_400
+"""Seconds. The expiry is a 32-bit number of seconds since 1970, and Apple read it as signed."""
+MAX_GCM_LIFETIME = 28 * 86_400
+"""Seconds: `time_to_live` is four weeks at most (Google, "GCM HTTP connection server")."""
+
 
 def _existing_file(path: Path) -> Path:
     try:
@@ -145,9 +150,8 @@ class ApnsSettings(StrictSettings):
     confirm_after: Seconds = 5.0
     """Success is silence: a push counts as accepted after this long without an error packet,
     ten times the delays that have been seen."""
-    time_to_live: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
-    """AirNotifier always sent "now plus one day". A year at most: the expiry is a 32-bit number,
-    and Apple read it as a signed one."""
+    time_to_live: Annotated[int, Field(ge=1, le=MAX_APNS_LIFETIME)] = 86_400
+    """AirNotifier always sent "now plus one day"."""
     legacy_payload_limit: Annotated[int, Field(ge=64, le=2048)] = 256
     """Bytes of JSON. 256 until the middle of 2014, 2048 later."""
     prune_invalid_tokens: bool = True
@@ -166,7 +170,7 @@ class GcmSettings(StrictSettings):
     """Requests in flight, and connections kept."""
     timeout: Seconds = 30.0
     """For one whole request; what takes longer is asked again."""
-    time_to_live: Annotated[int, Field(ge=1, le=2_419_200)] = 3_600
+    time_to_live: Annotated[int, Field(ge=1, le=MAX_GCM_LIFETIME)] = 3_600
     """AirNotifier sent one hour for every push of its first API."""
     prune_invalid_tokens: bool = True
     backoff_initial: Seconds = 1.0

@@ -31,9 +31,7 @@ def test_a_port_is_a_number_in_digits(tmp_path: Path, port: str) -> None:
 
 @pytest.mark.parametrize("host", ["''", "a..b", f"'{'a' * 300}'", "'a b'", "'[::1'", "ü.example"])
 def test_a_host_is_an_address_or_a_name_that_can_be_asked_for(tmp_path: Path, host: str) -> None:
-    assert "host: Value error, must be an IP address" in refused(
-        tmp_path, f"apps: []\nhost: {host}"
-    )
+    assert "host: must be an IP address" in refused(tmp_path, f"apps: []\nhost: {host}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "push_1.example.org", "localhost"])

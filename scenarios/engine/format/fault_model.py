@@ -16,12 +16,11 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
 from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
-from scenarios.engine.format.quantities import Name, Percent, one_of, read_each, told
+from scenarios.engine.format.quantities import Name, Percent, mistake, one_of, read_each, told
 from scenarios.engine.format.units import UnitError
 
 TARGET_PATTERN: Final = (
@@ -58,8 +57,7 @@ def _pattern(pattern: str, example: str) -> dict[str, Any]:
 
 def _above_zero(share: float) -> float:
     if share == 0:
-        context = {"message": "with 0% the fault never happens", "help": "remove the fault"}
-        raise PydanticCustomError("quantity", "{message}", context)
+        raise mistake("quantity", "with 0% the fault never happens", "remove the fault")
     return share
 
 
@@ -112,8 +110,7 @@ class Window(_Section):
     @classmethod
     def _one_end(cls, length: str | None, info: ValidationInfo) -> str | None:
         if length is not None and info.data.get("end") is not None:
-            context = {"message": "both 'to' and 'for' are given", "help": "keep one of the two"}
-            raise PydanticCustomError("conflict", "{message}", context)
+            raise mistake("conflict", "both 'to' and 'for' are given", "keep one of the two")
         return length
 
 

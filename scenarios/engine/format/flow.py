@@ -12,7 +12,7 @@ from pydantic import ValidationInfo as Info
 from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.expressions import Expression
-from scenarios.engine.format.quantities import Duration, Name, one_of, read_each
+from scenarios.engine.format.quantities import Duration, Name, mistake, one_of, read_each
 from scenarios.engine.format.references import has_reference
 from scenarios.engine.format.steps_catalog import STEPS, Argument, StepContract
 from scenarios.engine.format.units import kind_of, parse_duration
@@ -102,9 +102,6 @@ def read_argument(argument: Argument, value: Any) -> Any:
     if argument.type == "text" and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, wanted):
-        context = {
-            "message": f"expected {_EXPECTED[argument.type]}, found {kind_of(value)}",
-            "help": "",
-        }
-        raise PydanticCustomError("wrong_type", "{message}", context)
+        message = f"expected {_EXPECTED[argument.type]}, found {kind_of(value)}"
+        raise mistake("wrong_type", message)
     return value

@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic import StringConstraints as Text
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from scenarios.engine.format.cost_models import GatewayCost, SiteCost
 from scenarios.engine.format.expression_syntax import Value
@@ -35,7 +35,7 @@ from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
 from scenarios.engine.format.network_models import LinkSettings, Nat
 from scenarios.engine.format.people import SiteUser
-from scenarios.engine.format.quantities import AppName, Name, Percent, Seed
+from scenarios.engine.format.quantities import AppName, Name, Percent, Seed, mistake
 from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
@@ -50,13 +50,9 @@ MAX_PHONES: Final = 1_000_000
 MAX_SEEDS: Final = 100_000
 
 
-def _error(code: str, message: str, help: str = "") -> PydanticCustomError:
-    return PydanticCustomError(code, "{message}", {"message": message, "help": help})
-
-
 def _axis_value(value: object) -> Value:
     if not isinstance(value, bool | int | float | str):
-        raise _error("wrong_type", f"expected a single value, found {kind_of(value)}")
+        raise mistake("wrong_type", f"expected a single value, found {kind_of(value)}")
     return value
 
 
@@ -64,7 +60,7 @@ def _in_calendar(epoch: datetime) -> datetime:
     first, end = CALENDAR
     if not first <= epoch < end:
         message = f"a run takes place from {first.year} to {end.year - 1}"
-        raise _error("out_of_calendar", message, "APNs has no times beyond that")
+        raise mistake("out_of_calendar", message, "APNs has no times beyond that")
     return epoch
 
 
@@ -197,7 +193,7 @@ class Phone(_Section):
     @model_validator(mode="after")
     def _has_a_sandbox(self) -> "Phone":
         if self.platform == "android" and self.environment == "sandbox":
-            raise _error("conflict", "GCM has no sandbox", "remove 'environment'")
+            raise mistake("conflict", "GCM has no sandbox", "remove 'environment'")
         return self
 
 
@@ -210,7 +206,7 @@ class Mix(_Section):
     @model_validator(mode="after")
     def _complete(self) -> "Mix":
         if abs(self.ios + self.android - 1) > 1e-9:
-            raise _error("conflict", "the shares of 'mix' are not 100% together", "correct one")
+            raise mistake("conflict", "the shares of 'mix' are not 100% together", "correct one")
         return self
 
 
@@ -233,7 +229,7 @@ class Fleet(_Section):
     @classmethod
     def _one_of_platform_and_mix(cls, mix: Mix | None, info: ValidationInfo) -> Mix | None:
         if "platform" in info.data and (info.data["platform"] is None) is (mix is None):
-            raise _error(
+            raise mistake(
                 "conflict", "a fleet needs either 'platform' or 'mix'", "write one of them"
             )
         return mix
@@ -259,7 +255,7 @@ class Devices(_Section):
             if self.fleet is not None and self.fleet.has(platform):
                 phones.append(False)
             if len(set(phones)) > 1:
-                raise _error(
+                raise mistake(
                     "conflict",
                     f"some {platform} phones have 'tls' and others do not",
                     "write it for all of them, or for none; a fleet's phones never have it",
@@ -352,7 +348,7 @@ class Scenario(_Section):
     @classmethod
     def _one_of_seed_and_seeds(cls, seeds: Seeds | None, info: ValidationInfo) -> Seeds | None:
         if info.data.get("seed") is not None:
-            raise _error("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
+            raise mistake("conflict", "both 'seed' and 'seeds' are given", "keep one of the two")
         return seeds
 
     @field_validator("flow")
@@ -366,7 +362,7 @@ class Scenario(_Section):
             if left < 0:
                 message = f"with this step the run lasts until after {CALENDAR[1].year - 1}"
                 hint = "wait for a shorter time, or begin earlier with world.epoch"
-                error = _error("out_of_calendar", message, hint)
+                error = mistake("out_of_calendar", message, hint)
                 raise ValidationError.from_exception_data(
                     "flow", [InitErrorDetails(type=error, loc=(place,), input=step.do)]
                 )

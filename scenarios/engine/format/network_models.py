@@ -16,10 +16,9 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.fault_values import parse_rate
-from scenarios.engine.format.quantities import Duration, Percent, Size, told
+from scenarios.engine.format.quantities import Duration, Percent, Size, mistake, told
 from scenarios.engine.format.units import UnitError
 from sim.net.links import Link
 
@@ -33,15 +32,13 @@ def _rate(value: Any) -> float:
 
 def _above_zero(seconds: float) -> float:
     if seconds == 0:
-        context = {"message": "a NAT that forgets at once lets nothing through", "help": ""}
-        raise PydanticCustomError("quantity", "{message}", context)
+        raise mistake("quantity", "a NAT that forgets at once lets nothing through")
     return seconds
 
 
 def _not_all(share: float) -> float:
     if share == 1:
-        context = {"message": "a link that loses everything is none", "help": "see go_offline"}
-        raise PydanticCustomError("quantity", "{message}", context)
+        raise mistake("quantity", "a link that loses everything is none", "see go_offline")
     return share
 
 
@@ -80,8 +77,7 @@ class LinkSettings(BaseModel):
     @classmethod
     def _of_a_bandwidth(cls, queue: int | None, info: ValidationInfo) -> int | None:
         if queue is not None and info.data.get("bandwidth", 0) is None:
-            context = {"message": "a queue waits for a bandwidth", "help": "write 'bandwidth', too"}
-            raise PydanticCustomError("conflict", "{message}", context)
+            raise mistake("conflict", "a queue waits for a bandwidth", "write 'bandwidth', too")
         return queue
 
     def over(self, link: Link) -> Link:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from scenarios.engine.format.quantities import mistake
 from server.moodle.settings import MAX_PERSON_NAME, Role, checked_person_name
 
 _ROLES: Final = TypeAdapter(Role)
@@ -37,8 +38,7 @@ def _full_name(name: str) -> str:
 
 
 def _error(message: str) -> PydanticCustomError:
-    context = {"message": message, "help": "for instance 'name: Ana García'"}
-    return PydanticCustomError("bad_name", "{message}", context)
+    return mistake("bad_name", message, "for instance 'name: Ana García'")
 
 
 def _from_role(value: Any) -> Any:

@@ -21,10 +21,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 import sim.distributions
 from scenarios.engine.format.units import UnitError, parse_duration, parse_percent, parse_size
+from server.airnotifier.settings import APP_NAME
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
-APP_NAME_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
-"""An application's name at the gateway, which refuses others: it is a header's value."""
+APP_NAME_PATTERN: Final = f"^{APP_NAME}$"
+"""An application's name, as the gateway takes it."""
 MAX_NAME: Final = 50
 """Characters of a name: it is a host's, an account's and part of file names."""
 MAX_SEED: Final = 10**18 - 1
@@ -38,9 +39,14 @@ _PARAMETERS: Final = {
 }
 
 
+def mistake(code: str, message: str, help: str = "") -> PydanticCustomError:
+    """A mistake in a file, as a model reports it; `help`: what to do about it."""
+    return PydanticCustomError(code, "{message}", {"message": message, "help": help})
+
+
 def told(error: UnitError) -> PydanticCustomError:
-    """What cannot be read, as a model reports it."""
-    return PydanticCustomError("quantity", "{message}", {"message": str(error), "help": error.help})
+    """A quantity that cannot be read, as a model reports it."""
+    return mistake("quantity", str(error), error.help)
 
 
 def read_each(given: Mapping[Any, Any], read: Callable[[Any, Any], Any]) -> dict[Any, Any]:

@@ -3,22 +3,18 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
-from scenarios.engine.format.quantities import Duration
+from scenarios.engine.format.quantities import Duration, mistake
+from server.airnotifier.settings import MAX_APNS_LIFETIME, MAX_GCM_LIFETIME
 
 _DAY = 86_400
-APNS_MOST = 365 * _DAY
-GCM_MOST = 28 * _DAY
-"""Longest lives of a push: see the gateway's own settings."""
 
 
 def _whole_seconds(most: int) -> AfterValidator:
     def check(seconds: float) -> float:
         if seconds != int(seconds) or not 1 <= seconds <= most:
-            message = "a push lives a whole number of seconds"
-            context = {"message": message, "help": f"write 1s to {most // _DAY}d"}
-            raise PydanticCustomError("out_of_range", "{message}", context)
+            hint = f"write 1s to {most // _DAY}d"
+            raise mistake("out_of_range", "a push lives a whole number of seconds", hint)
         return seconds
 
     return AfterValidator(check)
@@ -49,7 +45,7 @@ class ApnsSending(_Sending):
             " another app.",
         )
     )
-    lifetime: Annotated[Duration, _whole_seconds(APNS_MOST)] | None = Field(
+    lifetime: Annotated[Duration, _whole_seconds(MAX_APNS_LIFETIME)] | None = Field(
         default=None, description="How long a push is worth delivering; a day if left out."
     )
 
@@ -62,6 +58,6 @@ class GcmSending(_Sending):
         description="The API key it presents: its own; one that GCM does not know (HTTP 401); or"
         " the key of another sender, with whom no phone has registered (MismatchSenderId).",
     )
-    lifetime: Annotated[Duration, _whole_seconds(GCM_MOST)] | None = Field(
+    lifetime: Annotated[Duration, _whole_seconds(MAX_GCM_LIFETIME)] | None = Field(
         default=None, description="How long a push is worth delivering; an hour if left out."
     )
