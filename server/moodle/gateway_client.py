@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
+from server.http_client import client_session
 from server.moodle import multipart
 from server.moodle.configuration import Configuration
 
@@ -70,9 +71,7 @@ async def post(
         async with (
             # Closed with its connection. A connector that is told to close would say so in a
             # header, which libcurl does not send.
-            aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=_TIMEOUT
-            ) as session,
+            client_session(_TIMEOUT) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             length, answer = response.content_length, b""

@@ -31,6 +31,7 @@ from server.airnotifier.providers.gcm_answers import (
 from server.airnotifier.push import Push
 from server.airnotifier.settings import AppSettings
 from server.configuration_file import SettingsError
+from server.http_client import client_session
 
 MAX_REGISTRATION_IDS = 1000
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -61,11 +62,9 @@ class GcmService:
             raise SettingsError(
                 f"app {app.name}: the GCM ca_file cannot be used: {error}"
             ) from error
-        self._session = aiohttp.ClientSession(
+        self._session = client_session(
+            aiohttp.ClientTimeout(total=settings.timeout),
             connector=aiohttp.TCPConnector(ssl=tls, limit=settings.concurrency),
-            timeout=aiohttp.ClientTimeout(total=settings.timeout),
-            auto_decompress=False,  # nobody asked for it, and the size of the result has no limit
-            cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 "Authorization": f"key={settings.api_key.get_secret_value()}",
                 "Content-Type": "application/json",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from server.http_client import MOST_HEADERS
 from server.logs import token_ref
 from server.moodle.airnotifier_output import push_fields
 
@@ -54,8 +55,9 @@ def test_a_push_has_the_parts_of_2013_in_their_order(stand):
 class Wire:
     """A gateway that keeps what it gets byte by byte, one entry for each connection."""
 
-    def __init__(self, stand):
+    def __init__(self, stand, headers=b""):
         self.connections: list[bytes] = []
+        self.headers = headers
         stand.world.host("wire.test")
 
         async def start() -> None:
@@ -70,7 +72,7 @@ class Wire:
         while data := await reader.read(65536):
             self.connections[place] += data
             if data.endswith(b"--\r\n"):
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                writer.write(b"HTTP/1.1 200 OK\r\n" + self.headers + b"Content-Length: 2\r\n\r\n{}")
         writer.close()
 
 
@@ -229,6 +231,19 @@ def test_a_text_in_a_bulk_call_reaches_each_recipient_with_its_own_fields(stand)
         (b"roots", b"one", b"1", b'{"user":"3","id":"1"}'),
         (b"bens", b"two", b"2", b'{"user":"2","id":"1"}'),
     ]
+
+
+def test_an_answer_with_too_many_headers_is_none(stand):
+    Wire(stand, b"X: x\r\n" * MOST_HEADERS)
+
+    async def story():
+        enable(stand)
+        await stand.register(await stand.token("ben"))
+        assert await stand.send(await stand.token("ana"), 2, "hello") == [{"msgid": 1}]
+
+    stand.run(story)
+    (event,) = stand.events("push.requested")
+    assert (event["status"], event["error"]) == (0, "ClientResponseError")
 
 
 def test_a_refusal_by_the_gateway_changes_nothing_for_the_sender(stand):

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from server import clock
 from server.airnotifier.providers.gcm_answers import MAX_ANSWER
+from server.http_client import LONGEST_LINE, MOST_HEADERS
 from server.logs import token_ref
 from tests.server.airnotifier.support import (
     Bench,
@@ -396,4 +397,22 @@ def test_a_gateway_that_has_stopped_says_no_more_of_a_request_without_an_answer(
 
         bench.run(main)
     assert log("push.retry") == []
+    assert len(log("push.completed")) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {f"X-{number}": "x" for number in range(MOST_HEADERS + 1)},
+        {"X-Long": "x" * (LONGEST_LINE + 1)},
+    ],
+    ids=["too many headers", "a header too long"],
+)
+def test_an_answer_whose_head_is_too_large_is_a_failure_like_others(
+    tmp_path: Path, log: Log, headers: dict[str, str]
+) -> None:
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.prepared = [web.Response(headers=headers)]
+        bench.run(lambda: push_and_wait(bench, 1))
+    assert [entry["reason"] for entry in log("push.retry")] == ["ClientResponseError"]
     assert len(log("push.completed")) == 1
