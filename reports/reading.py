@@ -160,7 +160,8 @@ def _read_json(file: Path, model: type[BaseModel]) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise NotARecord(f"{file} is damaged: {place}: {first['msg']}") from error
+        wrong = "is missing" if first["type"] == "missing" else "is not what Airbed writes there"
+        raise NotARecord(f"{file} is damaged: {place} {wrong}") from error
     return content
 
 

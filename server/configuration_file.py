@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
+from server.settings_mistakes import mistakes
 from server.yaml_subset import YamlRefused, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,25 +49,8 @@ def read_model(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
-        problems = [
-            f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {_plainly(item)}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
+        problems = [f"{path}: {mistake}" for mistake in mistakes(error, model)]
         raise SettingsError("\n".join(problems)) from error
-
-
-def _plainly(item: ErrorDetails) -> str:
-    """What is wrong, in terms of the file rather than of pydantic."""
-    context = item.get("ctx", {})
-    match item["type"]:
-        case "value_error":
-            return str(context["error"])
-        case "too_short" if context["field_type"] == "Value":
-            return f"at least {context['min_length']} characters expected"
-        case "too_long" if context["field_type"] == "Value":
-            return f"at most {context['max_length']} characters expected"
-        case _:
-            return item["msg"]
 
 
 class _Refused(Exception):

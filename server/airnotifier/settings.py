@@ -67,11 +67,13 @@ def _permission_bits(value: Any) -> Any:
         return value
     bits = 0
     for name in value:
+        known = ", ".join(str(permission.name).lower() for permission in Permission)
+        if not isinstance(name, str):
+            raise ValueError(f"permissions are names; known are {known}")
         try:
-            bits |= Permission[str(name).upper()]
+            bits |= Permission[name.upper()]
         except KeyError:
-            known = ", ".join(str(permission.name).lower() for permission in Permission)
-            raise ValueError(f"unknown permission {name!r}; known are {known}") from None
+            raise ValueError(f"unknown permission {name[:32]!r}; known are {known}") from None
     return bits
 
 

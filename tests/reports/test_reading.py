@@ -65,7 +65,7 @@ def test_a_broken_summary_is_said_to_be_broken(tmp_path: Path) -> None:
 
 def test_a_summary_that_names_no_run_is_said_to_be_broken(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text('{"format": 1}')
-    with pytest.raises(NotARecord, match=r"summary\.json is damaged: name: Field required"):
+    with pytest.raises(NotARecord, match=r"summary\.json is damaged: name is missing"):
         Record.read(tmp_path)
 
 

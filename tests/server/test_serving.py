@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_explained(tmp_path: Path, name: str) -> None:
 def test_an_unknown_key_is_explained(tmp_path: Path, name: str) -> None:
     code, said = start(tmp_path, name, "sekret: hush")
     assert code == 2
-    assert "sekret: Extra inputs are not permitted" in said
+    assert "sekret: there is no such setting; known here: host, port" in said
     assert "hush" not in said
 
 

@@ -77,13 +77,14 @@ def validate(root: MappingNode, data: dict[str, Any], mistakes: Mistakes) -> Sce
             if each["type"] in ("extra_forbidden", "expression") or not has_reference(
                 each["input"]
             ):
-                mistakes.add(_diagnostic(root, each))
+                mistakes.add(diagnostic(root, each))
             else:
-                mistakes.add_if_alone(_diagnostic(root, each))
+                mistakes.add_if_alone(diagnostic(root, each))
         return None
 
 
-def _diagnostic(root: MappingNode, error: Mapping[str, Any]) -> Diagnostic:
+def diagnostic(root: MappingNode, error: Mapping[str, Any]) -> Diagnostic:
+    """One of pydantic's errors as a mistake in the file, never in its words."""
     location: Location = error["loc"]
     kind, context = error["type"], error.get("ctx", {})
     if location and location[-1] == "[key]":
@@ -103,7 +104,9 @@ def _diagnostic(root: MappingNode, error: Mapping[str, Any]) -> Diagnostic:
     if kind in _LIMITS:
         message = f"{_called(location)} {_LIMITS[kind].format(**context)}"
         return Diagnostic("out-of-range", message, span)
-    return Diagnostic("invalid", error["msg"].removeprefix("Value error, "), span)
+    if kind == "value_error":  # one of our own
+        return Diagnostic("invalid", str(context["error"]), span)
+    return Diagnostic("invalid", f"{kind_of(error['input'])} cannot be used here", span)
 
 
 def _unknown_key(root: MappingNode, location: Location, context: Mapping[str, Any]) -> Diagnostic:

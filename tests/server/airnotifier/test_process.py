@@ -198,7 +198,7 @@ def test_every_push_that_was_answered_survives_kill_9_and_its_number_is_not_give
     [
         ("apps: [", "cannot be read"),
         ("apps: []\napps: []", "cannot be read"),
-        ("prot: 8801\napps: []", "prot: Extra inputs are not permitted"),
+        ("prot: 8801\napps: []", "prot: there is no such setting; did you mean port?"),
         (
             "apps: [{name: moodle, apns: {cert_file: /no/cert, key_file: /no/key}}]",
             "no file /no/cert",
@@ -206,7 +206,7 @@ def test_every_push_that_was_answered_survives_kill_9_and_its_number_is_not_give
         ("apps: [{name: moodle, blocked_ips: [10.0.0.0/33]}]", "apps.0.blocked_ips"),
         (
             "apps: [{name: moodle, keys: [{key: short, permissions: 1}]}]",
-            "key: at least 16 characters expected\n",
+            "key: must have at least 16 characters\n",
         ),
         ("apps: [{name: two words}]", "apps.0.name: 1 to 64 letters, digits, dots, hyphens and"),
         (

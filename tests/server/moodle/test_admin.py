@@ -131,7 +131,7 @@ def test_the_command_line_imports_a_file(tmp_path):
 def test_the_command_line_explains_a_bad_file(tmp_path):
     done = run(tmp_path, {"users": [{"username": "a", "age": 7}]})
     assert done.returncode == 2
-    assert "users.0.age: Extra inputs are not permitted" in done.stderr
+    assert "users.0.age: there is no such setting; known here: username, firstname" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -30,10 +30,10 @@ def test_yaml_and_json_files_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("wwwroot: http://m\nsiet: x\n", "siet: Extra inputs are not permitted"),
-        ("wwwroot: http://m\nusers: [{password: hush-hush}]\n", "users.0.username: Field required"),
+        ("wwwroot: http://m\nsiet: x\n", "siet: there is no such setting; known here: host, port"),
+        ("wwwroot: http://m\nusers: [{password: hush-hush}]\n", "users.0.username: missing"),
         ("[", "while parsing"),
-        ("", "file: Input should be an object"),
+        ("", "file: expected a mapping, found nothing"),
         ("wwwroot: http://m\nwwwroot: http://n\n", "duplicate key"),
     ],
 )

@@ -25,6 +25,11 @@ PIECES = [
 ]  # fmt: skip
 
 
+LIBRARYS_WORDS = [
+    "Input should", "Value error", "Extra inputs", "Field required", "String should", "should have",
+    "List should", "Unable to", "unable to", "pydantic", "Key should", "<class",
+]  # fmt: skip
+
 KEYS = ["do", "by", "with", "when", "that", "count", "mix", "from", "dist", "latency", "x", "fates"]
 
 
@@ -46,6 +51,7 @@ def read(path: Path, data: bytes) -> None:
         said = invalid.render().plain
         assert said.count("error[") >= len(invalid.diagnostics) > 0
         assert "\x1b" not in said
+        assert not [words for words in LIBRARYS_WORDS if words in said], said
 
 
 edits = st.lists(

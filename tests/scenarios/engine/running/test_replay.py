@@ -212,7 +212,7 @@ def test_other_versions_of_packages_are_told_and_do_not_matter(
         ({"mode": "live"}, "is the record of a live run; only simulated ones can be repeated"),
         ({"scenario_sha256": "0"}, "this Airbed understands the scenario differently"),
         ({"sha256": {}}, "manifest.json is damaged: it has no hash of scenario.yaml"),
-        ({"packages": 5}, "manifest.json is damaged: packages: Input should be a valid"),
+        ({"packages": 5}, "manifest.json is damaged: packages is not what Airbed writes there"),
     ],
 )
 def test_a_record_that_cannot_be_repeated_is_code_4_and_says_why(
