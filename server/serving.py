@@ -77,8 +77,9 @@ async def _serve(
         await site.start()
         host, port = runner.addresses[0][:2]
         log.event("server.started", host=host, port=port)
-        if readable_by_others(config):
-            log.trouble("file.exposed", path=str(config), advice="chmod 600")
+        for path in dict.fromkeys((config, *settings.secret_files())):
+            if readable_by_others(path):
+                log.trouble("file.exposed", path=str(path), advice="chmod 600")
         await stopped.wait()
     finally:
         await runner.cleanup()

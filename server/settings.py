@@ -1,11 +1,16 @@
 """The settings that both servers have, and the definitions of a port, a host and an address."""
 
+import contextlib
 import ipaddress
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from server.addresses import Networks
 from server.database import Durability
@@ -109,3 +114,11 @@ class ServerSettings(StrictSettings):
     """Addresses of reverse proxies, which speak for many. Only these may name the caller in
     X-Forwarded-For, and their connections are not counted as one peer's."""
     http: HttpLimits = HttpLimits()
+
+    def secret_files(self) -> Iterator[Path]:
+        """Files with secrets that the settings name; each may be named more than once."""
+        with contextlib.suppress(ArgumentError):  # an impossible URL is told where it is opened
+            query = make_url(self.database).query
+            for name in ("passfile", "sslkey"):
+                if isinstance(path := query.get(name), str):
+                    yield Path(path)

@@ -10,6 +10,7 @@ bits, a list of blocked addresses, an APNs certificate (sandbox or production) a
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,9 @@ from server.settings import (
 APP_NAME = "[A-Za-z0-9._-]{1,64}"
 APP_NAME_RULE = "1 to 64 letters, digits, dots, hyphens and underscores"
 
+_LONGEST_PEM = 2**20
+"""Bytes of a certificate's file that are searched for a key."""
+
 APNS_HOST = "gateway.push.apple.com"
 APNS_SANDBOX_HOST = "gateway.sandbox.push.apple.com"
 
@@ -53,6 +57,15 @@ def _existing_file(path: Path) -> Path:
     if not exists:
         raise ValueError(f"there is no file {path}")
     return path
+
+
+def _holds_a_key(path: Path) -> bool:
+    """Whether a certificate's file has the private key in it, too, as keychains export it."""
+    try:
+        with path.open("rb") as file:
+            return b"PRIVATE KEY" in file.read(_LONGEST_PEM)
+    except OSError:
+        return False
 
 
 def _http_address(url: str) -> str:
@@ -219,6 +232,14 @@ class GatewaySettings(ServerSettings):
     """`2013`: refusals have status 200, as AirNotifier's had until then, and only the body says
     `error`. Unset: the statuses that it has had since 2014."""
     apps: tuple[AppSettings, ...]
+
+    def secret_files(self) -> Iterator[Path]:
+        yield from super().secret_files()
+        for app in self.apps:
+            if app.apns is not None:
+                yield app.apns.key_file
+                if _holds_a_key(app.apns.cert_file):
+                    yield app.apns.cert_file
 
     @model_validator(mode="after")
     def _names_differ(self) -> "GatewaySettings":

@@ -33,6 +33,7 @@ from server.moodle.tables import (
     user_preferences,
     users,
 )
+from server.private_files import readable_by_others
 from server.serving import UNUSABLE, complain
 from server.settings import StrictSettings
 
@@ -197,6 +198,9 @@ def main() -> int:
         database.run_now(_import_all, settings, accounts)
     except (AdminError, *UNUSABLE) as error:
         return complain("moodle", error)
+    for path in (arguments.config, arguments.accounts):
+        if readable_by_others(path):
+            print(f"moodle: {path}: others may read this file: chmod 600", file=sys.stderr)
     print(f"imported {len(accounts.users)} users and {len(accounts.devices)} phones")
     return 0
 

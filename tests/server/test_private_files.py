@@ -1,6 +1,7 @@
 """What a server writes is for its owner only, whatever the umask says."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ import pytest
 from server.database import Database
 from server.moodle.settings import SiteSettings
 from server.moodle.site import Site
+from sim.kernel.seeds import Seeds
+from sim.net.tls import CertificateAuthority
 from tests.server.airnotifier.test_administration import Office
-from tests.server.airnotifier.test_process import Process
+from tests.server.airnotifier.test_process import Process, write_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +52,41 @@ def test_a_running_gateway_has_no_file_that_others_may_read(tmp_path: Path) -> N
         await gateway.stop(signal.SIGTERM)
 
     asyncio.run(main())
+
+
+def test_a_gateway_warns_about_each_secret_file_that_others_may_read(tmp_path: Path) -> None:
+    authority = CertificateAuthority(Seeds(1))
+    office = write_config(tmp_path, authority, 1)
+    document = json.loads(office.read_text())
+    apns = document["apps"][0]["apns"]
+    whole = tmp_path / "whole.pem"
+    whole.write_text(Path(apns["cert_file"]).read_text() + Path(apns["key_file"]).read_text())
+    second = {**apns, "cert_file": str(whole), "key_file": str(whole)}
+    document["apps"].append({"name": "other", "apns": second})
+    office.write_text(json.dumps(document))
+    office.chmod(0o600)
+    key = Path(apns["key_file"])
+    key.chmod(0o640)
+    whole.chmod(0o604)
+    Path(apns["cert_file"]).chmod(0o644)
+
+    async def main() -> None:
+        gateway = Process(office)
+        await gateway.start()
+        await gateway.stop(signal.SIGTERM)
+        exposed = [each["path"] for each in gateway.events if each["event"] == "file.exposed"]
+        assert exposed == [str(key), str(whole)]
+
+    asyncio.run(main())
+    authority.close()
+
+
+def test_the_files_of_a_database_are_secret_files() -> None:
+    url = "postgresql://x/y?passfile=/a/pass&sslkey=/a/key&sslrootcert=/a/ca"
+    settings = SiteSettings(wwwroot="http://site.test", database=url)
+    assert list(settings.secret_files()) == [Path("/a/pass"), Path("/a/key")]
+    settings = SiteSettings(wwwroot="http://site.test", database="no url")
+    assert list(settings.secret_files()) == []
 
 
 @pytest.mark.usefixtures("open_umask")

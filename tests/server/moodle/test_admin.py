@@ -128,6 +128,15 @@ def test_the_command_line_imports_a_file(tmp_path):
     assert (again.returncode, again.stderr) == (2, "moodle: there is already a user 'a'\n")
 
 
+def test_the_import_warns_about_files_that_others_may_read(tmp_path):
+    accounts = {"users": [{"username": "a", "firstname": "A", "lastname": "B"}]}
+    done = run(tmp_path, accounts)
+    assert done.stderr.splitlines() == [
+        f"moodle: {tmp_path / name}: others may read this file: chmod 600"
+        for name in ("site.json", "accounts.json")
+    ]
+
+
 def test_the_command_line_explains_a_bad_file(tmp_path):
     done = run(tmp_path, {"users": [{"username": "a", "age": 7}]})
     assert done.returncode == 2
