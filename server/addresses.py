@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import PlainSerializer, PlainValidator
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,7 +32,15 @@ def _network(line: Any) -> IpNetwork:
         raise ValueError("not an address or network such as 10.0.0.0/8") from None
 
 
-Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_networks)]
+def _texts(networks: tuple[IpNetwork, ...]) -> list[str]:
+    return [str(network) for network in networks]
+
+
+Networks = Annotated[
+    tuple[IpNetwork, ...],
+    PlainValidator(_networks),
+    PlainSerializer(_texts, when_used="json"),
+]
 
 
 def parse_address(text: str) -> IpAddress | None:

@@ -158,3 +158,9 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["[{}]", "[[]]", "[1]", "['10.0.0.1/8']", "7", "{a: b}", "x"])
 def test_a_block_list_is_of_addresses_and_networks(tmp_path: Path, wrong: str) -> None:
     assert "trusted_proxies" in refused(tmp_path, f"apps: []\ntrusted_proxies: {wrong}")
+
+
+def test_networks_are_read_from_a_file_and_written_as_json(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apps: []\ntrusted_proxies: [10.0.0.0/8, '::1']\n")
+    settings = read_model(tmp_path / "a.yaml", GatewaySettings)
+    assert json.loads(settings.model_dump_json())["trusted_proxies"] == ["10.0.0.0/8", "::1/128"]
