@@ -14,6 +14,7 @@ from reports.fidelity_pages import summary, write_pages
 from reports.two_worlds import fidelity
 from scenarios.engine.commands.console import Terminal
 from scenarios.engine.commands.live_limits import refusals
+from scenarios.engine.commands.live_run import NotPossible, live_manner
 from scenarios.engine.commands.selection import select
 from scenarios.engine.commands.sweep import LIVE_JOBS, line_of, told
 from scenarios.engine.exit_codes import ExitCode
@@ -50,10 +51,14 @@ def fidelity_command(args: argparse.Namespace) -> int:
     seeds = range(args.seed, args.seed + 1)
     wait, cores = args.longest_wait, joblib.cpu_count()
     try:
+        how = live_manner(args, keep_all=True)
+    except NotPossible as error:
+        print(f"airbed: {error}", file=sys.stderr)
+        return ExitCode.INVALID
+    try:
         verdicts = _run(
             jobs_of(files, seeds), simulated, Manner(keep_all=True, longest_wait=wait), cores
         )
-        how = Manner(keep_all=True, live_arguments="--live ", longest_wait=wait)
         verdicts |= _run(longest_first(files, seeds), real, how, args.jobs or LIVE_JOBS * cores)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -44,7 +44,6 @@ def add_live(run: argparse.ArgumentParser) -> None:
             " the key that follows from the seed)",
         )
     add_port_base(run)
-    add_tls(run)
 
 
 def add_tls(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +67,7 @@ def tls_policy(args: argparse.Namespace) -> TlsPolicy:
 
 
 def add_live_worlds(parser: argparse.ArgumentParser) -> None:
-    """`--live` and `--longest-wait`."""
+    """`--live`, `--longest-wait`, `--keys` and `--old-clients`."""
     parser.add_argument(
         "--live",
         action="store_true",
@@ -80,6 +79,7 @@ def add_live_worlds(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="live: cut steps that only wait (wait, receive_nothing) to this: 5s",
     )
+    add_tls(parser)
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +151,7 @@ def add_fidelity(fidelity: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="in both worlds, cut steps that only wait to this (default: 3s)",
     )
+    add_tls(fidelity)
     add_jobs(fidelity)
     fidelity.add_argument(
         "--runs",

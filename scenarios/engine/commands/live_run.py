@@ -22,8 +22,9 @@ from scenarios.engine.running.sweep import Manner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
 from scenarios.engine.world.live_stage import LiveOptions, live
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
+from sim.kernel.seeds import Seeds
 from sim.live.process import ServerFailed
-from sim.net.tls import OldClientsImpossible
+from sim.net.tls import CertificateAuthority, OldClientsImpossible, TlsPolicy
 
 _ONLY_LIVE: Final = {
     "port_base": "--port-base",
@@ -79,7 +80,29 @@ def manner(args: argparse.Namespace) -> Manner:
     if args.backend != "loky":
         raise NotPossible(f"live runs are on this machine: not with --backend {args.backend}")
     _refuse(args.scenarios, foreign_gateway=False)
-    return Manner(keep_all, _live_arguments(args.longest_wait), args.longest_wait)
+    return live_manner(args, keep_all=keep_all)
+
+
+def live_manner(args: argparse.Namespace, *, keep_all: bool) -> Manner:
+    """Live runs with the keys, old clients and longest wait that the arguments name. Raises
+    NotPossible if there can be none, before any is begun."""
+    options = LiveOptions(tls=tls_policy(args))
+    if args.old_clients:
+        try:
+            _make_sure_of_old_clients(options.tls)
+        except OldClientsImpossible as error:
+            raise NotPossible(str(error)) from error
+    arguments = _live_arguments(args.longest_wait) + _tls_arguments(args)
+    return Manner(keep_all, arguments, options, args.longest_wait)
+
+
+def _make_sure_of_old_clients(policy: TlsPolicy) -> None:
+    """Raises OldClientsImpossible."""
+    authority = CertificateAuthority(Seeds(0), policy=policy)
+    try:
+        authority.server_context(authority.issue("localhost"))
+    finally:
+        authority.close()
 
 
 def _refuse_live_options(args: argparse.Namespace) -> None:
@@ -102,12 +125,14 @@ def _arguments(args: argparse.Namespace) -> str:
     words = ""
     if args.port_base is not None:
         words += f"--port-base {args.port_base} "
-    if args.keys is not None:
-        words += f"--keys {args.keys} "
-    if args.old_clients:
-        words += "--old-clients "
+    words += _tls_arguments(args)
     gateway = None if args.gateway is None else shlex.quote(args.gateway)
     return _live_arguments(args.longest_wait, gateway) + words
+
+
+def _tls_arguments(args: argparse.Namespace) -> str:
+    words = "" if args.keys is None else f"--keys {args.keys} "
+    return f"{words}--old-clients " if args.old_clients else words
 
 
 def _live_arguments(longest_wait: float | None, gateway: str | None = None) -> str:

@@ -74,6 +74,7 @@ class Manner:
     """Passed runs leave a record, too."""
     live_arguments: str = ""
     """How to ask for live runs on a command line; none, if the runs are simulated ones."""
+    live_options: LiveOptions = field(default_factory=LiveOptions)
     longest_wait: float | None = None
     """Steps that only wait are cut to these seconds."""
     made_with: Mapping[str, Any] = field(default_factory=provenance)
@@ -293,7 +294,7 @@ def run_job(job: Job, runs: Path, manner: Manner) -> Outcome:
         runs,
         _Silent(),
         made_with=manner.made_with,
-        stages=live(LiveOptions()) if manner.is_live else simulated,
+        stages=live(manner.live_options) if manner.is_live else simulated,
         live_arguments=manner.live_arguments,
     )
     left = ""

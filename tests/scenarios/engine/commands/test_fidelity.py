@@ -8,6 +8,7 @@ from reports.two_worlds import fidelity
 from scenarios.engine.commands.cli import main
 from scenarios.engine.commands.live_limits import most_phones
 from scenarios.engine.exit_codes import ExitCode
+from scenarios.engine.running.sweep import Manner
 
 pytestmark = pytest.mark.live
 
@@ -24,6 +25,33 @@ devices:
   fleet: {{ count: {count}, platform: ios }}
 flow: [{{ do: settle }}]
 """
+
+
+def test_old_clients_with_keys_that_they_cannot_have_are_refused_before_any_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--runs", str(tmp_path), "--old-clients", "--keys", "ed25519"]
+    assert main(["fidelity", *FILES, *options]) == ExitCode.INVALID
+    assert "old clients need RSA or ECDSA" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_live_runs_have_the_keys_that_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Manner] = []
+
+    def run(jobs: object, runs: Path, how: Manner, workers: int) -> set[str]:
+        asked.append(how)
+        return {"passed"}
+
+    monkeypatch.setattr("scenarios.engine.commands.fidelity._run", run)
+    options = ["--runs", str(tmp_path / "runs"), "--keys", "ecdsa", "--old-clients"]
+    main(["fidelity", *FILES, *options])
+    simulated, live = asked
+    assert not simulated.is_live
+    assert (live.live_options.tls.keys, live.live_options.tls.old_clients) == ("ecdsa", True)
+    assert live.live_arguments == "--live --longest-wait 3s --keys ecdsa --old-clients "
 
 
 def test_one_command_makes_the_report_and_finds_shipped_scenarios_alike(

@@ -336,6 +336,9 @@ def test_a_live_sweep_runs_side_by_side_and_says_how_to_repeat_what_failed(
         "8",
         "--longest-wait",
         "100ms",
+        "--keys",
+        "ecdsa",
+        "--old-clients",
     ]
     assert main(command) == 1
     directory = here / "runs/sweep-scenarios-live"
@@ -348,7 +351,8 @@ def test_a_live_sweep_runs_side_by_side_and_says_how_to_repeat_what_failed(
         ("some.yaml", "wish=2", "passed"),
     ]
     [failed] = [row for row in rows if row["verdict"] == "failed"]
-    again = "airbed run --live --longest-wait 0.1s some.yaml --seed 1 --cell wish=1"
+    asked = "--live --longest-wait 0.1s --keys ecdsa --old-clients"
+    again = f"airbed run {asked} some.yaml --seed 1 --cell wish=1"
     assert failed["command"] == again
     made = json.loads((here / failed["record"] / "summary.json").read_text())
     assert (made["mode"], made["verdict"]) == ("live", "failed")
@@ -369,6 +373,12 @@ def test_a_live_sweep_begins_with_what_waits_longest(here: Path) -> None:
     ("arguments", "said"),
     [
         (["--longest-wait", "5s"], "--longest-wait is for live runs: add --live"),
+        (["--keys", "rsa"], "--keys is for live runs: add --live"),
+        (["--old-clients"], "--old-clients is for live runs: add --live"),
+        (
+            ["--live", "--old-clients", "--keys", "ed25519"],
+            "TLS 1.0 and 1.1 have no Ed25519: old clients need RSA or ECDSA keys",
+        ),
         (["--live", "--backend", "dask"], "live runs are on this machine: not with --backend"),
     ],
 )
