@@ -106,6 +106,9 @@ STEP_KEYS: Final[Mapping[str, Two]] = {
         ),
         failure="custom.id is",
     ),
+    "flow.*.expect.*": Two(
+        {"sent": 2}, {"sent": 1}, at="flow.0.expect", flow=[TO_BEN], failure="sent is 1"
+    ),
     "flow.*.when": Two(*WHEN, at="flow.0.when", given=MATRIX),
     "flow.*.may_fail": Two(
         LEFT_OUT, True, at="flow.0.may_fail", flow=[{**TO_BEN, "within": "1ms"}],

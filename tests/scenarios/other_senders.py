@@ -19,6 +19,16 @@ async def speak_garbage_to_apns(context: Context) -> None:
     await _ask(APNS_NAME, 2195, tls, b"GET / HTTP/1.1\r\n\r\n")
 
 
+async def send_with_badge_and_sound(context: Context) -> None:
+    """A notification to the phone with all that one may have; an enhanced frame, command 1."""
+    token = bytes.fromhex(context.population.apps["phone"].token or "")
+    payload = b'{"aps":{"alert":"One","badge":3,"sound":"bell"},"id":"7"}'
+    parts = (len(part).to_bytes(2, "big") + part for part in (token, payload))
+    tls = context.deployment.world.ca.client_context(context.deployment.services.certificate)
+    head = b"\1" + bytes([0, 0, 0, 9]) + b"\x7f\xff\xff\xff"
+    await _ask(APNS_NAME, 2195, tls, head + b"".join(parts), ends=True)
+
+
 async def send_an_unknown_field(context: Context) -> None:
     await _post(context, colour="red")
 
@@ -45,8 +55,10 @@ async def _post(context: Context, **fields: Any) -> None:
     await _ask(GCM_NAME, 443, tls, (head + body).encode())
 
 
-async def _ask(name: str, port: int, tls: Any, request: bytes) -> None:
+async def _ask(name: str, port: int, tls: Any, request: bytes, *, ends: bool = False) -> None:
+    """Say it and hear the answer to its end, unless who says it `ends` the connection at once."""
     reader, writer = await asyncio.open_connection(name, port, ssl=tls)
     writer.write(request)
-    await reader.read()
+    if not ends:
+        await reader.read()
     writer.close()

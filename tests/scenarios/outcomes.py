@@ -26,6 +26,8 @@ class Outcome:
     fates: Mapping[str, int]
     excuses: list[str]
     """Of each step, what whoever did it gave up for."""
+    results: list[Mapping[str, Any]]
+    """Of each step."""
     verdict: str
     failures: list[str]
     """Without their places in the file."""
@@ -80,6 +82,7 @@ def _outcome(result: RunResult, events: list[dict[str, Any]]) -> Outcome:
         events=[e for e in events if e["kind"].partition(".")[0] not in ("step", "fault")],
         fates=dict(result.fates),
         excuses=[step.excuse for step in result.steps],
+        results=[step.results for step in result.steps],
         verdict=result.verdict,
         failures=[_PLACE.sub("", failure.plain).partition("\n")[0] for failure in result.failures],
         judged=[each.name for each in result.invariants] + [str(each) for each in result.checks],
