@@ -130,7 +130,7 @@ class Runner:
             world.trace.listen(refused_keys)
         world.trace.listen(watch.feed)
         try:
-            with world, stage.logs():
+            with stage.logs(), world:  # servers log until a world has ended
                 if _start(deployment, result, places):
                     self._play(context, result, places)
                 result.circumstances = circumstances(context, result, last)
