@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.engine.commands.live_limits import refusals
 from scenarios.engine.format.loader import load
+from sim.net.shaping import TransmissionQueue
 
 Run = Callable[..., Any]
 
@@ -57,12 +58,23 @@ def test_a_link_of_the_whole_world_and_one_of_a_host_go_together(run: Run) -> No
     assert hosts["ana-browser"].link.loss == 0.05
 
 
-def test_a_full_queue_loses_packets(run: Run) -> None:
+def test_a_full_queue_loses_packets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = "links: {{ gateway: {{ bandwidth: 2KiB/s{0} }} }}"
-    roomy, tight = (
-        run(head=head(narrow.format(queue)), flow=SEND) for queue in ("", ", queue: 300B")
-    )
-    assert seconds_to(tight, "tablet") > seconds_to(roomy, "tablet") + 0.1
+    enter = TransmissionQueue.enter
+    lost = []
+
+    def counting(self: TransmissionQueue, now: float, size: int) -> float | None:
+        duration = enter(self, now, size)
+        if duration is None:
+            lost.append(size)
+        return duration
+
+    monkeypatch.setattr(TransmissionQueue, "enter", counting)
+    run(head=head(narrow.format("")), flow=SEND)
+    assert lost == []
+    tight = run(head=head(narrow.format(", queue: 300B")), flow=SEND)
+    assert lost
+    assert tight.result.fates["delivered"] == 2
 
 
 def test_another_network_is_behind_the_same_settings(run: Run) -> None:
