@@ -58,6 +58,11 @@ class Receivers:
         if event.get("message_id") is not None:
             self._hops.answers[str(event["message_id"])] = copy
             return
+        if event.get("identifier") is None:
+            self._cause(
+                t, f"{service} accepted {nid}, which came without an identifier (command 0)"
+            )
+            return
         notification = self._hops.arrive(str(event["peer"]), int(event["identifier"]))
         if notification is None:
             self._cause(t, f"{service} accepted {nid}, which no gateway sent")

@@ -93,6 +93,14 @@ def test_a_broadcast_with_fewer_pushes_than_announced_breaks_conservation(story:
     assert violations("conservation", story) == ("broadcast b1 announced 2 pushes and made 1",)
 
 
+def test_a_push_without_an_identifier_belongs_to_nobody(story: Any) -> None:
+    story.tell(
+        "vendor.accepted", "apns", service="apns", nid="n9", token_ref="t", peer="10.0.0.9:1"
+    )
+    [violation] = violations("causal_order", story)
+    assert "apns accepted n9, which came without an identifier" in violation
+
+
 def test_an_effect_before_its_cause_breaks_causal_order(story: Any) -> None:
     story.to_phone()
     story.events[4], story.events[5] = story.events[5], story.events[4]
