@@ -96,7 +96,7 @@ def drop_schemas() -> None:
 @cache
 def _administration() -> Engine:
     assert POSTGRES is not None
-    return create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    return create_engine(POSTGRES, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
 
 def _administer(statement: str) -> None:
