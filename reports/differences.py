@@ -20,7 +20,9 @@ CONTEXT: Final = 3
 """Events shown before the first one that differs."""
 
 ABSENT: Final = "(absent)"
-_HOW_IT_WAS_ASKED_FOR: Final = ("file", "command", "name", "cell", "values", "seed", "mode")
+_HOW_IT_WAS_ASKED_FOR: Final = (
+    "file", "command", "name", "description", "cell", "values", "seed", "mode",
+)  # fmt: skip
 _REQUEST: Final = ("name", "cell", "seed", "mode")
 _TIMES: Final = (".start_ns", ".end_ns")
 _PROVENANCE: Final = ("airbed", "git", "python", "packages")

@@ -113,7 +113,7 @@ def test_work_takes_its_time(run: Run, gateway: str, site: str) -> None:
 
 
 def test_a_world_in_which_no_phone_can_be_set_up_is_a_failure_that_says_so(run: Run) -> None:
-    done = run(head=head("links: { phone: { loss: 95% } }"), flow=SEND)
+    done = run(head=head("links: { phone: { loss: 80% } }"), flow=SEND)
     assert done.result.verdict == "failed"
     assert "faults.yaml:7:1: error[set-up]: the phones cannot be set up" in done.failures
 
