@@ -98,14 +98,9 @@ class Database:
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="database")
 
     def create(self, metadata: MetaData) -> None:
-        """Create the tables that do not exist yet, and the columns that an earlier version of the
-        tables did not have. Such a column needs a default of the database (`server_default`), which
-        the rows that are there get. Blocking: call it at start-up.
-        """
-        metadata.create_all(self.engine)
+        """See `create_tables`. Blocking: call it at start-up."""
         with self.engine.begin() as connection:
-            for table in metadata.sorted_tables:
-                _add_missing_columns(connection, table)
+            create_tables(connection, metadata)
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -179,6 +174,19 @@ class Database:
         elif self.engine.driver == "psycopg" and _was_ended(connection):
             connection.invalidate()
         return connection
+
+
+def create_tables(connection: Connection, metadata: MetaData) -> None:
+    """Create the tables that do not exist yet, and the columns that an earlier version of the
+    tables did not have. Such a column needs a default of the database (`server_default`), which
+    the rows that are there get.
+    """
+    present = set(inspect(connection).get_table_names())
+    missing = [table for table in metadata.sorted_tables if table.name not in present]
+    metadata.create_all(connection, missing, checkfirst=False)
+    for table in metadata.sorted_tables:
+        if table not in missing:
+            _add_missing_columns(connection, table)
 
 
 def _add_missing_columns(connection: Connection, table: Table) -> None:

@@ -7,8 +7,9 @@ the site runs, so who edits them by hand restarts it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from server.moodle.settings import SiteSettings
 from server.moodle.tables import config, config_plugins, message_processors
@@ -122,10 +123,7 @@ def install(connection: Connection, settings: SiteSettings) -> None:
         "airnotifieraccesskey": airnotifier.access_key.get_secret_value(),
         "airnotifierdeviceaccesskey": airnotifier.device_access_key.get_secret_value(),
     }
-    present = set(connection.scalars(select(config.c.name)))
-    for name, value in initial.items():
-        if name not in present:
-            connection.execute(insert(config).values(name=name, value=value))
+    _add(connection, config, [{"name": name, "value": value} for name, value in initial.items()])
 
     outputs = settings.default_outputs
     permitted = {str(name): str(permission) for name, permission in outputs.permitted.items()}
@@ -135,15 +133,24 @@ def install(connection: Connection, settings: SiteSettings) -> None:
     }
     plugin[f"message_provider_{PROVIDER}_loggedin"] = ",".join(outputs.loggedin) or "none"
     plugin[f"message_provider_{PROVIDER}_loggedoff"] = ",".join(outputs.loggedoff) or "none"
-    present = set(connection.scalars(select(config_plugins.c.name)))
-    for name, value in plugin.items():
-        if name not in present:
-            connection.execute(
-                insert(config_plugins).values(plugin="message", name=name, value=value)
-            )
+    _add(
+        connection,
+        config_plugins,
+        [{"plugin": "message", "name": name, "value": value} for name, value in plugin.items()],
+    )
+    _add(
+        connection,
+        message_processors,
+        [
+            {"name": name, "enabled": int(name != "airnotifier" or airnotifier.enabled)}
+            for name in PROCESSORS
+        ],
+    )
 
-    present = set(connection.scalars(select(message_processors.c.name)))
-    for name in PROCESSORS:
-        if name not in present:
-            enabled = int(name != "airnotifier" or airnotifier.enabled)
-            connection.execute(insert(message_processors).values(name=name, enabled=enabled))
+
+def _add(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows whose names the table does not have."""
+    present = set(connection.scalars(select(table.c.name)))
+    missing = [row for row in rows if row["name"] not in present]
+    if missing:
+        connection.execute(insert(table), missing)

@@ -3,7 +3,7 @@
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, insert, select
 
-from server.database import Database
+from server.database import Database, create_tables
 from server.health import Health
 from server.logs import EventLog
 from server.moodle import configuration, tables
@@ -42,7 +42,7 @@ class Site:
 
 def install(connection: Connection, settings: SiteSettings, hasher: PasswordHasher) -> None:
     """Create tables, settings and accounts that do not exist yet; change nothing that does."""
-    metadata.create_all(connection)
+    create_tables(connection, metadata)
     configuration.install(connection, settings)
     present = set(connection.scalars(select(users.c.username)))
     for user in settings.users:
