@@ -7,7 +7,7 @@ given up. What they began goes on, as a page goes on loading that nobody waits f
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import simpy
 from rich.text import Text
@@ -20,14 +20,11 @@ from scenarios.engine.format.flow import Step
 from scenarios.engine.format.nodes import Location
 from scenarios.engine.format.places import Places
 from scenarios.engine.format.references import as_text, resolve
+from scenarios.engine.limited import DEFAULT_LIMIT, Overdue, limited
 from scenarios.engine.running.arguments import resolved_arguments
 from scenarios.engine.running.context import Context, Task
 from scenarios.engine.running.steps.implemented import REGISTRY, Implementation
 from scenarios.engine.step_failed import StepFailed, StepRefused
-
-DEFAULT_LIMIT: Final = 900.0
-"""Virtual seconds for a step without `within`: more than a browser needs to give several pages up,
-so that a run ends."""
 
 
 @dataclass(slots=True)
@@ -170,24 +167,12 @@ def _do(
 def _limited(
     context: Context, task: Task, implementation: Implementation
 ) -> Generator[simpy.Event, Any, Mapping[str, Any]]:
-    env = context.env
-    process = env.process(implementation.run(context, task))
-    yield process | env.timeout(task.within)
-    if not process.triggered:
-        process.defused = True
-        waited_for = process.target.callbacks
-        if waited_for is not None:
-            # That may fail later, when nobody is there to hear of it.
-            waited_for.append(_defuse)
-        process.interrupt()
+    try:
+        results = yield from limited(context.env, implementation.run(context, task), task.within)
+    except Overdue:
         overdue = implementation.overdue(context)
-        raise StepFailed(f"{overdue} within {task.within:g} s; {context.last_hop()}")
-    results: Any = process.value
+        raise StepFailed(f"{overdue} within {task.within:g} s; {context.last_hop()}") from None
     return cast(Mapping[str, Any], results)
-
-
-def _defuse(event: simpy.Event) -> None:
-    event.defused = True
 
 
 def _look_up(known: Mapping[str, Any], path: tuple[str, ...], sign: str) -> Any:

@@ -22,6 +22,8 @@ from scenarios.engine.format.models import Phone as PhoneModel
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.people import User
 from scenarios.engine.leaks import Secret
+from scenarios.engine.limited import DEFAULT_LIMIT, Overdue, limited
+from scenarios.engine.step_failed import StepFailed
 from scenarios.engine.world.fleets import ProvisionedFleet, provision_fleet, start_fleet
 from scenarios.engine.world.push_services import GOOGLE_NAME, SANDBOX_COURIER_NAME, SENDER_ID
 from scenarios.engine.world.services import APP_ID, Services
@@ -114,18 +116,28 @@ class Population:
         return [(self.people[name], role) for name, role in self.roles.items()]
 
     def start(self) -> Generator[simpy.Event, Any, None]:
-        """Switch the phones on; set those up that the scenario wants set up."""
+        """Switch the phones on; set those up that the scenario wants set up.
+
+        Raises StepFailed for a phone that is not set up in time.
+        """
         self.fleet = yield from start_fleet(self._world, self._fleet)
         for phone in self.phones.values():
             phone.power_on()
         for name, wanted in self._scenario.devices.phones.items():
             if wanted.state != "new":
-                person = self.people[wanted.owner]
-                yield self.apps[name].set_up(person.username, person.password)
-                self.note_tokens()
-                if wanted.state == "enabled":
-                    yield self.browser(wanted.owner).set_outputs("airnotifier", True)
+                try:
+                    yield from limited(self._world.env, self._set_up(name, wanted), DEFAULT_LIMIT)
+                except Overdue:
+                    message = f"{name} is not set up after {DEFAULT_LIMIT:g} s"
+                    raise StepFailed(message) from None
         self._services.change_accounts(self.users)
+
+    def _set_up(self, name: str, wanted: PhoneModel) -> Generator[simpy.Event, Any, None]:
+        person = self.people[wanted.owner]
+        yield self.apps[name].set_up(person.username, person.password)
+        self.note_tokens()
+        if wanted.state == "enabled":
+            yield self.browser(wanted.owner).set_outputs("airnotifier", True)
 
     def reinstall(self, name: str, *, set_up: bool = True) -> simpy.Process:
         """Install the removed app of a named phone again; its owner sets it up.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from devices.radio import Radio
 from scenarios.engine.commands.live_limits import refusals
 from scenarios.engine.format.loader import load
 from sim.net.shaping import TransmissionQueue
@@ -116,6 +117,28 @@ def test_a_world_in_which_no_phone_can_be_set_up_is_a_failure_that_says_so(run: 
     done = run(head=head("links: { phone: { loss: 80% } }"), flow=SEND)
     assert done.result.verdict == "failed"
     assert "faults.yaml:7:1: error[set-up]: the phones cannot be set up" in done.failures
+
+
+@pytest.mark.parametrize(
+    "phone", ["platform: ios", "platform: ios, registration: app2013", "platform: android"]
+)
+@pytest.mark.parametrize("loss", ["95%", "99.9%"])
+def test_a_world_in_which_nothing_gets_through_is_given_up_in_minutes(
+    run: Run, phone: str, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, dialled = Radio._connect, []
+
+    def counting(self: Radio) -> None:
+        dialled.append(self)
+        connect(self)
+
+    monkeypatch.setattr(Radio, "_connect", counting)
+    devices = f"devices:\n  phone: {{ owner: ben, state: registered, {phone} }}\n"
+    world = head(f"links: {{ phone: {{ loss: {loss} }} }}")
+    done = run(head=world.partition("devices:")[0] + devices, flow=SEND)
+    assert "the phones cannot be set up" in done.failures
+    assert done.result.virtual_seconds < 1_000
+    assert len(dialled) < 20, "the phone goes on trying, less and less often"
 
 
 def test_a_live_world_has_no_costs(tmp_path: Path) -> None:
