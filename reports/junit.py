@@ -12,9 +12,14 @@ NS_PER_SECOND = 1_000_000_000
 # XML 1.0 section 2.2: characters that no document may contain, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_NOT_JUDGED = ("interrupted", "skipped")
+
 
 def junit_xml(summaries: Iterable[dict[str, Any]]) -> str:
-    """A document for these runs; `summaries` are the `summary.json` of their records."""
+    """A document for these runs; `summaries` are the `summary.json` of their records.
+
+    A run that was not possible has no record: its verdict is `skipped`, its `reason` says why.
+    """
     suites: dict[str, list[dict[str, Any]]] = {}
     for summary in summaries:
         suites.setdefault(summary["file"], []).append(summary)
@@ -30,7 +35,7 @@ def junit_xml(summaries: Iterable[dict[str, Any]]) -> str:
 
 def _totals(runs: Sequence[dict[str, Any]]) -> dict[str, str]:
     failed = sum(run["verdict"] == "failed" for run in runs)
-    skipped = sum(run["verdict"] == "interrupted" for run in runs)
+    skipped = sum(run["verdict"] in _NOT_JUDGED for run in runs)
     time = sum(run["virtual_ns"] for run in runs) / NS_PER_SECOND
     return {
         "tests": str(len(runs)),
@@ -56,8 +61,11 @@ def _add_case(suite: Element, run: dict[str, Any]) -> None:
         failures = [_NOT_XML.sub("�", text) for text in run["failures"]]
         failure = SubElement(case, "failure", {"message": failures[0].splitlines()[0]})
         failure.text = "\n\n".join(failures)
-    elif run["verdict"] == "interrupted":
-        SubElement(case, "skipped", {"message": "interrupted"})
+    elif run["verdict"] in _NOT_JUDGED:
+        why = _NOT_XML.sub("\ufffd", run.get("reason", "interrupted"))
+        SubElement(case, "skipped", {"message": why})
+        if run["verdict"] == "skipped":
+            return
     properties = SubElement(case, "properties")
     for name in ("wire_digest", "command"):
         SubElement(properties, "property", {"name": name, "value": run[name]})

@@ -53,3 +53,22 @@ def test_characters_that_xml_forbids_do_not_break_the_file(
 def test_a_run_that_was_interrupted_counts_as_skipped(write_record: Callable[..., Record]) -> None:
     root = parsed(write_record(verdict="interrupted").summary)
     assert (root.attrib["skipped"], root.attrib["failures"]) == ("1", "0")
+
+
+def test_a_run_that_was_not_possible_counts_as_skipped_and_says_why(
+    write_record: Callable[..., Record],
+) -> None:
+    ran = write_record().summary
+    skipped = {
+        "name": "Other", "file": "other.yaml", "cell": "", "seed": 7, "virtual_ns": 0,
+        "verdict": "skipped", "reason": "other.yaml:4:1: external",
+    }  # fmt: skip
+    root = parsed(ran, skipped)
+    assert (root.attrib["tests"], root.attrib["skipped"], root.attrib["failures"]) == (
+        "2", "1", "0",
+    )  # fmt: skip
+    case = root.find(".//testsuite[@file='other.yaml']/testcase")
+    assert case is not None
+    why = case.find("skipped")
+    assert why is not None
+    assert why.attrib["message"] == "other.yaml:4:1: external"

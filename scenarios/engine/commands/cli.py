@@ -147,7 +147,7 @@ def _run(args: argparse.Namespace) -> int:
         say(f"airbed: {why}")
         return ExitCode.INVALID
     remove_abandoned(args.runs)
-    args.scenarios = selection.valid
+    args.scenarios, args.named = selection.valid, frozenset(selection.named)
     if args.command == "sweep":
         from scenarios.engine.commands.sweep import sweep_command
 

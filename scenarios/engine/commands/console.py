@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reports.reading import seconds
+from scenarios.engine.commands.possible import Skipped, reasons
 from scenarios.engine.ledger.notifications import READINGS, Fate
 from scenarios.engine.running.play import StepOutcome
 from scenarios.engine.running.results import RunResult
@@ -140,16 +141,22 @@ class RunConsole:
         steps: Sequence[tuple[str, str]],
         *,
         interrupted: bool,
+        skipped: Sequence[Skipped] = (),
     ) -> None:
         """All runs are over; `steps` are what to do now, each with its name."""
         self._print(Text(""))
         if len(results) > 1 and not self._brief:
             self._print(_table(results))
+        for which, why in reasons(skipped):
+            self._field("skipped", Text(which, "yellow"))
+            self._field("", Text(why, "dim"))
         failed = [result for result in results if result.verdict == "failed"]
         passed = sum(result.verdict == "passed" for result in results)
         wall = sum(result.wall_seconds for result in results)
         text = Text.assemble((f"{passed} passed", "green"), ", ")
         text.append(f"{len(failed)} failed", "bold red" if failed else "dim")
+        if skipped:
+            text.append(f", {sum(len(each.seeds) for each in skipped)} skipped", "yellow")
         if interrupted:  # always one run: nothing else happens between the first and the last
             not_run = self._total - passed - len(failed) - 1
             text.append(f", 1 interrupted, {not_run} not run", "yellow")

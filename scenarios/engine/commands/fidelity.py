@@ -14,7 +14,8 @@ from reports.fidelity_pages import summary, write_pages
 from reports.two_worlds import fidelity
 from scenarios.engine.commands.console import Terminal
 from scenarios.engine.commands.live_limits import refusals
-from scenarios.engine.commands.live_run import NotPossible, live_manner
+from scenarios.engine.commands.live_run import live_manner
+from scenarios.engine.commands.possible import NotPossible
 from scenarios.engine.commands.selection import select
 from scenarios.engine.commands.sweep import LIVE_JOBS, line_of, told
 from scenarios.engine.exit_codes import ExitCode

@@ -1,14 +1,18 @@
 """What a live world, or an external gateway, cannot do: found before a run, in the file.
 
 A live world can do every fault, but its machine has limits and its servers take the time they take.
+What holds for one cell of a file need not hold for the others.
 """
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source
+from scenarios.engine.format.expression_syntax import ExpressionError
+from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.loader import Cell, ScenarioFile
+from scenarios.engine.format.matrix import CellScope
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.nodes import Location, MappingNode, Node, find, find_key, plain
 from scenarios.engine.format.yaml_reader import YamlReader
@@ -24,21 +28,36 @@ _LOCAL_PORTS: Final = 28_000
 
 def refusals(file: ScenarioFile, *, foreign_gateway: bool) -> InvalidScenario | None:
     """Everything in a file that a live run of it could not do; None if there is nothing."""
+    found = [
+        each
+        for diagnostics in refusals_by_cell(file, foreign_gateway=foreign_gateway).values()
+        for each in diagnostics
+    ]
+    return refused(file, found) if found else None
+
+
+def refusals_by_cell(
+    file: ScenarioFile, *, foreign_gateway: bool
+) -> Mapping[str, Sequence[Diagnostic]]:
+    """What a live run could not do, by the id of each cell in which there is anything."""
     root = YamlReader(file.text).read()
     assert root is not None, "a scenario that was loaded has a document"
-    found: dict[tuple[Location, str], Diagnostic] = {}
+    by_cell: dict[str, list[Diagnostic]] = {}
     for cell in file.cells:
-        for location, diagnostic in _size(root, cell.scenario):
-            found.setdefault((location, diagnostic.message), diagnostic)
-        for location, diagnostic in _costs(root, cell.scenario):
-            found.setdefault((location, diagnostic.message), diagnostic)
+        found = [*_size(root, cell.scenario), *_costs(root, cell.scenario)]
         if foreign_gateway:
-            for location, diagnostic in _foreign(root, cell):
-                found.setdefault((location, diagnostic.message), diagnostic)
-    return InvalidScenario(Source(str(file.path), file.text), found.values()) if found else None
+            found += _foreign(root, cell)
+        if found:
+            by_cell[cell.id] = found
+    return by_cell
 
 
-def _size(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+def refused(file: ScenarioFile, found: Iterable[Diagnostic]) -> InvalidScenario:
+    """What was found in the cells of a file, each thing once."""
+    return InvalidScenario(Source(str(file.path), file.text), dict.fromkeys(found))
+
+
+def _size(root: Node, scenario: Scenario) -> Iterator[Diagnostic]:
     fleet, most = scenario.devices.fleet, most_phones()
     if fleet is not None and fleet.count > most:
         message = (
@@ -49,7 +68,7 @@ def _size(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic
         yield _at(root, ("devices", "fleet", "count"), "not-live", message, hint)
 
 
-def _costs(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnostic]]:
+def _costs(root: Node, scenario: Scenario) -> Iterator[Diagnostic]:
     assert isinstance(root, MappingNode)
     for server, wanted in (("gateway", scenario.world.gateway), ("site", scenario.world.site)):
         if wanted.cost is not None:
@@ -58,7 +77,7 @@ def _costs(root: Node, scenario: Scenario) -> Iterator[tuple[Location, Diagnosti
                 "a real server takes the time that it takes: costs are for the simulated world"
             )
             hint = "remove it, or run without --live"
-            yield location, Diagnostic("not-live", message, find_key(root, location), hint)
+            yield Diagnostic("not-live", message, find_key(root, location), hint)
 
 
 def most_phones() -> int:
@@ -68,15 +87,21 @@ def most_phones() -> int:
     return max(0, min(files, _LOCAL_PORTS))
 
 
-def _foreign(root: Node, cell: Cell) -> Iterator[tuple[Location, Diagnostic]]:
+def _foreign(root: Node, cell: Cell) -> Iterator[Diagnostic]:
     assert isinstance(root, MappingNode)
     document, scenario = plain(root), cell.scenario
     for key, service in (("apns", "APNs"), ("gcm", "GCM")):
         if key in document["world"]["gateway"]:
             message = f"a scenario cannot set how an external gateway talks to {service}"
-            location: Location = ("world", "gateway", key)
             hint = "remove it, and configure that gateway itself"
-            yield location, Diagnostic("not-ours", message, find_key(root, location), hint)
+            yield _setting(root, key, message, hint)
+    if scenario.world.gateway.environment != "production":
+        message = "the certificate that an external gateway has for APNs is set there"
+        hint = "remove it: what `airbed serve vendors` hands out is for production"
+        yield _setting(root, "environment", message, hint)
+    if scenario.world.gateway.legacy_status is not None:
+        message = "a scenario cannot set the statuses with which an external gateway refuses"
+        yield _setting(root, "legacy_status", message, "remove it: the run takes either form")
     for index, fault in zip(cell.fault_places, scenario.faults, strict=True):
         names = fault.target.partition(".")[2].split("-")
         if fault.target.split(".")[0] in ("host", "link") and "gateway" in names:
@@ -84,13 +109,32 @@ def _foreign(root: Node, cell: Cell) -> Iterator[tuple[Location, Diagnostic]]:
             hint = "faults of phones, of the push services and of the site are possible"
             yield _at(root, ("faults", index, "target"), "not-ours", message, hint)
     for index, condition in enumerate(scenario.expect.checks):
-        if any(".".join(name.path) == _UNSEEN for name in condition.that.names()):
-            message = "only a gateway's own log says which tokens it removes"
-            where = ("expect", "checks", index, "that")
-            yield _at(root, where, "not-observed", message, f"remove {_UNSEEN}")
+        asked = {"that": condition.that, "when": condition.when}
+        for key, expression in asked.items() if _may_apply(condition.when, cell) else ():
+            if expression is not None and _names(expression, _UNSEEN):
+                message = "only a gateway's own log says which tokens it removes"
+                where = ("expect", "checks", index, key)
+                yield _at(root, where, "not-observed", message, f"remove {_UNSEEN}")
 
 
-def _at(
-    root: Node, location: Location, code: str, message: str, hint: str
-) -> tuple[Location, Diagnostic]:
-    return location, Diagnostic(code, message, find(root, location).span, hint)
+def _names(expression: Expression, figure: str) -> bool:
+    return any(".".join(name.path) == figure for name in expression.names())
+
+
+def _setting(root: Node, key: str, message: str, hint: str) -> Diagnostic:
+    """About a key of `world.gateway`."""
+    assert isinstance(root, MappingNode)
+    location: Location = ("world", "gateway", key)
+    return Diagnostic("not-ours", message, find_key(root, location), hint)
+
+
+def _may_apply(when: Expression | None, cell: Cell) -> bool:
+    """Whether a check may be asked in a cell, as far as the matrix decides."""
+    try:
+        return when is None or when.holds(CellScope(cell.values))
+    except ExpressionError:  # it depends on what will be measured
+        return True
+
+
+def _at(root: Node, location: Location, code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, find(root, location).span, hint)

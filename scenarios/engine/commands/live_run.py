@@ -8,15 +8,12 @@ not answer, a port in use) is bad usage: a message, and exit code 4.
 import argparse
 import errno
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rich.console import Console
-
 from scenarios.engine.commands.live_arguments import tls_policy
-from scenarios.engine.commands.live_limits import refusals
-from scenarios.engine.format.loader import Cell, ScenarioFile
+from scenarios.engine.commands.possible import Limits, NotPossible
+from scenarios.engine.format.loader import Cell
 from scenarios.engine.format.waits import shortened
 from scenarios.engine.running.sweep import Manner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
@@ -34,10 +31,6 @@ _ONLY_LIVE: Final = {
 }
 
 
-class NotPossible(Exception):
-    """It cannot be run like this; the text says why, or is empty when that has been printed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Worlds:
     """In which worlds the runs of a command take place, and what is changed for them."""
@@ -52,6 +45,14 @@ class Worlds:
         return cell if self.longest_wait is None else shortened(cell, self.longest_wait)
 
 
+def limits(args: argparse.Namespace) -> Limits | None:
+    """What cannot be run as the arguments of `airbed run` or `sweep` ask; None if all can."""
+    gateway = getattr(args, "gateway", None)
+    if not (args.live or gateway):
+        return None
+    return Limits(gateway is not None, args.named)
+
+
 def worlds(args: argparse.Namespace) -> Worlds:
     """What the arguments of `airbed run` ask for. Raises NotPossible."""
     if not (args.live or args.gateway):
@@ -59,7 +60,6 @@ def worlds(args: argparse.Namespace) -> Worlds:
         return Worlds()
     if args.pcap:
         raise NotPossible("--pcap is for simulated runs: a live network is tcpdump's to capture")
-    _refuse(args.scenarios, foreign_gateway=args.gateway is not None)
     gateway = None
     if args.gateway is not None:
         gateway = ForeignGateway(args.gateway, args.gateway_app_key, args.gateway_site_key)
@@ -79,7 +79,6 @@ def manner(args: argparse.Namespace) -> Manner:
         return Manner(keep_all)
     if args.backend != "loky":
         raise NotPossible(f"live runs are on this machine: not with --backend {args.backend}")
-    _refuse(args.scenarios, foreign_gateway=False)
     return live_manner(args, keep_all=keep_all)
 
 
@@ -109,16 +108,6 @@ def _refuse_live_options(args: argparse.Namespace) -> None:
     for name, option in _ONLY_LIVE.items():
         if getattr(args, name, None) is not None:
             raise NotPossible(f"{option} is for live runs: add --live")
-
-
-def _refuse(files: Sequence[ScenarioFile], *, foreign_gateway: bool) -> None:
-    found = [refusals(file, foreign_gateway=foreign_gateway) for file in files]
-    errors = [error for error in found if error is not None]
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for error in errors:
-        console.print(error.render())
-    if errors:
-        raise NotPossible("nothing was run")
 
 
 def _arguments(args: argparse.Namespace) -> str:

@@ -11,8 +11,9 @@ from reports.junit import junit_xml
 from reports.reading import Record
 from scenarios.engine.commands.cells import no_such_cell, plan
 from scenarios.engine.commands.console import MANY, RunConsole, Terminal
-from scenarios.engine.commands.live_run import NotPossible, why_it_ended, worlds
+from scenarios.engine.commands.live_run import limits, why_it_ended, worlds
 from scenarios.engine.commands.next_steps import next_steps
+from scenarios.engine.commands.possible import NotPossible, Skipped
 from scenarios.engine.commands.running_line import RunningLine
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.running.inspectors import Capturing, Listening
@@ -27,9 +28,10 @@ JUNIT: Final = "junit.xml"
 def run_command(args: argparse.Namespace) -> int:
     """Run what `args.scenarios` (loaded and checked) asks for; returns the exit code.
 
-    0: all passed, 1: at least one failed, 2: interrupted. `args.seed` replaces the seeds of the
-    files, `args.cell` leaves only some cells, `args.live` and its like choose the world (see
-    `live_run`), records go below `args.runs`, and a JUnit file for all of them beside the records.
+    0: all that could be run passed, 1: at least one failed, 2: interrupted. `args.seed` replaces
+    the seeds of the files, `args.cell` leaves only some cells, `args.live` and its like choose the
+    world (see `live_run`), records go below `args.runs`, and a JUnit file for all of them beside
+    the records.
     """
     trouble = _contradiction(args)
     if trouble is not None:
@@ -39,7 +41,11 @@ def run_command(args: argparse.Namespace) -> int:
     if not planned:
         print(no_such_cell(args.cell, args.scenarios), file=sys.stderr)
         return ExitCode.NOTHING_SELECTED
+    able = limits(args)
+    skipped: list[Skipped] = []
     try:
+        if able is not None:
+            planned, skipped = able.runs(planned)
         where = worlds(args)
     except NotPossible as error:
         print(f"airbed: {error}", file=sys.stderr)
@@ -71,9 +77,9 @@ def run_command(args: argparse.Namespace) -> int:
         if interrupted or results[-1].verdict == "interrupted":
             interrupted = True
             break
-    junit = _write_junit(args.runs, results)
+    junit = _write_junit(args.runs, results, skipped)
     steps = next_steps(results, args.cell, with_packets=args.pcap) if results else []
-    console.summary(results, junit, steps, interrupted=interrupted)
+    console.summary(results, junit, steps, interrupted=interrupted, skipped=skipped)
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
@@ -91,9 +97,11 @@ def _contradiction(args: argparse.Namespace) -> str | None:
     return None
 
 
-def _write_junit(runs: Path, results: Sequence[RunResult]) -> Path:
+def _write_junit(runs: Path, results: Sequence[RunResult], skipped: Sequence[Skipped]) -> Path:
     records = [Record.read(result.record) for result in results if result.record is not None]
+    summaries = [record.summary for record in records]
+    summaries += [each.summary(seed) for each in skipped for seed in each.seeds]
     runs.mkdir(parents=True, exist_ok=True)
     path = runs / JUNIT
-    path.write_text(junit_xml(record.summary for record in records), encoding="utf-8")
+    path.write_text(junit_xml(summaries), encoding="utf-8")
     return path

@@ -19,6 +19,8 @@ class Selection:
     invalid: list[InvalidScenario] = field(default_factory=list)
     left_out: list[ScenarioFile] = field(default_factory=list)
     """Valid, but without the wanted tags."""
+    named: set[str] = field(default_factory=set)
+    """Paths that were named themselves, rather than found in a directory."""
 
 
 def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
@@ -31,7 +33,10 @@ def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
     selection = Selection()
     seen = set()
     for name in names:
-        for path in _files(name):
+        found, is_directory = _files(name)
+        if not is_directory:
+            selection.named.update(map(str, found))
+        for path in found:
             if (identity := os.path.abspath(path)) in seen:
                 continue
             seen.add(identity)
@@ -45,12 +50,13 @@ def select(names: Iterable[str], wanted: Sequence[Condition] = ()) -> Selection:
     return selection
 
 
-def _files(name: str) -> list[Path]:
+def _files(name: str) -> tuple[list[Path], bool]:
+    """What a name stands for, and whether it is a directory."""
     path = locate(name)
     if not exists(path) or not path.is_dir():
-        return [path]
+        return [path], False
     found = [each for pattern in ("*.yaml", "*.yml") for each in path.rglob(pattern)]
-    return sorted(each for each in found if each.is_file() and not _set_aside(each, path))
+    return sorted(each for each in found if each.is_file() and not _set_aside(each, path)), True
 
 
 def _set_aside(file: Path, directory: Path) -> bool:

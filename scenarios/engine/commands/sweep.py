@@ -19,7 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from scenarios.engine.commands.console import Terminal
-from scenarios.engine.commands.live_run import NotPossible, manner
+from scenarios.engine.commands.live_run import limits, manner
+from scenarios.engine.commands.possible import NotPossible, Skipped, reasons
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.loader import ScenarioFile
 from scenarios.engine.running.sweep import (
@@ -63,8 +64,12 @@ def sweep_command(args: argparse.Namespace) -> int:
     `sweep.csv` with a row for each run, into a directory of its own below `args.runs`.
     """
     files, seeds = args.scenarios, args.seeds
+    skipped: list[Skipped] = []
     try:
         how = manner(args)
+        able = limits(args)
+        if able is not None:
+            files, skipped = able.files(files, seeds)
     except NotPossible as error:
         return _refused(error)
     workers = args.jobs or joblib.cpu_count() * (LIVE_JOBS if how.is_live else 1)
@@ -78,6 +83,8 @@ def sweep_command(args: argparse.Namespace) -> int:
     directory.mkdir(parents=True)
     console = Terminal(highlight=False, soft_wrap=True)
     sweep = _Sweep(directory, console, runs, workers, told_of_each=how.is_live)
+    for which, why in reasons(skipped):
+        console.print(Text(f"skipped: {which}: {why}", "yellow"))
     console.print(_plan(files, seeds, runs, workers))
     began = time.monotonic()
     try:
@@ -92,7 +99,7 @@ def sweep_command(args: argparse.Namespace) -> int:
     wall = time.monotonic() - began
     for unfinished in directory.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)
-    sweep.finish(wall, interrupted=interrupted, arguments=args)
+    sweep.finish(wall, interrupted=interrupted, arguments=args, skipped=skipped)
     if interrupted:
         return ExitCode.INTERRUPTED
     verdicts = sweep.causes.verdicts
@@ -169,7 +176,14 @@ class _Sweep:
                     console.print(far, soft_wrap=True, highlight=False)
         return False
 
-    def finish(self, wall: float, *, interrupted: bool, arguments: argparse.Namespace) -> None:
+    def finish(
+        self,
+        wall: float,
+        *,
+        interrupted: bool,
+        arguments: argparse.Namespace,
+        skipped: Sequence[Skipped],
+    ) -> None:
         """Print the summary and write it down."""
         causes, runs = self.causes.ranked(), self.causes.runs
         jobs = "job" if self._workers == 1 else "jobs"
@@ -182,6 +196,7 @@ class _Sweep:
             "runs": runs,
             "planned": self._total,
             "interrupted": interrupted,
+            "skipped": [{"cells": which, "reason": why} for which, why in reasons(skipped)],
             "verdicts": dict(self.causes.verdicts),
             "backend": arguments.backend,
             "jobs": self._workers,
@@ -205,6 +220,8 @@ class _Sweep:
         if len(failures) > most:
             self._print(Text(f"and {len(failures) - most} other failures", "dim"))
         line = Text(f"\n{runs} runs: ").append_text(self._verdicts())
+        if skipped:
+            line.append(f", {sum(len(each.seeds) for each in skipped)} skipped", "yellow")
         if interrupted:
             line.append(f", interrupted; {self._total - runs} not run", "yellow")
         self._print(line)

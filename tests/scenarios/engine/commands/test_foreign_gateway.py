@@ -50,6 +50,28 @@ def test_a_foreign_gateway_delivers_and_the_record_says_what_was_not_seen(
         assert SITE_KEY not in text
 
 
+def test_a_directory_runs_what_is_possible_and_says_what_it_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory, runs, base = tmp_path / "some", tmp_path / "runs", free_ports()
+    directory.mkdir()
+    possible = write(directory, "ios").read_text()
+    (directory / "apart.yaml").write_text(
+        possible.replace("app: moodle", "app: moodle, apns: { recovery: none }")
+    )
+    with foreign_gateway(tmp_path, base) as url:
+        arguments = ["run", "--gateway", url, str(directory), "--runs", str(runs), "-q"]
+        arguments += ["--gateway-app-key", "k" * 32, "--gateway-site-key", "s" * 32]
+        assert main([*arguments, "--port-base", str(base), "--seed", "1"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "1 passed, 0 failed, 1 skipped" in shown
+    assert f"skipped       {directory / 'apart.yaml'}, 1 run" in shown
+    assert "a scenario cannot set how an external gateway talks to APNs" in shown
+    junit = (runs / "junit.xml").read_text()
+    assert '<testsuites tests="2" failures="0" errors="0" skipped="1"' in junit
+    assert "external gateway talks to APNs" in junit
+
+
 REGISTERS = """\
 format: 1
 name: A phone registers
