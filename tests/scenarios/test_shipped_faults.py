@@ -12,7 +12,8 @@ from scenarios.engine.shipped import SHIPPED
 
 FILES = sorted(
     path
-    for path in (SHIPPED / "faults").glob("*.yaml")
+    for directory in ("faults", "external")
+    for path in (SHIPPED / directory).glob("*.yaml")
     if path.name != "invalid_token.yaml" and load(path).cells[0].scenario.faults
 )
 STORM = SHIPPED / "faults/storm.yaml"

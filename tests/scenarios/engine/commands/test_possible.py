@@ -101,3 +101,7 @@ def test_most_of_what_is_shipped_is_possible_with_an_external_gateway() -> None:
     assert len(possible) > len(skipped)
     assert {"gateway_crash", "storm"} <= left_out
     assert "uninstalled_app platform=ios" in possible
+    # What these are about has a variant that does not look inside.
+    for name in ("invalid_token", "uninstalled_app", "token_rotation"):
+        assert name in left_out
+        assert f"{name}_black_box" in {run.split()[0] for run in possible} - left_out
