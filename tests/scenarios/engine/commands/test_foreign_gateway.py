@@ -59,10 +59,9 @@ def test_a_directory_runs_what_is_possible_and_says_what_it_skipped(
     (directory / "apart.yaml").write_text(
         possible.replace("app: moodle", "app: moodle, apns: { recovery: none }")
     )
-    with foreign_gateway(tmp_path, base) as url:
-        arguments = ["run", "--gateway", url, str(directory), "--runs", str(runs), "-q"]
-        arguments += ["--gateway-app-key", "k" * 32, "--gateway-site-key", "s" * 32]
-        assert main([*arguments, "--port-base", str(base), "--seed", "1"]) == ExitCode.OK
+    with external_gateway("ours", tmp_path, base) as gateway:
+        arguments = ["run", *gateway.arguments, str(directory), "--runs", str(runs), "-q"]
+        assert main([*arguments, "--seed", "1"]) == ExitCode.OK
     shown = capsys.readouterr().out
     assert "1 passed, 0 failed, 1 skipped" in shown
     assert f"skipped       {directory / 'apart.yaml'}, 1 run" in shown
