@@ -23,6 +23,9 @@ Form = Literal["lines", "json", "quiet"]
 _LEFT_OUT: Final = ("connection.", "server.started", "server.stopped", "server.stopping")
 """Kinds that add nothing for testing by hand: other events say the same."""
 _WIDTHS: Final = (9, 20)
+_LISTS: Final = ("pushes", "token_refs")
+"""Fields with a name for each notification, of which a line shows the first `_SHOWN`."""
+_SHOWN: Final = 5
 
 
 class ServeOutput:
@@ -60,7 +63,7 @@ class ServeOutput:
             self._object(kind, {"host": event["host"], **fields})
             return
         moment = datetime.fromtimestamp(self._now(), UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
-        told = " ".join(f"{name}={_shown(value)}" for name, value in fields.items())
+        told = " ".join(f"{name}={_shown(name, value)}" for name, value in fields.items())
         host, what = event["host"], kind
         self._print(f"{moment}  {host:{_WIDTHS[0]}}{what:{_WIDTHS[1]}}{told}".rstrip())
 
@@ -77,6 +80,9 @@ class ServeOutput:
             let_go_of_output()
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     text = str(value)
+    items = text.split(",")
+    if name in _LISTS and len(items) > _SHOWN:
+        text = f"{','.join(items[:_SHOWN])} and {len(items) - _SHOWN} more"
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text

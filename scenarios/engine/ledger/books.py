@@ -66,7 +66,7 @@ def differences(ledger: Ledger, books: Books) -> Iterator[str]:
         yield f"the site has {books.messages} messages, the trace {written}"
     if books.outbox is not None:
         yield from _outbox(ledger, books.outbox)
-    copies = [copy for each in ledger.notifications for copy in each.copies]
+    copies = [copy for each in ledger.notifications for copy in each.copies] + ledger.leftovers
     for service, counters in books.counted.items():
         for name, applies in COUNTED.items():
             seen = sum(applies(copy) for copy in copies if copy.service == service)

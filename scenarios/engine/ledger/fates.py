@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from scenarios.engine.ledger.findings import Event, Findings
 from scenarios.engine.ledger.lives import Lives
-from scenarios.engine.ledger.notifications import READINGS, Fate, Notification, OpenHops
+from scenarios.engine.ledger.notifications import READINGS, Copy, Fate, Notification, OpenHops
 from scenarios.engine.ledger.receivers import Receivers
 from scenarios.engine.ledger.senders import Senders
 
@@ -48,6 +48,11 @@ class Ledger:
     def removals(self) -> Mapping[str, int]:
         """Phone -> when the app was last removed from it (ns)."""
         return self._receivers.removals
+
+    @property
+    def leftovers(self) -> list[Copy]:
+        """What push services accepted of an external gateway that this run has not sent."""
+        return self._receivers.leftovers
 
     def feed(self, event: Event) -> None:
         """Take the next event of the trace."""

@@ -43,12 +43,14 @@ class Observations:
     def feed(self, event: Event) -> None:
         """Take the next event of the trace."""
         kind = event["kind"]
+        if event.get("leftover"):
+            return  # of a run before this one
         if kind in _COUNTED:
             self._counts[_COUNTED[kind]] += 1
         elif kind in _COUNTED_BY_SERVICE:
             self._counts[f"{event['service']}.{_COUNTED_BY_SERVICE[kind]}"] += 1
         elif kind == "vendor.discarded":
-            self._counts["apns.discarded"] += event["notifications"]
+            self._counts["apns.discarded"] += event["notifications"] - event.get("leftovers", 0)
         elif kind == "push.dispatched" and event["attempt"] > 1:
             self._counts["gateway.resent"] += 1
 

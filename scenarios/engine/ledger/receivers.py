@@ -41,6 +41,8 @@ class Receivers:
         self._copies: dict[tuple[str, str], Copy] = {}
         self._on_wire: dict[tuple[str, str, str], Copy] = {}
         self._on_phone: dict[tuple[str, str], Copy] = {}
+        self.leftovers: list[Copy] = []
+        """What an external gateway still had to send from before this run; of no notification."""
         self._notices: set[tuple[str, str, str]] = set()
         """(service, device, mid) of what a push service says on its own behalf: no notification."""
         self._sessions: dict[tuple[str, str], str] = {}
@@ -55,6 +57,9 @@ class Receivers:
         service, nid = str(event["service"]), str(event["nid"])
         copy = Copy(service, nid, str(event["token_ref"]), t)
         self._copies[service, nid] = copy
+        if event.get("leftover"):
+            self.leftovers.append(copy)
+            return
         if event.get("message_id") is not None:
             self._hops.answers[str(event["message_id"])] = copy
             return
@@ -70,6 +75,8 @@ class Receivers:
             notification.join(copy)
 
     def _vendor_rejected(self, t: int, event: Event) -> None:
+        if event.get("leftover"):
+            return
         if event.get("identifier") is None:
             return  # GCM answers within the request; the gateway tells which push it was
         notification = self._hops.arrive(str(event["peer"]), int(event["identifier"]))

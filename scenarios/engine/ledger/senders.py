@@ -40,6 +40,7 @@ class Senders:
             "provider.closed": self._provider_closed,
             "host.crashed": self._server_ended,
             "server.stopped": self._server_ended,
+            "push.discarded": self._push_discarded,
             "push.completed": self._push_completed,
             "push.abandoned": self._push_abandoned,
             "push.rejected": self._push_rejected,
@@ -285,7 +286,7 @@ class Senders:
         if notification.in_doubt:
             notification.forced += 1
             notification.in_doubt = False
-        if notification.gateway is AtGateway.COMPLETED:
+        if notification.gateway in (AtGateway.COMPLETED, AtGateway.LOST):
             notification.gateway = AtGateway.HELD
         notification.completed = None
         notification.dispatched = t if notification.dispatched is None else notification.dispatched
@@ -303,6 +304,11 @@ class Senders:
             notification.in_doubt |= _may_have_been_taken(str(event["reason"]))
             notification.gateway = AtGateway.HELD
             notification.hop(t, f"the gateway will send it again: {event['reason']}")
+
+    def _push_discarded(self, t: int, event: Event) -> None:
+        notification = self._push_of(t, event)
+        if notification is not None:
+            notification.hop(t, f"{event['provider']} threw it away, on {event['connection']}")
 
     def _push_completed(self, t: int, event: Event) -> None:
         notification = self._push_of(t, event)

@@ -41,6 +41,7 @@ class Deployment:
         """
         self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
+        self.stage.recognise(self.population.ever_had)
         yield from self.services.push.start()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())

@@ -4,20 +4,30 @@ The site knows what it was answered; the push services know what reached them, f
 which order. From these come the gateway's own events, each with `inferred: true`: accepted when the
 site was answered so, refused likewise, dispatched when a push service has it (the oldest push for
 that token that has not arrived yet), completed at once. A push may arrive before the site has told
-of its answer; the answer then belongs to it. One more arrival at APNs over another connection is
-the last push for that token, sent again.
+of its answer; the answer then belongs to it, whatever it says. One more arrival at APNs over
+another connection is a push for that token sent again.
 
-What cannot be seen: a push that was accepted and never written to a push service stays where it is,
+What APNs read behind a bad notification and threw away was written, too (`push.discarded`), and is
+lost unless the gateway sends it again (`resending.py`).
+
+What a gateway still had to send from before this run gets `leftover: true`: pushes for tokens that
+none of this run's phones ever had, and those that arrive before this run has sent anything. They
+are counted nowhere.
+
+What cannot be seen: a push that was accepted and never read by a push service stays where it is,
 and nobody knows which tokens the gateway has removed.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from scenarios.engine.world.resending import Clock, Discarded, Resending
 from sim.trace.recorder import Event
 
 HOST: Final = "gateway"
+_INFERRED: Final = {"inferred": True}
 
 
 @dataclass(slots=True)
@@ -30,73 +40,114 @@ class _Push:
     """Whether it is known who asked for it."""
     peer: str = ""
     """The connection over which it went last."""
+    arrived: int = 0
+    """When (ns)."""
+    broadcast: int | None = None
+    """The broadcast that it is of."""
 
 
 class InferredGateway:
-    """Feed it every event in order; it gives back the event and what must have come before it."""
+    """Feed it every event in order; it gives back the event and what must have come before it.
 
-    def __init__(self, app: str) -> None:
+    `emit` records what becomes certain only later, when nothing happened. `is_ours` tells by its
+    reference whether one of this run's phones ever had a token.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        clock: Clock,
+        emit: Callable[..., None],
+        is_ours: Callable[[str], bool],
+    ) -> None:
         self._app = app
+        self._emit = emit
+        self._is_ours = is_ours
         self._pushes: dict[str, list[_Push]] = {}
         """By token reference, in the order of acceptance."""
         self._made = 0
+        self._planned: Counter[str] = Counter()
+        """By token reference: what the site is going to ask for."""
+        self._unanswered: Counter[str] = Counter()
+        """By token reference: what it has asked for and had no answer to."""
+        self._has_sent = False
+        """Whether this run has sent anything."""
         self._broadcast = 0
         """The last one's number."""
         self._reached: set[str] = set()
         """Tokens that it has reached."""
+        self._last_on: dict[str, int] = {}
+        """Connection to APNs -> when APNs took or rejected something on it last (ns)."""
+        self._resending = Resending(clock, self._lost)
 
     def interpret(self, event: Event) -> Iterator[Event]:
         """The inferred events before this one, it, and those that follow from it."""
         match event["kind"]:
+            case "message.created":
+                self._has_sent = True
+                self._planned.update(filter(None, str(event.get("pushes") or "").split(",")))
+                yield event
             case "push.requested":
                 yield from self._requested(event)
-            case "broadcast.requested":
-                if _accepted(event):
-                    self._broadcast += 1
-                    self._reached.clear()
+            case "step.started" if event["do"] == "broadcast":
+                # The first arrive before the site has its answer.
+                self._has_sent = True
+                self._broadcast += 1
+                self._reached.clear()
                 yield event
             case "vendor.accepted" | "vendor.rejected":
                 yield from self._arrived(event)
+            case "vendor.discarded":
+                yield from self._discarded(event)
+            case "vendor.connected" if event["service"] == "apns":
+                self._resending.connected(str(event["peer"]))
+                yield event
+            case "vendor.closed" if event["service"] == "apns":
+                self._resending.closed(str(event["peer"]))
+                yield event
             case _:
                 yield event
 
+    # -- what the site was answered
+
     def _requested(self, event: Event) -> Iterator[Event]:
         status, token_ref = int(event["status"]), str(event["token_ref"])
+        known = self._pushes.get(token_ref, ())
+        early = next((push for push in known if not push.claimed), None)
+        self._planned[token_ref] -= 1
+        if early is not None:
+            early.claimed = True
+        elif not status:
+            self._unanswered[token_ref] += 1
         if _accepted(event):
-            known = self._pushes.get(token_ref, ())
-            early = next((push for push in known if not push.claimed), None)
             push = early or self._accept(token_ref)
-            push.claimed = True
             if early is None:
-                yield self._accepted(event, push, None)
+                yield self._accepted(event, push, token_ref)
             yield {**event, "gateway_push": push.number}
-            return
-        if status:
-            yield self._inferred(
-                event, "push.refused", app=self._app, reason="answer", status=status,
-                token_ref=token_ref,
-            )  # fmt: skip
-        yield event
+        elif early is not None:
+            # The gateway has handed it on and refused it all the same: what that led to counts.
+            yield {**event, "gateway_push": early.number}
+        else:
+            if status:
+                yield self._inferred(
+                    event, "push.refused", app=self._app, reason="answer", status=status,
+                    token_ref=token_ref,
+                )  # fmt: skip
+            yield event
+
+    # -- what the push services saw
 
     def _arrived(self, event: Event) -> Iterator[Event]:
         token_ref, service = str(event["token_ref"]), str(event["service"])
-        known = self._pushes.get(token_ref, [])
         peer = str(event.get("peer", "")) if service == "apns" else ""
-        push = next((push for push in known if not push.attempts), None)
-        if push is None and known and peer != known[-1].peer:
-            push = known[-1]
+        push, is_new = self._push_at(token_ref, peer)
+        if service == "apns":
+            self._last_on[peer] = event["t"]
+            self._resending.wrote()
         if push is None:
-            push = self._accept(token_ref)
-            push.claimed = self._broadcast > 0 and token_ref not in self._reached
-            self._reached.add(token_ref)
-            yield self._accepted(event, push, self._broadcast if push.claimed else None)
-        push.attempts += 1
-        push.peer = peer
-        yield self._inferred(
-            event, "push.dispatched", push=push.number, provider=service,
-            connection=event.get("peer") if service == "apns" else None,
-            identifier=event.get("identifier"), attempt=push.attempts,
-        )  # fmt: skip
+            yield {**event, "leftover": True}
+            return
+        yield from self._written(event, push, token_ref, service, peer, is_new=is_new)
         yield event
         if event["kind"] == "vendor.accepted":
             yield self._inferred(
@@ -109,20 +160,122 @@ class InferredGateway:
                 reason=event.get("reason"), token_ref=token_ref,
             )  # fmt: skip
 
+    def _discarded(self, event: Event) -> Iterator[Event]:
+        """APNs read pushes on a connection of which it wanted nothing more, and has closed it."""
+        peer = str(event["peer"])
+        thrown_away: list[tuple[_Push, str]] = []
+        sent_again: list[_Push] = []
+        leftovers = 0
+        for token_ref in filter(None, str(event.get("token_refs") or "").split(",")):
+            push, is_new = self._sent_again_before(token_ref, peer), False
+            if push is not None:
+                sent_again.append(push)
+            else:
+                push, is_new = self._push_at(token_ref, peer)
+                if push is None:
+                    leftovers += 1
+                    continue
+                yield from self._written(event, push, token_ref, "apns", peer, is_new=is_new)
+            thrown_away.append((push, token_ref))
+        yield {**event, "leftovers": leftovers}
+        for push, token_ref in thrown_away:
+            yield self._inferred(
+                event, "push.discarded", push=push.number, provider="apns", connection=peer,
+                token_ref=token_ref,
+            )  # fmt: skip
+            if push in sent_again:
+                push.attempts += 1
+                yield self._dispatched(event, push, "apns")
+                yield self._inferred(
+                    event, "push.completed", push=push.number, provider="apns", message_id=None
+                )
+            else:
+                self._resending.discarded(Discarded(push.number, token_ref, peer))
+
+    def _sent_again_before(self, token_ref: str, peer: str) -> _Push | None:
+        """The push that a gateway quick to reconnect has sent again before the connection on which
+        it was discarded was closed.
+        """
+        if self._outstanding(token_ref) is not None:
+            return None
+        last = self._last_on.get(peer, 0)
+        for push in self._pushes.get(token_ref, ()):
+            if push.attempts == 1 and push.peer not in ("", peer) and push.arrived > last:
+                return push
+        return None
+
+    def _outstanding(self, token_ref: str) -> _Push | None:
+        """The oldest push for a token that is to come to a push service, for all that is known."""
+        for push in self._pushes.get(token_ref, ()):
+            if not push.attempts or self._resending.is_waiting(push.number):
+                return push
+        return None
+
+    def _push_at(self, token_ref: str, peer: str) -> tuple[_Push | None, bool]:
+        """The push that has come to a push service, and whether nobody knew of it; None for one
+        from before this run.
+        """
+        outstanding = self._outstanding(token_ref)
+        if outstanding is not None:
+            return outstanding, False
+        known = self._pushes.get(token_ref, [])
+        is_early = self._planned[token_ref] > sum(not push.claimed for push in known)
+        is_broadcast = self._broadcast > 0 and token_ref not in self._reached
+        if not (is_early or is_broadcast):
+            for push in reversed(known):
+                if push.peer not in ("", peer):
+                    return push, False
+        if not self._is_ours(token_ref) or not self._has_sent:
+            return None, False
+        push = self._accept(token_ref)
+        if self._unanswered[token_ref]:
+            self._unanswered[token_ref] -= 1
+        elif is_early:
+            push.claimed = False
+        elif is_broadcast:
+            push.broadcast = self._broadcast
+            self._reached.add(token_ref)
+        return push, True
+
+    def _written(
+        self, event: Event, push: _Push, token_ref: str, service: str, peer: str, *, is_new: bool
+    ) -> Iterator[Event]:
+        """The gateway has accepted it, if that was not known, and has written it."""
+        if is_new:
+            yield self._accepted(event, push, token_ref)
+        self._resending.sent_again(push.number)
+        push.attempts += 1
+        push.peer = peer
+        push.arrived = event["t"]
+        yield self._dispatched(event, push, service)
+
+    def _dispatched(self, event: Event, push: _Push, service: str) -> Event:
+        return self._inferred(
+            event, "push.dispatched", push=push.number, provider=service,
+            connection=push.peer or None, identifier=event.get("identifier"),
+            attempt=push.attempts,
+        )  # fmt: skip
+
+    def _lost(self, what: Discarded) -> None:
+        self._emit(
+            "push.lost", HOST, push=what.push, provider="apns", token_ref=what.token_ref,
+            reason="APNs discarded it, and the gateway did not send it again", **_INFERRED,
+        )  # fmt: skip
+
     def _accept(self, token_ref: str) -> _Push:
         self._made += 1
         push = _Push(f"inferred-{self._made}")
         self._pushes.setdefault(token_ref, []).append(push)
         return push
 
-    def _accepted(self, event: Event, push: _Push, broadcast: int | None) -> Event:
+    def _accepted(self, event: Event, push: _Push, token_ref: str) -> Event:
         return self._inferred(
             event, "push.accepted", push=push.number, app=self._app, device=None,
-            token_ref=event["token_ref"], broadcast=broadcast,
+            token_ref=token_ref, broadcast=push.broadcast,
         )  # fmt: skip
 
     def _inferred(self, event: Event, kind: str, **fields: Any) -> Event:
-        return {"t": event["t"], "host": HOST, "kind": kind, **fields, "inferred": True}
+        return {"t": event["t"], "host": HOST, "kind": kind, **fields, **_INFERRED}
 
 
 def _accepted(event: Event) -> bool:

@@ -3,7 +3,7 @@
 What a live world cannot do is found before it begins (`live_limits.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ PORTS: Final = (
 UNSEEN: Final = (
     "the gateway's log: what it accepted, wrote and concluded is inferred from what the site was"
     " answered and what the push services received, by token and order",
-    "pushes that the gateway accepted and never wrote to a push service: they stay pending",
+    "pushes that the gateway accepted and no push service read: they stay pending",
     "tokens that the gateway removed: bad_token_pruned is not judged",
 )
 
@@ -83,6 +83,7 @@ class LiveStage:
     not_observed: Sequence[str] = ()
     not_judged: Sequence[str] = ()
     mode: Mode = "live"
+    _is_ours: Callable[[str], bool] | None = None
 
     @classmethod
     def make(
@@ -105,12 +106,22 @@ class LiveStage:
         servers = ServerProcesses(world, logs, state, options.ports())
         if options.gateway is None:
             return cls(world, servers, options)
-        world.trace.interpret = InferredGateway(scenario.world.gateway.app).interpret
-        return cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
+        stage = cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
+        app, trace = scenario.world.gateway.app, world.trace
+        inferred = InferredGateway(app, world.env, trace.emit, stage.is_ours)
+        trace.interpret = inferred.interpret
+        return stage
 
     @property
     def foreign_gateway(self) -> ForeignGateway | None:
         return self.options.gateway
+
+    def recognise(self, is_ours: Callable[[str], bool]) -> None:
+        self._is_ours = is_ours
+
+    def is_ours(self, reference: str) -> bool:
+        """Whether a phone of this run ever had the token with this reference."""
+        return self._is_ours is not None and self._is_ours(reference)
 
     def set_cost(self, host: LiveHost, model: CostModel) -> None:
         raise NotImplementedError("a real server takes the time that it takes")

@@ -56,6 +56,8 @@ class Population:
         self.apps: dict[str, MoodleApp] = {}
         self.tokens: dict[str, str] = {}
         """Push token -> phone, for every token that a phone ever had."""
+        self._references: frozenset[str] = frozenset()
+        """Of `tokens`, as far as somebody has asked."""
         self.fleet: tuple[Phone, ...] = ()
         self._fleet: ProvisionedFleet | None = None
         self._browsers: dict[str, Browser] = {}
@@ -181,6 +183,15 @@ class Population:
             if app.token is not None and app.token not in self.tokens:
                 self.tokens[app.token] = name
                 app.phone.emit("token.issued", token_ref=token_ref(app.token))
+
+    def ever_had(self, reference: str) -> bool:
+        """Whether a phone has had the token with this reference at any time."""
+        if len(self._references) < len(self.tokens):
+            self._references = frozenset(map(token_ref, self.tokens))
+        apps = self.apps.values()
+        return reference in self._references or any(
+            app.token is not None and token_ref(app.token) == reference for app in apps
+        )
 
     def phones_of_tokens(self) -> dict[str, str]:
         """Token reference -> phone."""

@@ -75,6 +75,9 @@ class Stage(Protocol):
     def stand_for_gateway(self, host: Any) -> None:
         """`host` stands for the gateway that is not ours."""
 
+    def recognise(self, is_ours: Callable[[str], bool]) -> None:
+        """`is_ours` tells by its reference whether a phone of this run ever had a token."""
+
     def set_cost(self, host: Any, model: CostModel) -> None:
         """Let the requests to a server take time."""
 
@@ -106,6 +109,9 @@ class SimulatedStage:
 
     def stand_for_gateway(self, host: Host) -> None:
         raise NotImplementedError("a simulated world has no way to what is outside of it")
+
+    def recognise(self, is_ours: Callable[[str], bool]) -> None:
+        """Nothing comes from outside of this world."""
 
     def set_cost(self, host: Host, model: CostModel) -> None:
         self.world.hosts[host.name].set_cost(model)

@@ -37,6 +37,10 @@ from sim.vendors.apns.limits import ConnectionLimiter
 from sim.vendors.apns.registry import TOKEN_LENGTH, AppToken, topic_hash
 from sim.vendors.seams import peer_name, token_ref
 
+DISCARDED_NAMED = 10_000
+"""Notifications whose tokens one `vendor.discarded` names: a peer may go on writing for as long as
+`close_delay` lets it."""
+
 LINGER_ZERO = struct.pack("ii", 1, 0)
 """struct linger: on, for zero seconds."""
 
@@ -76,6 +80,7 @@ class ProviderConnection(asyncio.Protocol):
         "_decoder",
         "_discarded",
         "_discarded_frames",
+        "_discarded_refs",
         "_gateway",
         "_has_frames",
         "_last_identifier",
@@ -95,6 +100,7 @@ class ProviderConnection(asyncio.Protocol):
         self._last_identifier = NO_IDENTIFIER
         self._discarded = 0
         self._discarded_frames = 0
+        self._discarded_refs: list[str] = []
         self._has_frames = True
         self._peer = ""
         self._reason = "peer"
@@ -161,6 +167,7 @@ class ProviderConnection(asyncio.Protocol):
                 peer=self._peer,
                 bytes=self._discarded,
                 notifications=self._discarded_frames,
+                token_refs=",".join(self._discarded_refs),
             )
         reason = "lost" if exc is not None and self._reason == "peer" else self._reason
         core.emit("vendor.closed", peer=self._peer, reason=reason)
@@ -281,9 +288,12 @@ class ProviderConnection(asyncio.Protocol):
             transport.close()
 
     def _count_discarded(self) -> None:
-        """Count the notifications that nobody looks at; none behind what cannot be parsed."""
+        """Count the notifications that nobody looks at and remember whom they were for; none behind
+        what cannot be parsed."""
         while isinstance(frame := self._decoder.next_frame(), Frame):
             self._discarded_frames += 1
+            if len(self._discarded_refs) < DISCARDED_NAMED:
+                self._discarded_refs.append(token_ref(frame.token.hex()))
         if frame is not None:
             self._has_frames = False
             self._decoder = FrameDecoder()

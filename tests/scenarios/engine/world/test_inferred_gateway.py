@@ -1,11 +1,23 @@
 """What a gateway without a log must have done follows from what the others saw."""
 
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any
 
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.world.inferred_gateway import InferredGateway
 
-CREATED = {"host": "site", "kind": "message.created", "message": 1, "user_from": 2, "user_to": 3}
+CREATED = {
+    "host": "site", "kind": "message.created", "message": 1, "user_from": 2, "user_to": 3,
+    "pushes": "a",
+}  # fmt: skip
+
+
+BROADCAST = {"host": "engine", "kind": "step.started", "n": 1, "do": "broadcast", "by": "admin"}
+
+
+def message(number: int, *tokens: str) -> dict[str, Any]:
+    return {**CREATED, "message": number, "pushes": ",".join(tokens)}
 
 
 def requested(token: str, status: int = 200, push: str | None = None) -> dict[str, Any]:
@@ -29,15 +41,67 @@ def at_gcm(token: str, message_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Clock:
+    """A clock of which the test turns the hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
+        self._made = 0
+
+    def call_later(
+        self, delay: float, function: Callable[..., object], *arguments: object
+    ) -> object:
+        self._made += 1
+        self._calls.append((self.now + delay, self._made, partial(function, *arguments)))
+        return None
+
+    def turn_to(self, moment: float) -> None:
+        while due := min((call for call in self._calls if call[0] <= moment), default=None):
+            self._calls.remove(due)
+            self.now = max(self.now, due[0])
+            due[2]()
+        self.now = moment
+
+
+class Run:
+    """A run with an external gateway, of which the test tells the events."""
+
+    def __init__(self, ours: Container[str] = frozenset("abc")) -> None:
+        self.clock, self.ledger = Clock(), Ledger()
+        self.seen: list[dict[str, Any]] = []
+        self._gateway = InferredGateway("moodle", self.clock, self._emit, ours.__contains__)
+
+    def _emit(self, kind: str, host: str, /, **fields: Any) -> None:
+        self.record({"kind": kind, "host": host, **fields})
+
+    def tell(self, *events: dict[str, Any], at: float | None = None) -> "Run":
+        """Let these happen, `at` a moment of the run or a millisecond after what was before."""
+        for event in events:
+            self.clock.turn_to(self.clock.now + 0.001 if at is None else at)
+            self.record(event)
+        return self
+
+    def record(self, event: dict[str, Any]) -> None:
+        for each in self._gateway.interpret({"t": round(self.clock.now * 1e9), **event}):
+            self.seen.append(dict(each))
+            self.ledger.feed(each)
+
+    def wait_until(self, moment: float) -> "Run":
+        self.clock.turn_to(moment)
+        return self
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.seen if event["kind"] == kind]
+
+    def fates(self) -> dict[str, int]:
+        return {name: count for name, count in self.ledger.counts().items() if count}
+
+
 def follow(*events: dict[str, Any]) -> tuple[Ledger, list[dict[str, Any]]]:
-    gateway, ledger = InferredGateway("moodle"), Ledger()
-    seen = [
-        event
-        for number, event in enumerate(events)
-        for event in gateway.interpret({"t": number, **event})
-    ]
-    ledger.feed_all(seen).close()
-    return ledger, seen
+    run = Run().tell(*events)
+    run.ledger.close()
+    return run.ledger, run.seen
 
 
 def kinds(seen: list[dict[str, Any]]) -> list[str]:
@@ -72,7 +136,7 @@ def test_no_answer_infers_nothing() -> None:
 
 def test_pushes_for_one_token_arrive_in_the_order_of_acceptance() -> None:
     ledger, seen = follow(
-        CREATED, requested("a"), requested("a"),
+        message(1, "a", "a"), requested("a"), requested("a"),
         at_apns("accepted", "a", 1, nid="n1"), at_apns("accepted", "a", 2, nid="n2"),
     )  # fmt: skip
     dispatched = [event["push"] for event in seen if event["kind"] == "push.dispatched"]
@@ -107,15 +171,14 @@ def test_a_rejected_token_is_a_rejected_push() -> None:
 
 
 def test_what_reaches_a_push_service_after_a_broadcast_is_one_of_it() -> None:
-    broadcast = {"host": "site", "kind": "broadcast.requested", "channel": "c", "status": 200}
-    ledger, _ = follow(broadcast, at_apns("accepted", "a", 1, nid="n1"), at_gcm("b", "0:1"))
+    ledger, _ = follow(BROADCAST, at_apns("accepted", "a", 1, nid="n1"), at_gcm("b", "0:1"))
     assert [n.origin for n in ledger.notifications] == ["broadcast", "broadcast"]
     assert ledger.findings.all == []
 
 
 def test_other_events_pass_as_they_are() -> None:
     _, seen = follow(CREATED)
-    assert seen == [{"t": 0, **CREATED}]
+    assert seen == [{"t": 1_000_000, **CREATED}]
 
 
 def test_what_a_gateway_of_2013_refused_with_status_200_was_not_accepted() -> None:
@@ -124,3 +187,146 @@ def test_what_a_gateway_of_2013_refused_with_status_200_was_not_accepted() -> No
     assert kinds(seen) == ["push.refused"]
     [notification] = ledger.notifications
     assert notification.fate == "refused"
+
+
+P1, P2 = "127.0.0.1:5", "127.0.0.1:6"
+CONNECTED = {"host": "apns", "kind": "vendor.connected", "service": "apns", "topic": "t"}
+CLOSED = {"host": "apns", "kind": "vendor.closed", "service": "apns", "reason": "rejected"}
+
+
+def discarded(*tokens: str, peer: str = P1) -> dict[str, Any]:
+    return {
+        "host": "apns", "kind": "vendor.discarded", "service": "apns", "peer": peer,
+        "bytes": 100 * len(tokens), "notifications": len(tokens), "token_refs": ",".join(tokens),
+    }  # fmt: skip
+
+
+def bad_token(*behind: str) -> Run:
+    """Pushes for `x` and for those behind it: the first is rejected at 1.05 s, and APNs closes the
+    connection at 1.56 s.
+    """
+    run = Run(frozenset("xabcd")).tell({**CONNECTED, "peer": P1}, message(1, "x", *behind))
+    run.tell(requested("x"), *map(requested, behind))
+    run.tell(at_apns("rejected", "x", 0, reason="invalid_token"), at=1.05)
+    return run.tell(discarded(*behind), {**CLOSED, "peer": P1}, at=1.56)
+
+
+def test_what_apns_discards_is_lost_when_the_gateway_is_connected_and_silent() -> None:
+    run = bad_token("a", "b").tell({**CONNECTED, "peer": P2}, at=1.6)
+    assert [event["push"] for event in run.of("push.discarded")] == ["inferred-2", "inferred-3"]
+    run.wait_until(3.5)
+    assert run.fates() == {"created": 3, "rejected": 1, "pending": 2}
+    run.wait_until(3.7)
+    assert run.fates() == {"created": 3, "rejected": 1, "lost": 2}
+    assert [event["t"] for event in run.of("push.lost")] == [3_600_000_000] * 2
+
+
+def test_a_gateway_that_connects_late_has_its_time_to_send_again() -> None:
+    run = bad_token("a").tell({**CONNECTED, "peer": P2}, at=9.0)
+    run.tell({**at_apns("accepted", "a", 0, nid="n1"), "peer": P2}, at=10.9).wait_until(60)
+    assert run.of("push.lost") == []
+    [push] = [each for each in run.ledger.notifications if each.token_ref == "a"]
+    assert (push.attempts, len(push.copies)) == (2, 1)
+
+
+def test_a_gateway_that_is_still_sending_again_has_not_lost_the_rest() -> None:
+    run = bad_token("a", "b", "c").tell({**CONNECTED, "peer": P2}, at=1.6)
+    for number, token in enumerate("abc"):
+        again = at_apns("accepted", token, 0, nid=f"n{token}")
+        run.tell({**again, "peer": P2}, at=3.0 + 1.5 * number)
+    assert run.wait_until(60).of("push.lost") == []
+
+
+def test_a_gateway_that_never_connects_again_has_lost_it_after_ten_seconds() -> None:
+    run = bad_token("a").wait_until(11.5)
+    assert run.of("push.lost") == []
+    assert len(run.wait_until(11.6).of("push.lost")) == 1
+
+
+def test_what_is_sent_again_after_all_is_not_lost() -> None:
+    run = bad_token("a").tell({**CONNECTED, "peer": P2}, at=1.6).wait_until(20)
+    assert run.fates()["lost"] == 1
+    run.tell({**at_apns("accepted", "a", 0, nid="n1"), "peer": P2}, at=21)
+    assert run.fates() == {"created": 2, "rejected": 1, "pending": 1}
+
+
+def test_what_was_sent_again_before_the_old_connection_was_closed_is_not_lost() -> None:
+    run = Run().tell({**CONNECTED, "peer": P1}, message(1, "b", "a"), requested("b"))
+    run.tell(requested("a"), at_apns("rejected", "b", 0, reason="invalid_token"), at=1)
+    run.tell({**CONNECTED, "peer": P2}, at=1.3)
+    run.tell({**at_apns("accepted", "a", 1, nid="n1"), "peer": P2}, at=1.4)
+    run.tell(discarded("a"), {**CLOSED, "peer": P1}, at=1.5).wait_until(60)
+    assert run.of("push.lost") == []
+    assert [event["attempt"] for event in run.of("push.dispatched")] == [1, 1, 2]
+    assert run.fates() == {"created": 2, "rejected": 1, "pending": 1}
+    assert run.ledger.findings.all == []
+
+
+def test_two_pushes_to_one_phone_are_sent_again_as_two() -> None:
+    run = bad_token("a", "a").tell({**CONNECTED, "peer": P2}, at=1.6)
+    for number in range(2):
+        again = {**at_apns("accepted", "a", 0, nid=f"n{number}"), "peer": P2}
+        run.tell(again, at=1.7 + number)
+    assert run.wait_until(60).fates() == {"created": 3, "rejected": 1, "pending": 2}
+
+
+def test_what_a_broadcast_had_written_behind_a_bad_token_belongs_to_it() -> None:
+    run = Run().tell({**CONNECTED, "peer": P1}, BROADCAST)
+    run.tell(at_apns("rejected", "a", 0, reason="invalid_token"), at=1)
+    run.tell(discarded("b", "c"), {**CONNECTED, "peer": P2}, at=1.5).wait_until(9)
+    assert [each.origin for each in run.ledger.notifications] == ["broadcast"] * 3
+    assert run.fates() == {"created": 3, "rejected": 1, "lost": 2}
+
+
+def test_a_broadcast_over_another_connection_repeats_no_message() -> None:
+    run = Run().tell(message(1, "a"), requested("a"), at_apns("accepted", "a", 0, nid="n1"))
+    run.tell(BROADCAST, {**at_apns("accepted", "a", 0, nid="n2"), "peer": P2})
+    assert [each.origin for each in run.ledger.notifications] == ["message", "broadcast"]
+    assert [each.attempts for each in run.ledger.notifications] == [1, 1]
+
+
+def rejected_by_gcm(token: str) -> dict[str, Any]:
+    return {
+        "host": "gcm", "kind": "vendor.rejected", "service": "gcm", "token_ref": token,
+        "reason": "NotRegistered", "peer": "127.0.0.1:9",
+    }  # fmt: skip
+
+
+def test_a_refusal_that_passes_on_what_gcm_said_is_of_the_same_push() -> None:
+    run = Run().tell(CREATED, rejected_by_gcm("a"), requested("a", status=400))
+    assert run.fates() == {"created": 1, "rejected": 1}
+    assert run.ledger.findings.all == []
+
+
+def test_a_push_that_was_sent_and_refused_all_the_same_is_one() -> None:
+    run = Run().tell(CREATED, at_gcm("a", "0:1"), requested("a", status=500))
+    assert run.fates() == {"created": 1, "pending": 1}
+
+
+def test_a_push_that_arrives_after_the_site_gave_up_waiting_is_not_the_next_ones() -> None:
+    run = Run().tell(CREATED, requested("a", status=0), at_gcm("a", "0:1"))
+    run.tell(message(2, "a"), {**requested("a"), "message": 2})
+    run.ledger.close()
+    found = [(each.message, len(each.copies)) for each in run.ledger.notifications]
+    assert sorted(found) == [("1", 1), ("2", 0)]
+
+
+def test_what_arrives_before_this_run_has_sent_anything_is_from_before_it() -> None:
+    run = Run().tell(at_apns("accepted", "a", 0, nid="n1"), at_gcm("b", "0:1"))
+    run.tell(at_apns("rejected", "c", 0, reason="invalid_token"))
+    assert run.fates() == {}
+    assert run.ledger.findings.all == []
+    assert [bool(event.get("leftover")) for event in run.seen] == [True] * 3
+    run.tell(CREATED, requested("a"), at_apns("accepted", "a", 0, nid="n2"))
+    assert run.fates() == {"created": 1, "pending": 1}
+
+
+def test_a_token_of_no_phone_of_this_run_is_from_before_it() -> None:
+    run = Run(ours="ab").tell({**CONNECTED, "peer": P1}, BROADCAST)
+    run.tell(at_apns("accepted", "a", 0, nid="n1"), at=1)
+    run.tell(at_apns("rejected", "old", 0, reason="invalid_token"), at=1.05)
+    run.tell(discarded("b", "older"), {**CONNECTED, "peer": P2}, at=1.5).wait_until(9)
+    assert run.fates() == {"created": 2, "pending": 1, "lost": 1}
+    assert run.of("vendor.discarded")[0]["leftovers"] == 1
+    run.ledger.close()
+    assert run.ledger.findings.all == []

@@ -66,6 +66,7 @@ def test_what_follows_a_bad_notification_is_lost_whenever_it_was_sent(stand: Any
         (discarded,) = stand.named("vendor.discarded")
         assert discarded["bytes"] == 3 * len(frame(3, token))
         assert discarded["notifications"] == service.statistics().discarded == 3
+        assert discarded["token_refs"] == ",".join([token_ref(token.hex())] * 3)
 
     stand.run(main)
 
