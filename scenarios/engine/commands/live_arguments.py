@@ -132,6 +132,12 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
         help="write addresses, keys and certificates to this file, for its owner only",
     )
     serve.add_argument(
+        "--write-to",
+        type=Path,
+        metavar="DIR",
+        help="write certificates, keys and all of --info to files in DIR, which stay when it stops",
+    )
+    serve.add_argument(
         "--seed", type=seed, default=1, metavar="N", help="keys and certificates follow from it"
     )
 

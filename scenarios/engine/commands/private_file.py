@@ -23,9 +23,22 @@ def make_sure_it_can_be_written(path: Path) -> None:
     _make(path, b"").unlink()
 
 
+def make_directory(path: Path) -> None:
+    """A directory for such files, closed to others if it is new. Raises NotWritable."""
+    try:
+        path.mkdir(0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
 def write_for_owner(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file that nobody else can read. Raises NotWritable."""
-    made = _make(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_text_for_owner(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text_for_owner(path: Path, text: str) -> None:
+    """Write a file that nobody else can read. Raises NotWritable."""
+    made = _make(path, text.encode())
     try:
         made.replace(path)
     except OSError as error:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import simpy
 
+from scenarios.engine.commands.kept_files import keep, make_sure_of
 from scenarios.engine.commands.live_arguments import tls_policy
 from scenarios.engine.commands.private_file import (
     NotWritable,
@@ -45,14 +46,24 @@ def serve_command(args: argparse.Namespace) -> int:
     """Serve `args.part` until SIGTERM, SIGINT or SIGHUP; the exit code. The first signal stops the
     servers when what is under way is done, the second at once.
 
-    0: stopped as asked; 4: it cannot be started (a port is in use, `args.info` cannot be written).
+    0: stopped as asked; 4: it cannot be started (a port is in use, `args.info` or
+    `args.write_to` cannot be written).
     """
-    if args.info is not None:
-        try:
+    if args.write_to is not None and args.part not in ("vendors", "all"):
+        print(
+            "airbed: --write-to is for the push services' certificates and keys: serve vendors or"
+            " all, or leave it out",
+            file=sys.stderr,
+        )
+        return ExitCode.INVALID
+    try:
+        if args.info is not None:
             make_sure_it_can_be_written(args.info)
-        except NotWritable as error:
-            print(f"airbed: {error}", file=sys.stderr)
-            return ExitCode.INVALID
+        if args.write_to is not None:
+            make_sure_of(args.write_to)
+    except NotWritable as error:
+        print(f"airbed: {error}", file=sys.stderr)
+        return ExitCode.INVALID
     try:
         scenario = served_scenario(args.set, phone_tls=args.phone_tls, sandbox=args.sandbox)
     except WrongSetting as error:
@@ -106,6 +117,8 @@ def _serve(
         yield from services.push.start()
     yield from services.start_servers(population.staff(), only=wanted)
     info = Parts(stage, services, population, wanted, args.phones, args.set).info()
+    if args.write_to is not None:
+        info = keep(args.write_to, info)
     told = list(lines(info))
     if args.info is not None:
         write_for_owner(args.info, info)

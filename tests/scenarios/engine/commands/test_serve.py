@@ -230,3 +230,37 @@ def test_a_reader_that_has_gone_does_not_end_the_parts(tmp_path: Path) -> None:
             assert post(gcm["url"], {}, headers, authority) == 400
         served.process.terminate()
         assert served.process.wait(LIMIT) == ExitCode.OK
+
+
+def test_what_is_written_for_a_gateway_outlives_the_parts_and_is_for_its_owner_only(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "for" / "gateway"
+    with serving(tmp_path, "vendors", "--sandbox", "--write-to", str(kept)) as served:
+        info = served.info
+        assert info["gcm"]["url"] == f"https://localhost:{info['gcm']['port']}/gcm/send"
+        headers = {"Authorization": f"key={info['gcm']['api_key']}"}
+        ca_pem = Path(info["authority"]["ca_file"]).read_text()
+        body = {"registration_ids": [info["gcm"]["registration_id"]]}
+        assert post(info["gcm"]["url"], body, headers, ca_pem) == 200
+    files = {file.name for file in kept.iterdir()}
+    apns = {f"apns{which}-{what}.pem" for which in ("", "-sandbox") for what in ("cert", "key")}
+    assert files == {"ca.pem", "parts.json", *apns}
+    assert kept.stat().st_mode & 0o777 == 0o700
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in kept.iterdir())
+    parts = json.loads((kept / "parts.json").read_text())
+    for part in ("apns", "apns_sandbox"):
+        assert parts[part] == {**info[part]}
+        trust = ssl.create_default_context(cafile=parts["authority"]["ca_file"])
+        trust.load_cert_chain(parts[part]["cert_file"], parts[part]["key_file"])
+
+
+def test_files_that_outlive_the_parts_are_refused_where_they_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a file"
+    file.touch()
+    assert main(["serve", "vendors", "--write-to", str(file / "in")]) == ExitCode.INVALID
+    assert f"nothing can be written to {file / 'in'}: " in capsys.readouterr().err
+    assert main(["serve", "gateway", "--write-to", str(tmp_path)]) == ExitCode.INVALID
+    assert "--write-to is for the push services' certificates" in capsys.readouterr().err
