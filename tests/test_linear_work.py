@@ -29,7 +29,7 @@ from devices.errors import DeviceError
 from server.airnotifier import auth, payload, targets
 from server.airnotifier.arguments import read_arguments
 from server.airnotifier.errors import Refused
-from server.airnotifier.providers import gcm_answers
+from server.airnotifier.providers.gcm import answers as gcm_answers
 from server.moodle import multipart as site_multipart
 from server.moodle import parameters, php_json, phpargs, rest_format, truncation
 from server.moodle.accounts import clean_username
@@ -106,7 +106,7 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "server/airnotifier/charsets.py _CHARSET": again(";", "; ", ";charset", ";charset ", " "),
     "server/airnotifier/multipart.py _CONTENT_TYPE": again("content-type", "\r\n", "content-type:"),
     "server/airnotifier/payload.py _NUMBER": again("1", "1.", "1e", "+"),
-    "server/airnotifier/providers/gcm_answers.py _SECONDS": again("1"),
+    "server/airnotifier/providers/gcm/answers.py _SECONDS": again("1"),
     "server/moodle/gateway_client.py _IDENTIFIER": again("a"),
     "server/moodle/web/sessions.py _SID": again("a", "0"),
     "devices/browser.py _NOTE": again('role="status">', "<", ">"),

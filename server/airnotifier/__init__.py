@@ -9,10 +9,8 @@ Where a byte goes:
    `group_commit` lets requests that come together share a transaction. Only then the client
    hears "ok".
 4. `dispatcher` puts the push into the `backlog` of its application and push service.
-5. `providers/apns` sends it over a link: `apns_link` (connection after connection), `apns_window`
-   (what silence has not confirmed yet), `apns_suspicion` (who makes the server hang up),
-   `apns_connection` (the socket), `apns_frames` (the bytes); `apns_forgetful` is the link of 2013.
-   `providers/gcm` sends it in an HTTP request and reads `gcm_answers`.
+5. `providers/apns` sends it over a TLS connection and finds out what arrived; `providers/gcm` sends
+   it in an HTTP request and reads the answer.
 6. `outcomes` tells the log what became of it, and the outbox that it may forget it.
 
 Compatibility: the API of 2013/2014 with the statuses of 2014 (400, 403, 423) and the success bodies

@@ -17,8 +17,8 @@ from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers import PushService
-from server.airnotifier.providers.apns import ApnsService
-from server.airnotifier.providers.gcm import GcmService
+from server.airnotifier.providers.apns.provider import ApnsService
+from server.airnotifier.providers.gcm.provider import GcmService
 from server.airnotifier.push import Push
 from server.airnotifier.settings import AppSettings
 from server.airnotifier.targets import Provider

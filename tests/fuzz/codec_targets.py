@@ -14,8 +14,8 @@ from devices import protobuf as phone_protobuf
 from devices.errors import FrameError
 from server.airnotifier.arguments import read_arguments
 from server.airnotifier.multipart import MultipartError, parse_multipart
-from server.airnotifier.providers import apns_frames
-from server.airnotifier.providers.gcm_answers import MAX_RETRY_AFTER, read_answer, retry_after
+from server.airnotifier.providers.apns import frames as apns_frames
+from server.airnotifier.providers.gcm.answers import MAX_RETRY_AFTER, read_answer, retry_after
 from server.moodle import multipart, php_json, phpargs
 from server.moodle.errors import MoodleError
 from server.moodle.parameters import Multiple, Param, Scalar, Single, validate

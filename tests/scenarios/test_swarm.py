@@ -17,9 +17,9 @@ from scenarios.engine.shipped import SHIPPED
 from server.airnotifier import outbox
 from server.airnotifier.backlog import Backlog
 from server.airnotifier.gateway import Gateway
-from server.airnotifier.providers.apns_link import Link
-from server.airnotifier.providers.apns_window import Window
-from server.airnotifier.providers.gcm import GcmService
+from server.airnotifier.providers.apns.link import Link
+from server.airnotifier.providers.apns.window import Window
+from server.airnotifier.providers.gcm.provider import GcmService
 from server.airnotifier.push import Push
 from server.moodle import rest
 

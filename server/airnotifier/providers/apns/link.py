@@ -8,7 +8,7 @@ puts them back in order when a connection ends:
 * status 10 (the server shuts down): the same, except that the named one was the last accepted;
 * end without a word, or a packet about a push that is not in the window: everything unconfirmed
   goes out again after a back-off. Some of it may arrive twice; the other choice would be to lose
-  it. `apns_suspicion` keeps one bad push from causing this for ever.
+  it. `suspicion` keeps one bad push from causing this for ever.
 
 Silence counts from the moment at which a push is known to have arrived, so a network that swallows
 everything confirms nothing (where the system does not tell what has arrived: from the moment at
@@ -29,12 +29,12 @@ from server import clock
 from server.airnotifier.backoff import Backoff
 from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
-from server.airnotifier.providers.apns_arrivals import Arrivals
-from server.airnotifier.providers.apns_connection import Connection
-from server.airnotifier.providers.apns_frames import INVALID_TOKEN, ErrorPacket, encode
-from server.airnotifier.providers.apns_pace import Pace
-from server.airnotifier.providers.apns_suspicion import PROBE, Suspicion
-from server.airnotifier.providers.apns_window import Window
+from server.airnotifier.providers.apns.arrivals import Arrivals
+from server.airnotifier.providers.apns.connection import Connection
+from server.airnotifier.providers.apns.frames import INVALID_TOKEN, ErrorPacket, encode
+from server.airnotifier.providers.apns.pace import Pace
+from server.airnotifier.providers.apns.suspicion import PROBE, Suspicion
+from server.airnotifier.providers.apns.window import Window
 from server.airnotifier.push import Push
 from server.airnotifier.settings import ApnsSettings
 

@@ -20,7 +20,7 @@ from server.airnotifier.backlog import CAPACITY
 from server.airnotifier.backoff import Backoff
 from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
-from server.airnotifier.providers.gcm_answers import (
+from server.airnotifier.providers.gcm.answers import (
     ASK_AGAIN,
     MAX_ANSWER,
     REMOVE_TOKEN,

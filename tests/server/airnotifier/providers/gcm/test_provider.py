@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from server import clock
-from server.airnotifier.providers.gcm_answers import MAX_ANSWER
+from server.airnotifier.providers.gcm.answers import MAX_ANSWER
 from server.http_client import LONGEST_LINE, MOST_HEADERS
 from server.logs import token_ref
 from tests.server.airnotifier.support import (
@@ -299,7 +299,7 @@ def test_an_id_that_failed_more_often_waits_longer_than_a_new_one_beside_it(
 def test_only_so_many_pushes_wait_for_another_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.airnotifier.providers.gcm.CAPACITY", 5)
+    monkeypatch.setattr("server.airnotifier.providers.gcm.provider.CAPACITY", 5)
     with gateway_bench(tmp_path, gcm={"concurrency": 1}) as bench:
         bench.gcm.answer = lambda token: {"error": "Unavailable"}
 

@@ -5,9 +5,9 @@ import ssl
 
 from server.airnotifier.departures import Departures
 from server.airnotifier.outcomes import Outcomes
-from server.airnotifier.providers.apns_forgetful import ForgetfulLink
-from server.airnotifier.providers.apns_link import Endpoint, Link
-from server.airnotifier.providers.apns_pace import Pace
+from server.airnotifier.providers.apns.forgetful import ForgetfulLink
+from server.airnotifier.providers.apns.link import Endpoint, Link
+from server.airnotifier.providers.apns.pace import Pace
 from server.airnotifier.settings import ApnsSettings, AppSettings
 from server.configuration_file import SettingsError
 

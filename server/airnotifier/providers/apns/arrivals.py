@@ -7,7 +7,7 @@ No I/O and no clock of its own.
 
 from collections import deque
 
-from server.airnotifier.providers.tcp_progress import TcpProgress
+from server.airnotifier.providers.apns.tcp_progress import TcpProgress
 
 
 class Arrivals:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import clock
-from server.airnotifier.providers.gcm_answers import Answer, Result, read_answer, retry_after
+from server.airnotifier.providers.gcm.answers import Answer, Result, read_answer, retry_after
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.airnotifier.providers import tcp_progress
-from server.airnotifier.providers.apns_arrivals import Arrivals
-from server.airnotifier.providers.tcp_progress import TcpProgress
+from server.airnotifier.providers.apns import tcp_progress
+from server.airnotifier.providers.apns.arrivals import Arrivals
+from server.airnotifier.providers.apns.tcp_progress import TcpProgress
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts acknowledged bytes")

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.airnotifier.providers.apns_frames import ErrorPacket
-from server.airnotifier.providers.apns_suspicion import Suspicion
-from server.airnotifier.providers.apns_window import LAST_IDENTIFIER, Settlement, Window
+from server.airnotifier.providers.apns.frames import ErrorPacket
+from server.airnotifier.providers.apns.suspicion import Suspicion
+from server.airnotifier.providers.apns.window import LAST_IDENTIFIER, Settlement, Window
 from server.airnotifier.push import Push
 
 

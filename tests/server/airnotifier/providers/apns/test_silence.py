@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.airnotifier import admin
-from server.airnotifier.providers.tcp_progress import USER_TIMEOUT
+from server.airnotifier.providers.apns.tcp_progress import USER_TIMEOUT
 from server.airnotifier.tables import metadata
 from server.database import Database
 from sim.net.links import Link

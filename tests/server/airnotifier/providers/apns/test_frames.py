@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.airnotifier.providers.apns_frames import ErrorPacket, decode_error, encode
+from server.airnotifier.providers.apns.frames import ErrorPacket, decode_error, encode
 
 TOKEN = bytes(range(32))
 PAYLOAD = b'{"aps":{"alert":"hi"}}'

@@ -9,7 +9,7 @@ that silence has confirmed are remembered, and a packet about them takes that ba
 from collections import deque
 from dataclasses import dataclass, field
 
-from server.airnotifier.providers.apns_frames import SHUTDOWN, ErrorPacket
+from server.airnotifier.providers.apns.frames import SHUTDOWN, ErrorPacket
 from server.airnotifier.push import Push
 
 LAST_IDENTIFIER = 2**32 - 1

@@ -9,9 +9,9 @@ attempts of that one.
 This exists to show, in the same deployment, what recovery is worth.
 """
 
-from server.airnotifier.providers.apns_connection import Connection
-from server.airnotifier.providers.apns_frames import ErrorPacket
-from server.airnotifier.providers.apns_link import Link
+from server.airnotifier.providers.apns.connection import Connection
+from server.airnotifier.providers.apns.frames import ErrorPacket
+from server.airnotifier.providers.apns.link import Link
 from server.airnotifier.push import Push
 
 

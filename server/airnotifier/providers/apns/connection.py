@@ -3,8 +3,8 @@
 import asyncio
 from typing import Protocol
 
-from server.airnotifier.providers.apns_frames import ErrorPacket, decode_error
-from server.airnotifier.providers.tcp_progress import (
+from server.airnotifier.providers.apns.frames import ErrorPacket, decode_error
+from server.airnotifier.providers.apns.tcp_progress import (
     TcpProgress,
     notice_dead_paths,
     tcp_progress,

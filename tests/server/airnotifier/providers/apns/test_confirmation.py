@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from server.airnotifier.providers.apns_link import CONFIRMATION_STEPS
+from server.airnotifier.providers.apns.link import CONFIRMATION_STEPS
 from sim.net.links import Link
 from tests.server.airnotifier.support import apns_token, gateway_bench
 
