@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from scenarios.engine.format.quantities import MAX_SEED
+from scenarios.engine.format.limits import MAX_SEED
 from scenarios.engine.format.units import UnitError, parse_duration
 from server.settings import is_http_address
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,8 @@ from scenarios.engine.world.foreign_gateway import GatewayUnreachable
 from sim.live.process import ServerFailed
 
 JUNIT: Final = "junit.xml"
+MAX_RUNS: Final = 10_000
+"""Of one command: each leaves a record, and a day has not many more runs."""
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -37,7 +40,11 @@ def run_command(args: argparse.Namespace) -> int:
     if trouble is not None:
         print(f"airbed: {trouble}", file=sys.stderr)
         return ExitCode.INVALID
-    planned = list(plan(args.scenarios, args.seed, args.cell))
+    planned = list(islice(plan(args.scenarios, args.seed, args.cell), MAX_RUNS + 1))
+    if len(planned) > MAX_RUNS:
+        hint = "choose with --seed or --cell, or try `airbed sweep`, which keeps a line of each"
+        print(f"airbed: these are more than {MAX_RUNS:,} runs; {hint}", file=sys.stderr)
+        return ExitCode.INVALID
     if not planned:
         print(no_such_cell(args.cell, args.scenarios), file=sys.stderr)
         return ExitCode.NOTHING_SELECTED

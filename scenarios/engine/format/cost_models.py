@@ -4,10 +4,9 @@ virtual time. What is left out takes none.
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenarios.engine.format.limits import MAX_CORES
 from scenarios.engine.format.quantities import Duration
 from sim.net.cost import CostModel
-
-MAX_CORES = 1024
 
 
 class _Cost(BaseModel):

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-Value = bool | int | float | str
+from scenarios.engine.format.limits import MAX_CONDITION, MAX_CONDITION_DEPTH
 
-MAX_LENGTH: Final = 500  # characters; a condition longer than this is a program
-MAX_DEPTH: Final = 40  # nested parentheses, `not` and minus signs
+Value = bool | int | float | str
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
@@ -87,9 +86,9 @@ class _Parser:
     """Recursive descent over the tokens; one method a level of precedence, lowest first."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_LENGTH:
+        if len(text) > MAX_CONDITION:
             raise ExpressionError(
-                f"the condition has {len(text)} characters, more than {MAX_LENGTH}", 0, len(text)
+                f"the condition has {len(text)} characters, more than {MAX_CONDITION}", 0, len(text)
             )
         self._tokens = list(_tokenize(text))
         self._at = 0
@@ -181,9 +180,12 @@ class _Parser:
 
     def _nested(self, token: _Token, parse: Callable[[], Node]) -> Node:
         self._depth += 1
-        if self._depth > MAX_DEPTH:
+        if self._depth > MAX_CONDITION_DEPTH:
             raise ExpressionError(
-                f"nested more than {MAX_DEPTH} deep", token.start, token.end, "simplify it"
+                f"nested more than {MAX_CONDITION_DEPTH} deep",
+                token.start,
+                token.end,
+                "simplify it",
             )
         node = parse()
         self._depth -= 1

@@ -20,6 +20,7 @@ from pydantic import (
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
 from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
+from scenarios.engine.format.limits import MAX_PHONES
 from scenarios.engine.format.quantities import Name, Percent, mistake, one_of, read_each, told
 from scenarios.engine.format.units import UnitError
 
@@ -78,10 +79,18 @@ class Selection(_Section):
     """Which phones of a fleet; exactly one of the three."""
 
     index: int | None = Field(
-        default=None, ge=0, strict=True, description="The phone's place in the fleet, from 0."
+        default=None,
+        ge=0,
+        lt=MAX_PHONES,
+        strict=True,
+        description="The phone's place in the fleet, from 0.",
     )
     count: int | None = Field(
-        default=None, ge=1, strict=True, description="So many phones, drawn from the seed."
+        default=None,
+        ge=1,
+        le=MAX_PHONES,
+        strict=True,
+        description="So many phones, drawn from the seed.",
     )
     share: Probability | None = Field(
         default=None, description="This share of the phones, drawn from the seed; 100% are all."

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, Final
 
 from scenarios.engine.format.fault_catalog import FAULTS, HOSTS, Parameter
+from scenarios.engine.format.limits import MAX_COUNT
 from scenarios.engine.format.units import (
     UnitError,
     kind_of,
@@ -126,6 +127,8 @@ def _size(_parameter: Parameter, value: Any) -> int:
 def _count(_parameter: Parameter, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UnitError(f"expected a whole number from 1, found {kind_of(value)}", "")
+    if value > MAX_COUNT:
+        raise UnitError(f"{value} is too large", f"write at most {MAX_COUNT}")
     return value
 
 

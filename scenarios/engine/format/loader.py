@@ -5,8 +5,9 @@
 All mistakes of a file are collected before it is refused, so that one look is enough.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -14,8 +15,10 @@ from scenarios.engine.format.checks import check
 from scenarios.engine.format.diagnostics import Diagnostic, InvalidScenario, Source, Span
 from scenarios.engine.format.expression_syntax import ExpressionError, Value
 from scenarios.engine.format.fault_model import Fault
+from scenarios.engine.format.limits import MAX_BYTES, MAX_CELL_VALUES, MAX_RUNS
 from scenarios.engine.format.matrix import (
     CellScope,
+    CellTooLarge,
     cell_id,
     combine,
     read_axes,
@@ -23,12 +26,11 @@ from scenarios.engine.format.matrix import (
 )
 from scenarios.engine.format.mistakes import Mistakes
 from scenarios.engine.format.models import Scenario
-from scenarios.engine.format.nodes import MappingNode, plain
+from scenarios.engine.format.nodes import MappingNode, find, plain, size_of, whole
 from scenarios.engine.format.regular_files import NotAFile, read_regular
 from scenarios.engine.format.validation import validate
 from scenarios.engine.format.yaml_reader import YamlReader
 
-MAX_BYTES: Final = 256 * 1024
 _START: Final = Span(0, 1)
 
 
@@ -91,16 +93,46 @@ def load(path: Path) -> ScenarioFile:
 
 def _cells(root: MappingNode, mistakes: Mistakes) -> list[Cell]:
     """The cells of a document, as far as they are valid."""
-    cells = []
+    cells: list[Cell] = []
     document = plain(root)
-    for values in combine(read_axes(root, mistakes)):
+    axes = read_axes(root, mistakes)
+    if too_large := _too_large(root, axes):
+        mistakes.add(too_large)
+        return cells
+    for values in combine(axes):
         mistakes.enter(cell_id(values))
-        data = substitute_cell(document, values)
+        try:
+            data = substitute_cell(document, values)
+        except CellTooLarge as error:
+            span = find(root, error.location).span
+            mistakes.add(Diagnostic("too-large", str(error), span, "write shorter values"))
+            return cells
         scenario = validate(root, data, mistakes)
         check(root, data, values, mistakes)
         if scenario is not None:
             cells.append(_cell(values, scenario))
+    if cells and (too_many := _too_many_runs(root, cells)):
+        mistakes.add(too_many)
     return cells
+
+
+def _too_large(root: MappingNode, axes: Mapping[str, list[Value]]) -> Diagnostic | None:
+    """A matrix that multiplies a file of many values."""
+    count = prod(map(len, axes.values())) * size_of(root)
+    if count <= MAX_CELL_VALUES:
+        return None
+    message = f"all cells together have {count} values, more than {MAX_CELL_VALUES}"
+    return Diagnostic("too-large", message, whole(root, ("matrix",)), "use several files")
+
+
+def _too_many_runs(root: MappingNode, cells: Sequence[Cell]) -> Diagnostic | None:
+    """Cells and seeds that are too many together."""
+    runs = len(cells) * len(cells[0].scenario.all_seeds)
+    if runs <= MAX_RUNS:
+        return None
+    message = f"its cells with all seeds are {runs} runs, more than {MAX_RUNS}"
+    hint = "ask for fewer seeds; `airbed sweep --seeds` takes others than the file's"
+    return Diagnostic("too-large", message, whole(root, ("seeds",)), hint)
 
 
 def _cell(values: Mapping[str, Value], scenario: Scenario) -> Cell:

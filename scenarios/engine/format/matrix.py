@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from scenarios.engine.format.diagnostics import Diagnostic
 from scenarios.engine.format.expression_syntax import Value
+from scenarios.engine.format.limits import MAX_CELL_TEXT, MAX_CELLS
 from scenarios.engine.format.mistakes import Mistakes
-from scenarios.engine.format.nodes import MappingNode, ScalarNode, SequenceNode
-from scenarios.engine.format.references import as_text, has_reference, substitute
+from scenarios.engine.format.nodes import Location, MappingNode, ScalarNode, SequenceNode
+from scenarios.engine.format.references import TextTooLong, as_text, has_reference, substitute
 
-MAX_CELLS: Final = 1000
 ROOT: Final = "matrix"  # references to the matrix start with this name
 
 # These hold for the whole file, so they cannot depend on the cell.
@@ -76,32 +76,56 @@ def combine(axes: Mapping[str, list[Value]]) -> Iterator[dict[str, Value]]:
         yield dict(zip(axes, values, strict=True))
 
 
+class CellTooLarge(Exception):
+    """The matrix puts too much text into a cell; `location` is where."""
+
+    def __init__(self, message: str, location: Location) -> None:
+        super().__init__(message)
+        self.location = location
+
+
 def substitute_cell(document: Any, values: Mapping[str, Value]) -> Any:
     """A plain document with a cell's values in the place of `$matrix.<axis>`.
 
     Conditions keep their references, since they are worked out as a whole; so do the values of
-    the flow that only the run knows. References to an axis that does not exist stay, too.
+    the flow that only the run knows. References to an axis that does not exist stay, too. Raises
+    CellTooLarge.
     """
+    room = MAX_CELL_TEXT
 
     def look_up(path: tuple[str, ...]) -> Value:
         if len(path) != 2 or path[1] not in values:
             raise LookupError(path)
         return values[path[1]]
 
-    def visit(value: Any, at_run_time: bool) -> Any:
+    def put_in(value: Any, here: Location) -> Any:
+        nonlocal room
+        if not isinstance(value, str) or "$" not in value:
+            return value
+        try:
+            replaced = substitute(value, ROOT, look_up)
+        except TextTooLong as error:
+            raise CellTooLarge(str(error), here) from None
+        room -= len(replaced) if isinstance(replaced, str) else 0
+        if room < 0:
+            message = f"until here the matrix puts more than {MAX_CELL_TEXT} characters into a cell"
+            raise CellTooLarge(message, here)
+        return replaced
+
+    def visit(value: Any, at_run_time: bool, here: Location) -> Any:
         if isinstance(value, dict):
             return {
-                key: item if key in _CONDITIONS else visit(item, at_run_time)
+                key: item if key in _CONDITIONS else visit(item, at_run_time, (*here, key))
                 for key, item in value.items()
             }
         if isinstance(value, list):
-            return [visit(item, at_run_time) for item in value]
-        replaced = substitute(value, ROOT, look_up)
+            return [visit(item, at_run_time, (*here, n)) for n, item in enumerate(value)]
+        replaced = put_in(value, here)
         if at_run_time or not isinstance(replaced, str) or has_reference(replaced):
             return replaced
         return replaced.replace("$$", "$")
 
     return {
-        key: value if key in _LITERAL else visit(value, at_run_time=key == "flow")
+        key: value if key in _LITERAL else visit(value, key == "flow", (key,))
         for key, value in document.items()
     }

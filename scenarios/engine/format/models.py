@@ -33,12 +33,14 @@ from scenarios.engine.format.expression_syntax import Value
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_model import Fault
 from scenarios.engine.format.flow import Step
+from scenarios.engine.format.limits import MAX_COUNT, MAX_NAMED, MAX_PHONES, MAX_RUNS
 from scenarios.engine.format.network_models import LinkSettings, Nat
 from scenarios.engine.format.people import SiteUser
 from scenarios.engine.format.quantities import AppName, Name, Percent, Seed, mistake
 from scenarios.engine.format.sending_models import ApnsSending, GcmSending
 from scenarios.engine.format.units import kind_of
 from scenarios.engine.format.vendor_models import Apns, Gcm
+from scenarios.engine.format.workload import excess
 
 DEFAULT_EPOCH: Final = datetime(2013, 5, 1, 8, tzinfo=UTC)
 CALENDAR: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -46,8 +48,6 @@ CALENDAR: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 2106; what a push lives and a step may take at most stays clear of that."""
 TAG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]*$"
 NAT: Final = "It is behind a NAT that forgets connections which are idle for longer than this."
-MAX_PHONES: Final = 1_000_000
-MAX_SEEDS: Final = 100_000
 
 
 def _axis_value(value: object) -> Value:
@@ -77,7 +77,7 @@ Generation = Annotated[
     Literal["2013"],
     BeforeValidator(str, json_schema_input_type=Literal[2013, "2013"]),  # YAML reads a number
 ]
-Count = Annotated[int, Field(ge=0, strict=True)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
 
 
 class _Section(BaseModel):
@@ -88,7 +88,7 @@ class Seeds(_Section):
     """Consecutive seeds: `{ from: 1, count: 20 }` is 1 to 20."""
 
     first: Seed = Field(alias="from", description="The first seed.")
-    count: int = Field(ge=1, le=MAX_SEEDS, strict=True, description="How many seeds.")
+    count: int = Field(ge=1, le=MAX_RUNS, strict=True, description="How many seeds.")
 
 
 class Gateway(_Section):
@@ -123,6 +123,7 @@ class Site(_Section):
     )
     users: dict[Name, SiteUser] = Field(
         default_factory=dict,
+        max_length=MAX_NAMED,
         description="Users by name: the role of each, or a mapping with more than that.",
     )
     gateway_key: Literal["site", "app"] = Field(
@@ -248,6 +249,13 @@ class Devices(_Section):
         return any(each.tls for each in self.phones.values() if each.platform == platform)
 
     @model_validator(mode="after")
+    def _not_too_many(self) -> "Devices":
+        if len(self.phones) > MAX_NAMED:
+            message = f"these are {len(self.phones)} named phones, more than {MAX_NAMED}"
+            raise mistake("too_much", message, "use a fleet")
+        return self
+
+    @model_validator(mode="after")
     def _alike(self) -> "Devices":
         # A push service listens for phones with TLS or without; a fleet has none.
         for platform in ("ios", "android"):
@@ -340,7 +348,7 @@ class Scenario(_Section):
     )
     world: World
     devices: Devices = Devices()
-    faults: list[Fault] = Field(default_factory=list)
+    faults: list[Fault] = Field(default_factory=list, max_length=MAX_NAMED)
     flow: list[Step] = Field(min_length=1)
     expect: Expect = Expect()
 
@@ -367,6 +375,16 @@ class Scenario(_Section):
                     "flow", [InitErrorDetails(type=error, loc=(place,), input=step.do)]
                 )
         return flow
+
+    @model_validator(mode="after")
+    def _ends_within_hours(self) -> "Scenario":
+        found = excess(self)
+        if found is not None:
+            error = mistake("too_much", found.message, found.help)
+            raise ValidationError.from_exception_data(
+                "scenario", [InitErrorDetails(type=error, loc=found.location, input=None)]
+            )
+        return self
 
     @property
     def uses_sandbox(self) -> bool:

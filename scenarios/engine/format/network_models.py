@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from scenarios.engine.format.fault_values import parse_rate
+from scenarios.engine.format.limits import MIN_NAT
 from scenarios.engine.format.quantities import Duration, Percent, Size, mistake, told
 from scenarios.engine.format.units import UnitError
 from sim.net.links import Link
@@ -30,9 +31,10 @@ def _rate(value: Any) -> float:
         raise told(error) from None
 
 
-def _above_zero(seconds: float) -> float:
-    if seconds == 0:
-        raise mistake("quantity", "a NAT that forgets at once lets nothing through")
+def _lasting(seconds: float) -> float:
+    if seconds < MIN_NAT:
+        message = "a NAT that forgets at once lets nothing through"
+        raise mistake("quantity", message, f"write at least {MIN_NAT:g}s")
     return seconds
 
 
@@ -53,7 +55,7 @@ Rate = Annotated[
         }
     ),
 ]
-Nat = Annotated[Duration, AfterValidator(_above_zero)]
+Nat = Annotated[Duration, AfterValidator(_lasting)]
 
 
 class LinkSettings(BaseModel):

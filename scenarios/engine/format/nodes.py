@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from scenarios.engine.format.diagnostics import Span
+from scenarios.engine.format.limits import MAX_DIGITS
 
 Location = tuple[str | int, ...]
 """The way to a node: keys of mappings and places in lists, from the root."""
@@ -21,7 +22,6 @@ _WORDS: Final[dict[str, bool | None]] = {
     "true": True, "True": True, "TRUE": True,
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-MAX_DIGITS: Final = 30
 
 
 @dataclass(slots=True)
@@ -82,6 +82,15 @@ def plain(node: Node) -> Any:
     if isinstance(node, SequenceNode):
         return [plain(item) for item in node.items]
     return {key: plain(value) for key, (_, value) in node.entries.items()}
+
+
+def size_of(node: Node) -> int:
+    """How many values a node stands for, with every alias as what it stands for."""
+    if isinstance(node, ScalarNode):
+        return 1
+    if isinstance(node, SequenceNode):
+        return 1 + sum(map(size_of, node.items))
+    return 1 + sum(1 + size_of(value) for _, value in node.entries.values())
 
 
 def find(root: Node, location: Location) -> Node:

@@ -20,16 +20,13 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 import sim.distributions
+from scenarios.engine.format.limits import MAX_NAME, MAX_SEED
 from scenarios.engine.format.units import UnitError, parse_duration, parse_percent, parse_size
 from server.airnotifier.settings import APP_NAME
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
 APP_NAME_PATTERN: Final = f"^{APP_NAME}$"
 """An application's name, as the gateway takes it."""
-MAX_NAME: Final = 50
-"""Characters of a name: it is a host's, an account's and part of file names."""
-MAX_SEED: Final = 10**18 - 1
-"""The largest seed, in a file and on the command line."""
 _PARAMETERS: Final = {
     "constant": ("value",),
     "uniform": ("low", "high"),

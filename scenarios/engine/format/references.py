@@ -11,10 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from scenarios.engine.format.limits import MAX_TEXT
+
 _PATH: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*"
 _DOLLAR: Final = re.compile(rf"\$(?:(?P<escape>\$)|(?P<plain>{_PATH})|\{{(?P<braced>{_PATH})\}})?")
 
 RESULT: Final = "result"  # references to the results of the step itself start with this name
+
+_TOO_LONG: Final = f"with what it refers to, this text has more than {MAX_TEXT} characters"
 
 Lookup = Callable[[tuple[str, ...]], Any]
 """Gives the value for a path ("matrix", "platform"). Raises LookupError with a message."""
@@ -34,6 +38,10 @@ class StrayDollar(ValueError):
     def __init__(self, message: str, start: int, end: int) -> None:
         super().__init__(message)
         self.start, self.end = start, end
+
+
+class TextTooLong(LookupError):
+    """What a text refers to makes it longer than any text may be."""
 
 
 def references(text: str) -> Iterator[Reference]:
@@ -63,7 +71,7 @@ def whole_reference(value: str) -> tuple[str, ...] | None:
 def resolve(value: Any, lookup: Lookup) -> Any:
     """A value (texts, lists and mappings to any depth) with every reference replaced.
 
-    `$$` becomes `$`. Raises what `lookup` raises.
+    `$$` becomes `$`. Raises what `lookup` raises, and LookupError for a text that becomes too long.
     """
     if isinstance(value, dict):
         return {key: resolve(item, lookup) for key, item in value.items()}
@@ -75,18 +83,33 @@ def resolve(value: Any, lookup: Lookup) -> Any:
     if path is not None:
         return lookup(path)
 
-    def replace(match: re.Match[str]) -> str:
+    def find(match: re.Match[str]) -> Any:
         name = match["plain"] or match["braced"]
-        return as_text(lookup(tuple(name.split(".")))) if name else "$"
+        return lookup(tuple(name.split("."))) if name else "$"
 
-    return _DOLLAR.sub(replace, value)
+    return _put_in(value, find)
+
+
+def _put_in(text: str, find: Callable[[re.Match[str]], Any]) -> str:
+    """A text with something else in the place of each reference. Raises TextTooLong, early."""
+    length = len(text)
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal length
+        found = as_text(find(match))
+        length += len(found) - len(match[0])
+        if length > MAX_TEXT:
+            raise TextTooLong(_TOO_LONG)
+        return found
+
+    return _DOLLAR.sub(replace, text)
 
 
 def substitute(value: Any, root: str, lookup: Lookup) -> Any:
     """A scalar with the references below `$<root>` replaced, and all others left as they are.
 
     What `lookup` does not know stays, too. A dollar sign in a replacement is doubled, so that
-    resolving the result later gives it back.
+    resolving the result later gives it back. Raises TextTooLong.
     """
     if not isinstance(value, str) or "$" not in value:
         return value
@@ -104,7 +127,7 @@ def substitute(value: Any, root: str, lookup: Lookup) -> Any:
     whole = _DOLLAR.fullmatch(value)
     if whole is not None:
         return find(whole)
-    return _DOLLAR.sub(lambda match: as_text(find(match)), value)
+    return _put_in(value, find)
 
 
 def as_text(value: object) -> str:

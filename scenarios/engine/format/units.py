@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
+from scenarios.engine.format.limits import MAX_DURATION, MAX_SIZE, MIN_DURATION
+
 SECONDS: Final = {
     "us": Fraction(1, 1_000_000), "ms": Fraction(1, 1000), "s": Fraction(1),
     "m": Fraction(60), "h": Fraction(3600), "d": Fraction(86400),
@@ -34,9 +36,6 @@ _SIZE_HABITS: Final = {
     "m": "MB", "mb": "MB", "mib": "MiB",
 }  # fmt: skip
 
-MAX_DURATION: Final = 366 * 86400.0
-"""Seconds of the longest duration: a run of years would never end, and nobody asks for one."""
-
 # At most 15 digits a side keeps every value exact enough and far from infinity.
 _QUANTITY: Final = re.compile(r"(-?)([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([^\s0-9.]*)", re.ASCII)
 
@@ -55,6 +54,8 @@ def parse_duration(value: object) -> float:
     if seconds > MAX_DURATION:
         longest = f"{MAX_DURATION / 86400:g}d"
         raise UnitError(f"the duration '{value}' is too long", f"write at most {longest}")
+    if 0 < seconds < MIN_DURATION:
+        raise UnitError(f"the duration '{value}' is too short", "write 0 or at least 1us")
     return seconds
 
 
@@ -70,6 +71,10 @@ def parse_size(value: object) -> int:
     size = _parse(value, "size", BYTES, _SIZE_HABITS, ("B",), "256B, 2kB or 4KiB")
     if size.denominator != 1:
         raise UnitError(f"'{value}' is not a whole number of bytes", "write it in a smaller unit")
+    if size > MAX_SIZE:
+        raise UnitError(
+            f"the size '{value}' is too large", f"write at most {MAX_SIZE // 1024**2}MiB"
+        )
     return int(size)
 
 

@@ -53,7 +53,7 @@ _LIMITS: Final = {
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "too_short": "must not be empty",
-    "too_long": "has too many items",
+    "too_long": "has more than {max_length} entries",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
 }
@@ -216,5 +216,6 @@ _DESCRIBED: Final = {
     "conflict": _told("conflict"),
     "out_of_calendar": _told("out-of-range"),
     "out_of_range": _told("out-of-range"),
+    "too_much": _told("too-large"),
     "string_pattern_mismatch": _name,
 }

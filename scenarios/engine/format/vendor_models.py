@@ -7,13 +7,29 @@ default, and what the service would refuse is refused here. Seconds of virtual t
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from scenarios.engine.format.quantities import Distribution, Duration, Percent, Size
+from scenarios.engine.format.limits import (
+    MAX_COUNT,
+    MAX_DEAD_AFTER,
+    MAX_HEARTBEAT,
+    MIN_HEARTBEAT,
+)
+from scenarios.engine.format.quantities import Distribution, Duration, Percent, Size, mistake
 from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.settings import GcmSettings, Project
 
-Whole = Annotated[int, Field(strict=True)]
+Whole = Annotated[int, Field(le=MAX_COUNT, strict=True)]
+DeadAfter = Annotated[float, Field(le=MAX_DEAD_AFTER)]
+
+
+def _heartbeat(seconds: float) -> float:
+    if not MIN_HEARTBEAT <= seconds <= MAX_HEARTBEAT:
+        hint = f"write {MIN_HEARTBEAT:g}s to {MAX_HEARTBEAT // 3600:g}h"
+        raise mistake("out_of_range", "no phone sends heartbeats that often or that rarely", hint)
+    return seconds
+
+
 DEAD_AFTER = "Heartbeat intervals of silence after which a phone's connection counts as dead."
 
 
@@ -75,7 +91,7 @@ class Apns(_Settings):
     close_after: Whole | None = Field(
         default=None, description="Close each connection without a word after so many."
     )
-    dead_after: float | None = Field(default=None, description=DEAD_AFTER)
+    dead_after: DeadAfter | None = Field(default=None, description=DEAD_AFTER)
     reinstall_keeps_token: bool | None = Field(
         default=None, description="Whether an app that is installed again gets its old token."
     )
@@ -138,10 +154,10 @@ class Gcm(_Settings):
     retry_after: Literal["seconds", "date"] | None = Field(
         default=None, description="Form of the Retry-After header."
     )
-    heartbeat: Duration | None = Field(
+    heartbeat: Annotated[Duration, AfterValidator(_heartbeat)] | None = Field(
         default=None, description="Told to phones, which heed 30 s to 30 min; left out: theirs."
     )
-    dead_after: float | None = Field(default=None, description=DEAD_AFTER)
+    dead_after: DeadAfter | None = Field(default=None, description=DEAD_AFTER)
     outage: Outage | None = Field(default=None, description="Requests answered with an error.")
     slow_answers: SlowAnswers | None = Field(default=None, description="Requests answered late.")
 

@@ -13,10 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from scenarios.engine.format.diagnostics import Diagnostic, Span, did_you_mean
+from scenarios.engine.format.limits import MAX_DEPTH, MAX_VALUES
 from scenarios.engine.format.nodes import MappingNode, Node, ScalarNode, SequenceNode, read_plain
-
-MAX_DEPTH: Final = 30
-MAX_NODES: Final = 100_000  # with every alias counted as what it stands for
 
 # What the YAML library says, and what it usually means.
 _HINTS: Final = {
@@ -126,8 +124,8 @@ class YamlReader:
             node, count = self._sequence(event, stream, depth)
         else:
             node, count = self._mapping(event, stream, depth)
-        if count > MAX_NODES:
-            self._stop("too-large", f"more than {MAX_NODES} values", _span(event))
+        if count > MAX_VALUES:
+            self._stop("too-large", f"more than {MAX_VALUES} values", _span(event))
         if event.anchor is not None:
             self._open_anchors.pop()
             self._anchors[event.anchor] = node, count

@@ -3,21 +3,18 @@
 A result can be of another kind than the argument wants, or name nobody; only the run can know.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from scenarios.engine.format.expressions import Scope
 from scenarios.engine.format.flow import Step, read_argument
+from scenarios.engine.format.limits import MAX_TEXT
 from scenarios.engine.format.references import has_reference, resolve
 from scenarios.engine.format.steps_catalog import ArgumentType
 from scenarios.engine.format.units import UnitError
 from scenarios.engine.running.context import Context
 from scenarios.engine.step_failed import StepFailed
-
-MAX_TEXT: Final = 256 * 1024
-"""Characters of an argument: as many as a scenario file has bytes. Results could be put together
-again and again."""
 
 
 def resolved_arguments(step: Step, scope: Scope, context: Context) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.engine.format.expression_syntax import MAX_LENGTH, ExpressionError
+from scenarios.engine.format.expression_syntax import ExpressionError
 from scenarios.engine.format.expressions import Expression
+from scenarios.engine.format.limits import MAX_CONDITION
 
 
 class Names:
@@ -131,8 +132,8 @@ def test_a_condition_that_is_a_program_is_refused(text: str) -> None:
 
 
 def test_the_longest_condition_is_worked_out() -> None:
-    text = "1" + "+1" * ((MAX_LENGTH - 1) // 2)
-    assert evaluate(text) == 1 + (MAX_LENGTH - 1) // 2
+    text = "1" + "+1" * ((MAX_CONDITION - 1) // 2)
+    assert evaluate(text) == 1 + (MAX_CONDITION - 1) // 2
 
 
 def test_huge_numbers_are_a_mistake_not_a_crash() -> None:
