@@ -107,12 +107,12 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TappedRun]
         tap = world.network.digest = Tap()
         events = world.trace.keep()
         ledger, watch = Ledger(), Watch(world.env)
-        for listener in (ledger.feed, watch.feed):
-            world.trace.listen(listener)
         deployment = Deployment(
             SimulatedStage(world), cell.scenario, tmp_path_factory.mktemp("state")
         )
         context = Context(cell.scenario, deployment, ledger, Observations(ledger), watch)
+        for listener in (ledger.feed, context.arrivals.feed, watch.feed):
+            world.trace.listen(listener)
         steps: dict[str, StepOutcome] = {}
         places = Places(file.path, file.text)
         with world, logs_in_trace(world.trace):

@@ -54,6 +54,10 @@ class Ledger:
         """What push services accepted of an external gateway that this run has not sent."""
         return self._receivers.leftovers
 
+    def is_leftover(self, phone: str, mid: str) -> bool:
+        """Whether what came to a phone under that id is one of these."""
+        return self._receivers.is_leftover(phone, mid)
+
     def feed(self, event: Event) -> None:
         """Take the next event of the trace."""
         t: int = event["t"]

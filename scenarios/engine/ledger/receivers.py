@@ -53,6 +53,10 @@ class Receivers:
         self._is_new = False
         """Whether what a phone received last was new to it."""
 
+    def is_leftover(self, phone: str, mid: str) -> bool:
+        """Whether what came to a phone under that id is of none of this run's notifications."""
+        return self._on_phone.get((phone, mid)) in self.leftovers
+
     def _vendor_accepted(self, t: int, event: Event) -> None:
         service, nid = str(event["service"]), str(event["nid"])
         copy = Copy(service, nid, str(event["token_ref"]), t)

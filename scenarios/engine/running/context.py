@@ -8,10 +8,12 @@ from scenarios.engine.format.models import Scenario
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.notifications import Notification
 from scenarios.engine.ledger.observations import Observations
+from scenarios.engine.running.arrivals import Arrivals
 from scenarios.engine.running.watch import Watch
 
 if TYPE_CHECKING:
     from devices.notifications import Notification as Received
+    from devices.phone import Phone
     from scenarios.engine.world.deployment import Deployment
     from scenarios.engine.world.population import Population
     from sim.kernel.environment import SimEnvironment
@@ -26,6 +28,8 @@ class Task:
     by: str
     arguments: Mapping[str, Any]
     within: float
+    expected: Callable[[str], Any]
+    """What the file expects of a result; None if that is nothing, or refers to nothing."""
 
 
 class Context:
@@ -47,9 +51,12 @@ class Context:
         self.saved: dict[str, Any] = {}
         self.received: dict[str, Received] = {}
         """Phone -> what it received in its last `receive` step: what `open_at_page` is about."""
+        self.arrivals = Arrivals(ledger)
         self.first_of_last_sending = 0
         """Index into the ledger's notifications: those from here on came with the last `message`
         or `broadcast` step, or since."""
+        self.last_was_broadcast = False
+        """Whether that was a broadcast."""
         self.stop = self.env.event()
         """Ends the flow where it is, when somebody makes it happen."""
 
@@ -61,9 +68,30 @@ class Context:
     def population(self) -> "Population":
         return self.deployment.population
 
-    def new_sending(self) -> None:
+    @property
+    def learns_on_arrival(self) -> bool:
+        """Whether nobody tells what the last sending comes to, but what arrives."""
+        return self.last_was_broadcast and self.deployment.stage.foreign_gateway is not None
+
+    def phones(self, name: str | None) -> "tuple[Phone, ...]":
+        """The phone of that name, or the phones of the fleet; none if it is somebody else's."""
+        population = self.population
+        if name == "fleet":
+            return tuple(population.fleet)
+        return (population.phones[name],) if name in population.phones else ()
+
+    def step_begins(self, do: str, by: str | None) -> None:
+        """A step is about to be done. What came to a phone before a step of its own is over; all
+        but those steps that are about what comes.
+        """
+        if do not in ("receive", "receive_nothing"):
+            self.arrivals.forget(phone.name for phone in self.phones(by))
+
+    def new_sending(self, *, broadcast: bool) -> None:
         """A message or broadcast is about to be sent."""
         self.deployment.faults.before_dispatch()
+        self.arrivals.forget_all()
+        self.last_was_broadcast = broadcast
         self.first_of_last_sending = len(self.ledger.notifications)
 
     def none_left(self, waits: Callable[[Notification], bool]) -> Callable[[], bool]:

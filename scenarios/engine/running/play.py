@@ -7,6 +7,7 @@ given up. What they began goes on, as a page goes on loading that nobody waits f
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import simpy
@@ -91,6 +92,7 @@ def play(
             continue
         trace.emit("step.started", "engine", n=outcome.n, do=step.do, by=outcome.by)
         started(outcome)
+        context.step_begins(step.do, step.by)
         faults.step_started(outcome.n, step.do)
         if outcome.failure is None:
             yield from _do(context, scope, step, outcome, places, ("flow", index))
@@ -121,7 +123,8 @@ def _do(
     about, refusal = f"step {outcome.n} {step.do}", ""
     try:
         arguments = outcome.arguments = resolved_arguments(step, scope, context)
-        task = Task(outcome.n, step.do, outcome.by, arguments, limit)
+        expected = partial(_expected, scope, step)
+        task = Task(outcome.n, step.do, outcome.by, arguments, limit, expected)
         if implementation.takes_its_time:
             results: Mapping[str, Any] = yield from implementation.run(context, task)
         else:
@@ -170,9 +173,16 @@ def _limited(
     try:
         results = yield from limited(context.env, implementation.run(context, task), task.within)
     except Overdue:
-        overdue = implementation.overdue(context)
+        overdue = implementation.overdue(context, task)
         raise StepFailed(f"{overdue} within {task.within:g} s; {context.last_hop()}") from None
     return cast(Mapping[str, Any], results)
+
+
+def _expected(scope: RunScope, step: Step, name: str) -> Any:
+    try:
+        return resolve(step.expect.get(name), scope.reference)
+    except LookupError:
+        return None  # that is said when the step is over
 
 
 def _look_up(known: Mapping[str, Any], path: tuple[str, ...], sign: str) -> Any:

@@ -120,6 +120,7 @@ class Runner:
         context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
         world.trace.listen(record.trace)
         world.trace.listen(measures.feed)
+        world.trace.listen(context.arrivals.feed)
         for inspector in self._inspectors:
             inspector.attach(context, record.path)
         last = LastEvents()

@@ -1,6 +1,6 @@
 """Steps 7 and 8: a message or a broadcast is sent, and the gateway passes it on."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 import simpy
@@ -8,6 +8,7 @@ import simpy
 from devices.browser import PageResult, SentMessage
 from scenarios.engine.ledger.notifications import AtGateway, Notification
 from scenarios.engine.running.context import Context, Task
+from scenarios.engine.running.steps.arriving import Counts, all_expected, missing
 from scenarios.engine.running.steps.registry import step
 from scenarios.engine.step_failed import StepFailed, StepRefused, refused_by_status
 
@@ -19,7 +20,7 @@ BATCH: Final = 100
 
 @step("message", overdue="the site did not answer")
 def message(context: Context, task: Task) -> Steps:
-    context.new_sending()
+    context.new_sending(broadcast=False)
     text = task.arguments["text"]
     context.deployment.note_text(text)
     ids = context.deployment.services.user_ids()
@@ -41,7 +42,7 @@ def message(context: Context, task: Task) -> Steps:
 
 @step("broadcast", overdue="the site did not answer")
 def broadcast(context: Context, task: Task) -> Steps:
-    context.new_sending()
+    context.new_sending(broadcast=True)
     text = task.arguments["text"]
     context.deployment.note_text(text)
     seen: list[Mapping[str, Any]] = []
@@ -70,19 +71,38 @@ _GATEWAY_EVENTS: Final = frozenset(
 )  # fmt: skip
 
 
-def _undispatched(context: Context) -> str:
+def _undispatched(context: Context, task: Task) -> str:
+    lacking = missing(task, _counts(context))
+    if context.learns_on_arrival and (lacking or not _of_last_sending(context)):
+        came = sum(n.dispatched is not None for n in _of_last_sending(context))
+        wanted = f" (expected: {', '.join(lacking)})" if lacking else ""
+        return f"{came} pushes of the broadcast have reached a push service{wanted}"
     waiting = sum(_is_waiting(n) for n in _of_last_sending(context))
+    if context.deployment.stage.foreign_gateway is not None:
+        return f"{waiting} accepted pushes have not reached a push service"
     return f"{waiting} accepted pushes were not written to a push service"
 
 
 @step("dispatch", overdue=_undispatched)
 def dispatch(context: Context, task: Task) -> Steps:
-    yield context.watch.until(context.none_left(_is_waiting), _GATEWAY_EVENTS)
-    pushes = _of_last_sending(context)
+    counts, all_written = _counts(context), context.none_left(_is_waiting)
+    if context.learns_on_arrival:
+        yield from all_expected(context, task, counts, all_written, _GATEWAY_EVENTS)
+    else:
+        yield context.watch.until(all_written, _GATEWAY_EVENTS)
+    return {name: count() for name, count in counts.items()}
+
+
+def _counts(context: Context) -> Counts:
+    """The results of `dispatch`."""
+
+    def counted(applies: Callable[[Notification], bool]) -> Callable[[], int]:
+        return lambda: sum(map(applies, _of_last_sending(context)))
+
     return {
-        "accepted": sum(n.accepted is not None for n in pushes),
-        "dispatched": sum(n.dispatched is not None for n in pushes),
-        "refused": sum(n.refused for n in pushes),
+        "accepted": counted(lambda each: each.accepted is not None),
+        "dispatched": counted(lambda each: each.dispatched is not None),
+        "refused": counted(lambda each: each.refused),
     }
 
 

@@ -17,7 +17,7 @@ _QUIET_LOOKS: Final = 4
 is on the wire to a push service."""
 
 
-def _still_moving(context: Context) -> str:
+def _still_moving(context: Context, _task: Task) -> str:
     moving = list(context.ledger.in_motion())
     hops = "; ".join(n.last_hop for n in islice(moving, 3))
     return f"{len(moving)} notifications are still on their way ({hops})"
