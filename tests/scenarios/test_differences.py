@@ -4,6 +4,7 @@ What makes none is not there for anybody. The tables are in `differences.py`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -88,21 +89,43 @@ def test_each_parameter_of_a_fault_makes_a_difference(outcome: Outcomes, name: s
     pytest.fail(f"'{name}' changes nothing")
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_that_hardly_ever_happens_makes_none(outcome: Outcomes, name: str) -> None:
+def by_what_they_need() -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """Every fault with each kind of target: what goes wrong before it, then (name, target)."""
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for name, each in FAULTS.items():
+        for target in (table.TARGETS[kind][0] for kind in each.targets):
+            found.setdefault(tuple(needed(name, target)), []).append((name, target))
+    return found
+
+
+ALIKE = by_what_they_need()
+
+
+@pytest.mark.parametrize("before", ALIKE, ids=lambda before: ALIKE[before][0][0])
+def test_faults_that_hardly_ever_happen_make_none(
+    outcome: Outcomes, before: tuple[str, ...]
+) -> None:
     """What `probability` is the probability of, a fault's description says: all of them heed it."""
-    parameters, _ = table.FAULTS[name]
-    for kind in FAULTS[name].targets:
-        target = table.TARGETS[kind][0]
-        line = fault_line(name, target, parameters) + ", probability: 0.001%"
-        before = needed(name, target)
-        without = scenario(before, target, look_up=name == "dns_failure")
+
+    def comes_to(faults: list[tuple[str, str]]) -> Any:
+        lines = [
+            fault_line(name, target, table.FAULTS[name][0]) + ", probability: 0.001%"
+            for name, target in faults
+        ]
         # The dice are thrown, which gives GCM's messages other numbers.
-        hardly, never = (
-            [(each.fates, each.excuses, [event["kind"] for event in each.events]) for each in found]
-            for found in (outcome(scenario([*before, line], target)), outcome(without))
-        )
-        assert hardly == never
+        return [
+            (each.fates, each.excuses, [event["kind"] for event in each.events])
+            for each in outcome(scenario([*before, *lines], look_up=True))
+        ]
+
+    never = comes_to([])
+    if comes_to(ALIKE[before]) != never:
+        alone = [
+            f"{name} in {target}"
+            for name, target in ALIKE[before]
+            if comes_to([(name, target)]) != never
+        ]
+        pytest.fail(f"they do not heed it: {', '.join(alone) or ALIKE[before]}")
 
 
 @pytest.mark.parametrize("name", [name for name, each in FAULTS.items() if each.directed])
