@@ -26,9 +26,10 @@ from hypothesis import strategies as st
 
 from devices import browser, courier_codec, mtalk_codec, notifications
 from devices.errors import DeviceError
-from server.airnotifier import auth, payload, targets
+from server.airnotifier import auth, targets
 from server.airnotifier.arguments import read_arguments
 from server.airnotifier.errors import Refused
+from server.airnotifier.providers.apns.payload import apns_payload
 from server.airnotifier.providers.gcm import answers as gcm_answers
 from server.moodle import multipart as site_multipart
 from server.moodle import parameters, php_json, phpargs, rest_format, truncation
@@ -105,7 +106,7 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "server/airnotifier/arguments.py _SURROGATE": again("a", "\ue000"),
     "server/airnotifier/charsets.py _CHARSET": again(";", "; ", ";charset", ";charset ", " "),
     "server/airnotifier/multipart.py _CONTENT_TYPE": again("content-type", "\r\n", "content-type:"),
-    "server/airnotifier/payload.py _NUMBER": again("1", "1.", "1e", "+"),
+    "server/airnotifier/api/content.py _NUMBER": again("1", "1.", "1e", "+"),
     "server/airnotifier/providers/gcm/answers.py _SECONDS": again("1"),
     "server/moodle/gateway_client.py _IDENTIFIER": again("a"),
     "server/moodle/web/sessions.py _SID": again("a", "0"),
@@ -306,7 +307,7 @@ PARSERS: dict[str, tuple[Work, list[Make]]] = {
     ),
     "a token": (refused(lambda text: targets.target(text, text)), again("a", "fcm")),
     "an alert that is cut": (
-        refused(lambda text: payload.apns_payload(text, None, 1, {}, limit=2048)),
+        refused(lambda text: apns_payload(text, None, 1, {}, limit=2048)),
         again("a", "\u20ac", '"', "\n", "\x00"),
     ),
     "an answer of GCM": (

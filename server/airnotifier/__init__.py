@@ -4,7 +4,8 @@ Where a byte goes:
 
 1. `app` routes a request to `api/`, where `call` reads the headers, `arguments` the body in any of
    its dialects, `targets` judges the token, and `auth` the caller.
-2. `payload` makes what the phone will get; `api/letters` adds how long it is good for.
+2. `api/content` reads what is to be said, and the push service's `payload` makes what the phone
+   will get of it.
 3. `gateway` stores it: `outbox` and `registry` are the statements, `tables` the schema, and
    `group_commit` lets requests that come together share a transaction. Only then the client
    hears "ok".

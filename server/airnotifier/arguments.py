@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from server.airnotifier.charsets import DEFAULT, charset_of, decode
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import InvalidRequest
 from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
 
 MAX_FIELDS = 200
@@ -51,12 +51,15 @@ class Arguments:
         self.values[name] = value
 
     def text(self, name: str) -> str | None:
-        """A text argument, or None where it is absent or null. Raises Refused (400)."""
+        """A text argument, or None where it is absent or null. Raises InvalidRequest."""
         value = self.values.get(name)
         return None if value is None else _as_text(name, value)
 
     def texts(self, name: str) -> list[str]:
-        """All texts under a name, without empty ones: repeated, or a JSON list. Raises Refused."""
+        """All texts under a name, without empty ones: repeated, or a JSON list.
+
+        Raises InvalidRequest.
+        """
         values = self.every.get(name) or [self.values.get(name)]
         items = [item for each in values for item in (each if isinstance(each, list) else [each])]
         texts = [_as_text(name, item).strip() for item in items if item is not None]
@@ -70,7 +73,7 @@ def _as_text(name: str, value: Any) -> str:
         return value.text
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise Refused(400, f"Invalid argument {name}: text expected")
+    raise InvalidRequest(f"Invalid argument {name}: text expected")
 
 
 def read_arguments(query: str, content_type: str, body: bytes) -> Arguments:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.addresses import IpAddress, IpNetwork, in_networks, parse_address
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import AddressBlocked, InvalidRequest, NotPermitted
 from server.airnotifier.permissions import SENTENCES, Permission
 from server.airnotifier.settings import AppSettings, key_digest
 
@@ -32,20 +32,20 @@ class App:
     """Permission bits by key digest."""
 
     def check_address(self, address: IpAddress | None) -> None:
-        """Raises Refused (423) for a blocked address, and for one that could not be read: it may
+        """Raises AddressBlocked for a blocked address, and for one that could not be read: it may
         be blocked.
         """
         blocked = self.settings.blocked_ips
         if blocked and address is None:
-            raise Refused(423, "Blocked IP: X-Forwarded-For cannot be read")
+            raise AddressBlocked("Blocked IP: X-Forwarded-For cannot be read")
         if blocked and address is not None and in_networks(address, blocked):
-            raise Refused(423, "Blocked IP")
+            raise AddressBlocked("Blocked IP")
 
     def permissions_of(self, key: str) -> int:
-        """The permission bits of an access key. Raises Refused (400) for an unknown one."""
+        """The permission bits of an access key. Raises InvalidRequest for an unknown one."""
         bits = self.permissions.get(key_digest(key))
         if bits is None:
-            raise Refused(400, "Invalid access key")
+            raise InvalidRequest("Invalid access key")
         return bits
 
 
@@ -55,9 +55,9 @@ def allows(bits: int, permission: Permission) -> bool:
 
 
 def check_permission(bits: int, permission: Permission) -> None:
-    """Raises Refused (403) if the key does not have it."""
+    """Raises NotPermitted if the key does not have it."""
     if not allows(bits, permission):
-        raise Refused(403, f"No permission to {SENTENCES[permission]}")
+        raise NotPermitted(f"No permission to {SENTENCES[permission]}")
 
 
 def caller(

@@ -17,11 +17,9 @@ from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.providers import PushService
-from server.airnotifier.providers.apns.provider import ApnsService
-from server.airnotifier.providers.gcm.provider import GcmService
+from server.airnotifier.providers.known import PROVIDERS, KnownProvider
 from server.airnotifier.push import Push
 from server.airnotifier.settings import AppSettings
-from server.airnotifier.targets import Provider
 from server.airnotifier.waiting import load_pushes
 from server.logs import EventLog
 
@@ -42,18 +40,17 @@ class Dispatcher:
         self._writer = writer
         self._outbox = outbox
         self._log = log
-        self._lanes: dict[tuple[str, Provider], Lane] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
         self._inherited = 0
 
     def add_app(self, app: AppSettings, app_id: int) -> None:
         """Make the lanes of an application. Raises SettingsError for unusable certificates."""
-        if app.apns is not None:
-            self._add(app, app_id, "apns", ApnsService)
-        if app.gcm is not None:
-            self._add(app, app_id, "gcm", GcmService)
+        for provider in PROVIDERS.values():
+            if provider.configured(app):
+                self._add(app, app_id, provider)
 
     @property
-    def lanes(self) -> list[tuple[str, Provider]]:
+    def lanes(self) -> list[tuple[str, str]]:
         """The names of the applications and push services that are served."""
         return list(self._lanes)
 
@@ -65,7 +62,7 @@ class Dispatcher:
 
     def offer(self, pushes: Iterable[Push]) -> None:
         """Take pushes that were just committed, in the order of their numbers."""
-        by_lane: dict[tuple[str, Provider], list[Push]] = {}
+        by_lane: dict[tuple[str, str], list[Push]] = {}
         for push in pushes:
             by_lane.setdefault((push.app, push.provider), []).append(push)
         for key, waiting in by_lane.items():
@@ -84,24 +81,19 @@ class Dispatcher:
             await lane.departures.close()
         await asyncio.gather(*(lane.service.close() for lane in self._lanes.values()))
 
-    def _add(
-        self,
-        app: AppSettings,
-        app_id: int,
-        provider: Provider,
-        kind: type[ApnsService] | type[GcmService],
-    ) -> None:
-        key = app.name, provider
+    def _add(self, app: AppSettings, app_id: int, provider: KnownProvider) -> None:
+        name = provider.name
+        key = app.name, name
 
         def wake() -> None:
             self._lanes[key].service.wake()
 
-        backlog = Backlog(f"{app.name}/{provider}", self._loader(app.name, app_id, provider), wake)
-        outcomes = Outcomes(app.name, app_id, provider, self._outbox, self._log)
+        backlog = Backlog(f"{app.name}/{name}", self._loader(app.name, app_id, name), wake)
+        outcomes = Outcomes(app.name, app_id, name, self._outbox, self._log)
         departures = Departures(backlog, self._outbox, outcomes, app.max_unknown_writes, wake)
-        self._lanes[key] = Lane(backlog, departures, kind(app, departures, outcomes))
+        self._lanes[key] = Lane(backlog, departures, provider.open(app, departures, outcomes))
 
-    def _loader(self, app: str, app_id: int, provider: Provider) -> Load:
+    def _loader(self, app: str, app_id: int, provider: str) -> Load:
         async def load(after: int, limit: int) -> list[Push]:
             inherited = self._inherited
 

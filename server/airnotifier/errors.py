@@ -1,28 +1,40 @@
-"""The one way in which the gateway says no to a client."""
+"""Why a client's call is not served. Which HTTP status that is, only `api/call.py` knows."""
 
 
 class Refused(Exception):
-    """A request is not served: HTTP status and the text of the JSON member `error`.
+    """A call is not served. `reason` is the text for the client, in AirNotifier's words."""
 
-    `token` is the one that the request named, for the log.
-    """
-
-    status_of_2013 = 200
-    """AirNotifier said in the body only that a call was refused."""
-
-    def __init__(self, status: int, reason: str, logged: str | None = None) -> None:
+    def __init__(self, reason: str, logged: str | None = None) -> None:
         super().__init__(reason)
-        self.status = status
         self.reason = reason
         self.logged = logged or reason
         """What the operator reads, where AirNotifier's words for the client say something else."""
         self.token: str | None = None
+        """The one that the call named, for the log."""
 
 
-class MissingArgument(Refused):
-    """An argument that a call cannot do without is absent. Its framework said so: always 400."""
+class InvalidRequest(Refused):
+    """The call says something that cannot be meant, or by a key or an app that there is not."""
 
-    status_of_2013 = 400
+
+class MissingArgument(InvalidRequest):
+    """An argument that the call cannot do without is absent."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(400, f"Missing argument {name}")
+        super().__init__(f"Missing argument {name}")
+
+
+class UnknownToken(Refused):
+    """The token is not registered, and the key may not register it."""
+
+
+class NotConfigured(Refused):
+    """The application does not have the push service that the call needs."""
+
+
+class NotPermitted(Refused):
+    """The key does not have the permission that the call needs."""
+
+
+class AddressBlocked(Refused):
+    """The administrator has blocked the caller's address."""

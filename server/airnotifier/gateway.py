@@ -14,14 +14,13 @@ from server.airnotifier.dispatcher import Dispatcher
 from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.outbox import (
     AcceptedBroadcast,
-    Letter,
     Outbox,
     accept_broadcast,
     accept_push,
 )
-from server.airnotifier.push import Push
+from server.airnotifier.push import Content, Push
 from server.airnotifier.settings import GatewaySettings
-from server.airnotifier.targets import Provider, Target
+from server.airnotifier.targets import Target
 from server.airnotifier.waiting import find_orphans, latest_push
 from server.database import Database
 from server.exclusive import ExclusiveLock
@@ -106,7 +105,7 @@ class Gateway:
         return found
 
     async def accept_push(
-        self, app: App, target: Target, letter: Letter, new_token_channels: Sequence[str] | None
+        self, app: App, target: Target, content: Content, new_token_channels: Sequence[str] | None
     ) -> Push:
         """Put a push into the outbox and on its way. See `outbox.accept_push` for
         what it raises.
@@ -125,7 +124,7 @@ class Gateway:
                 app=app.name,
                 app_id=app.id,
                 target=target,
-                letter=letter,
+                content=content,
                 new_token_channels=new_token_channels,
             ),
             accepted,
@@ -133,7 +132,7 @@ class Gateway:
         return push
 
     async def accept_broadcast(
-        self, app: App, channel: str, device: str | None, letters: dict[Provider, Letter]
+        self, app: App, channel: str, device: str | None, contents: Mapping[str, Content]
     ) -> int:
         """Put a push for every token of a channel into the outbox. Returns the broadcast's id."""
 
@@ -164,7 +163,7 @@ class Gateway:
                 app_id=app.id,
                 channel=channel,
                 device=device,
-                letters=letters,
+                contents=contents,
                 now=clock.now(),
             ),
             accepted,

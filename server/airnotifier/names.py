@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import InvalidRequest
 
 DEFAULT_CHANNEL = "default"
 MAX_NAME_LENGTH = 255
@@ -11,15 +11,17 @@ MAX_CHANNELS = 100
 
 
 def check_name(argument: str, name: str) -> None:
-    """Raises Refused (400)."""
+    """Raises InvalidRequest."""
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise Refused(400, f"Invalid argument {argument}: up to 255 printable characters expected")
+        raise InvalidRequest(
+            f"Invalid argument {argument}: up to 255 printable characters expected"
+        )
 
 
 def channel_names(names: Sequence[str]) -> list[str]:
-    """The channels that somebody named; without any it is `default`. Raises Refused (400)."""
+    """The channels that somebody named; without any it is `default`. Raises InvalidRequest."""
     if len(names) > MAX_CHANNELS:
-        raise Refused(400, "Invalid argument channel: too many channels")
+        raise InvalidRequest("Invalid argument channel: too many channels")
     for name in names:
         check_name("channel", name)
     return list(names) or [DEFAULT_CHANNEL]

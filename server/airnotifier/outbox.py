@@ -7,7 +7,7 @@ and `departures` sees to it that there is a limit to that.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,13 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from server.airnotifier import registry
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import UnknownToken
 from server.airnotifier.group_commit import GroupCommit, Work
-from server.airnotifier.push import Push
+from server.airnotifier.push import Content, Push
 from server.airnotifier.tables import broadcasts, channels, outbox, tokens
 from server.airnotifier.targets import (
     APNS_TOKEN_DIGITS,
-    Provider,
     RegisteredElsewhere,
     Target,
     provider_of,
@@ -99,24 +98,14 @@ _delete_broadcast = delete(broadcasts).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """What a push says, apart from whom it is for. Times in Unix seconds."""
-
-    payload: str
-    collapse_key: str | None
-    accepted: float
-    expires: int
-
-
-@dataclass(frozen=True, slots=True)
 class AcceptedBroadcast:
     """A broadcast in the outbox."""
 
     number: int
     pushes: list[tuple[Push, str]]
     """With the names of their devices, in the order of registration."""
-    skipped: dict[Provider, int]
-    """How many tokens of the audience need a push service that there is no letter for."""
+    skipped: dict[str, int]
+    """How many tokens of the audience need a push service that there is no content for."""
 
 
 class Outbox:
@@ -270,24 +259,24 @@ def accept_push(
     app: str,
     app_id: int,
     target: Target,
-    letter: Letter,
+    content: Content,
     new_token_channels: Sequence[str] | None,
 ) -> tuple[Push, bool]:
     """Store one push. Returns it, and whether its token was new and has been registered.
 
     An unknown token is registered if channels for it are given (the key may create tokens), else
-    raises Refused (400). Raises RegisteredElsewhere if the token is known, but not for the
+    raises UnknownToken. Raises RegisteredElsewhere if the token is known, but not for the
     target's push service.
     """
     values: dict[str, Any] = {
         "app": app,
         "provider": target.provider,
         "token": target.token,
-        "payload": letter.payload,
-        "collapse_key": letter.collapse_key,
+        "payload": content.payload,
+        "collapse_key": content.collapse_key,
         "broadcast": None,
-        "accepted": letter.accepted,
-        "expires": letter.expires,
+        "accepted": content.accepted,
+        "expires": content.expires,
     }
     addressed = {**values, "app_id": app_id}
     ambiguous = len(target.token) == APNS_TOKEN_DIGITS
@@ -300,8 +289,8 @@ def accept_push(
             there = Target(device, provider_of(target.token, device), target.token)
             raise RegisteredElsewhere(there)
         if new_token_channels is None:
-            raise Refused(400, "Unknow token and you have no permission to create")
-        registry.register_token(connection, app_id, target, new_token_channels, letter.accepted)
+            raise UnknownToken("Unknow token and you have no permission to create")
+        registry.register_token(connection, app_id, target, new_token_channels, content.accepted)
         row = store.first(connection, **addressed)
     assert row is not None
     return Push(id=row[0], **values), created
@@ -313,10 +302,10 @@ def accept_broadcast(
     app_id: int,
     channel: str,
     device: str | None,
-    letters: dict[Provider, Letter],
+    contents: Mapping[str, Content],
     now: float,
 ) -> AcceptedBroadcast:
-    """Store one push for every token of a channel whose push service has a letter.
+    """Store one push for every token of a channel whose push service has a content.
 
     `device` narrows the audience to tokens registered under that name.
     """
@@ -335,11 +324,11 @@ def accept_broadcast(
         audience = audience.where(tokens.c.device == device)
     rows: list[dict[str, Any]] = []
     devices: list[str] = []
-    skipped: dict[Provider, int] = {}
+    skipped: dict[str, int] = {}
     for token, name in connection.execute(audience):
         provider = provider_of(token, name)
-        letter = letters.get(provider)
-        if letter is None:
+        content = contents.get(provider)
+        if content is None:
             skipped[provider] = skipped.get(provider, 0) + 1
             continue
         devices.append(name)
@@ -348,11 +337,11 @@ def accept_broadcast(
                 "app": app,
                 "provider": provider,
                 "token": token,
-                "payload": letter.payload,
-                "collapse_key": letter.collapse_key,
+                "payload": content.payload,
+                "collapse_key": content.collapse_key,
                 "broadcast": number,
-                "accepted": letter.accepted,
-                "expires": letter.expires,
+                "accepted": content.accepted,
+                "expires": content.expires,
             }
         )
     if not rows:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from server.airnotifier import registry
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.push import Push
-from server.airnotifier.targets import Provider
 from server.airnotifier.waiting import concerned_by_refusal
 from server.logs import EventLog, token_ref
 
@@ -18,9 +17,7 @@ from server.logs import EventLog, token_ref
 class Outcomes:
     """The outcomes at one push service of one application."""
 
-    def __init__(
-        self, app: str, app_id: int, provider: Provider, outbox: Outbox, log: EventLog
-    ) -> None:
+    def __init__(self, app: str, app_id: int, provider: str, outbox: Outbox, log: EventLog) -> None:
         self._app = app
         self._app_id = app_id
         self._provider = provider

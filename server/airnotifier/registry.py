@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.airnotifier.tables import channels, tokens
-from server.airnotifier.targets import Provider, Target, provider_of
+from server.airnotifier.targets import Target, provider_of
 
 _CHUNK = 500
 """Rows looked up with one statement; SQLite allows some hundred parameters everywhere."""
@@ -45,7 +45,7 @@ def find_device(connection: Connection, app_id: int, token: str) -> str | None:
 
 
 def find_registration(
-    connection: Connection, app_id: int, token: str, provider: Provider
+    connection: Connection, app_id: int, token: str, provider: str
 ) -> float | None:
     """When a token was registered last (Unix seconds); None if it is not, or not for that push
     service.
@@ -106,7 +106,7 @@ def delete_token(connection: Connection, app_id: int, token: str) -> bool:
 
 
 def prune_token(
-    connection: Connection, app_id: int, token: str, provider: Provider, before: float
+    connection: Connection, app_id: int, token: str, provider: str, before: float
 ) -> bool:
     """Forget a token that a push service refused, unless it was registered again since `before`
     or has been registered for another push service.

@@ -12,13 +12,8 @@ keeps the declared name and derives only the push service from it:
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from server.airnotifier.errors import Refused
-
-Provider = Literal["apns", "gcm"]
-
-PROVIDER_TITLES: dict[Provider, str] = {"apns": "APNs", "gcm": "GCM"}
+from server.airnotifier.errors import InvalidRequest
 
 APNS_TOKEN_DIGITS = 64
 MAX_TOKEN_LENGTH = 4096
@@ -34,7 +29,7 @@ class Target:
     """One installation of an app. `token` is lower-case hexadecimal for APNs, else as given."""
 
     device: str
-    provider: Provider
+    provider: str
     token: str
 
 
@@ -48,7 +43,7 @@ class RegisteredElsewhere(Exception):
 
 
 def target(token: str, device: str | None, *, explain: bool = False) -> Target:
-    """Judge a token and the device name sent with it. Raises Refused (400).
+    """Judge a token and the device name sent with it. Raises InvalidRequest.
 
     `explain`: say of a token of 64 characters that they are not all hexadecimal digits. AirNotifier
     did so where the token is an argument of a push, and not where it is to be registered.
@@ -60,12 +55,12 @@ def target(token: str, device: str | None, *, explain: bool = False) -> Target:
         if _APNS_TOKEN.fullmatch(token):
             return Target(name, "apns", token.lower())
         if explain and len(token) == APNS_TOKEN_DIGITS:
-            raise Refused(400, "Invalid token: Non-hexadecimal digit found")
-        raise Refused(400, "Invalid token")
+            raise InvalidRequest("Invalid token: Non-hexadecimal digit found")
+        raise InvalidRequest("Invalid token")
     if not known_device(name):
-        raise Refused(400, "Invalid device type")
+        raise InvalidRequest("Invalid device type")
     if not is_opaque_token(token):
-        raise Refused(400, "Invalid token")
+        raise InvalidRequest("Invalid token")
     return Target(name, "gcm", token)
 
 
@@ -81,6 +76,11 @@ def known_device(name: str) -> bool:
     )
 
 
-def provider_of(token: str, device: str) -> Provider:
+def providers_behind(device: str | None) -> tuple[str, ...]:
+    """The push services that tokens of a device can have, or tokens of any."""
+    return ("apns", "gcm") if device in (None, "ios") else ("gcm",)
+
+
+def provider_of(token: str, device: str) -> str:
     """The push service of a registered token."""
     return "apns" if device == "ios" and len(token) == APNS_TOKEN_DIGITS else "gcm"

@@ -13,11 +13,10 @@ from sqlalchemy.sql import Select
 
 from server.airnotifier.push import Push
 from server.airnotifier.tables import outbox
-from server.airnotifier.targets import Provider
 
 
 def load_pushes(
-    connection: Connection, app: str, provider: Provider, after: int, limit: int, inherited: int
+    connection: Connection, app: str, provider: str, after: int, limit: int, inherited: int
 ) -> list[Push]:
     """The next waiting pushes of an application and push service, in the order of acceptance.
 
@@ -80,14 +79,14 @@ class Orphans:
     """Pushes in the outbox that no provider of this configuration will ever send."""
 
     app: str
-    provider: Provider
+    provider: str
     expired: list[int]
     """The numbers of those whose time is over; they have been deleted."""
     waiting: int
 
 
 def find_orphans(
-    connection: Connection, served: Sequence[tuple[str, Provider]], now: float
+    connection: Connection, served: Sequence[tuple[str, str]], now: float
 ) -> list[Orphans]:
     """Look for pushes of applications and push services that are not `served` any more.
 

@@ -9,11 +9,12 @@ sent to all tokens of the application unless the channel was `default`), and `de
 from aiohttp import web
 
 from server.airnotifier.api.call import admit, answer
-from server.airnotifier.api.letters import channel_of, compose, configured
-from server.airnotifier.errors import Refused
+from server.airnotifier.api.content import channel_of, compose
+from server.airnotifier.errors import InvalidRequest
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
-from server.airnotifier.targets import Provider, known_device
+from server.airnotifier.providers.known import PROVIDERS
+from server.airnotifier.targets import known_device, providers_behind
 
 
 class Broadcasts:
@@ -27,15 +28,15 @@ class Broadcasts:
         call = await admit(self._gateway, request, Permission.SEND_BROADCAST)
         device = (call.arguments.text("device") or "").lower() or None
         if device is not None and not known_device(device):
-            raise Refused(400, "Invalid device type")
-        wanted: tuple[Provider, ...] = ("apns", "gcm") if device in (None, "ios") else ("gcm",)
-        providers = [provider for provider in wanted if configured(call.app, provider)]
-        letters = {
+            raise InvalidRequest("Invalid device type")
+        wanted = [PROVIDERS[name] for name in providers_behind(device)]
+        providers = [provider for provider in wanted if provider.configured(call.app.settings)]
+        contents = {
             # Without any provider the first one says what is missing.
-            provider: compose(call.app, provider, call.arguments)
+            provider.name: compose(call.app, provider, call.arguments)
             for provider in providers or wanted[:1]
         }
         number = await self._gateway.accept_broadcast(
-            call.app, channel_of(call.arguments), device, letters
+            call.app, channel_of(call.arguments), device, contents
         )
         return answer({"status": "ok"}, extra={"X-AN-Broadcast-Id": str(number)})

@@ -11,7 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.addresses import IpAddress
 from server.airnotifier.arguments import Arguments, read_arguments
 from server.airnotifier.auth import App, caller, check_permission
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import (
+    AddressBlocked,
+    InvalidRequest,
+    MissingArgument,
+    NotConfigured,
+    NotPermitted,
+    Refused,
+    UnknownToken,
+)
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
 from server.airnotifier.targets import Target, target
@@ -20,6 +28,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "AirNotifier"
 
+_STATUSES: dict[type[Refused], int] = {
+    InvalidRequest: 400,
+    UnknownToken: 400,
+    NotPermitted: 403,
+    AddressBlocked: 423,
+    NotConfigured: 500,
+}
 _HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": SERVER}
 
 
@@ -43,8 +58,12 @@ def answer(
 
 
 def status_of(gateway: Gateway, refused: Refused) -> int:
-    """The HTTP status of a refusal, by the setting `legacy_status`."""
-    return refused.status if gateway.settings.legacy_status is None else refused.status_of_2013
+    """The HTTP status of a refusal, by the setting `legacy_status`: AirNotifier of 2013 said in the
+    body only that a call was refused, but for what its framework checked.
+    """
+    if gateway.settings.legacy_status is not None and not isinstance(refused, MissingArgument):
+        return 200
+    return next(status for kind, status in _STATUSES.items() if isinstance(refused, kind))
 
 
 async def admit(
@@ -59,19 +78,19 @@ async def admit(
     name = headers.get("X-AN-APP-NAME")
     key = headers.get("X-AN-APP-KEY")
     if name and not key:
-        raise Refused(400, "Invalid access key")
+        raise InvalidRequest("Invalid access key")
     try:
         body = await request.read() if request.body_exists else b""
     except web.RequestPayloadError as error:
-        raise Refused(400, "Malformed request body") from error
+        raise InvalidRequest("Malformed request body") from error
     arguments = read_arguments(
         request.rel_url.raw_query_string, headers.get("Content-Type", ""), body
     )
     name = name or _app_argument(arguments)
     if not name:
-        raise Refused(400, "app name is required")
+        raise InvalidRequest("app name is required")
     if not key:
-        raise Refused(400, "Invalid access key")
+        raise InvalidRequest("Invalid access key")
     token = arguments.text("token")
     await gateway.directory.refresh()
     try:
@@ -79,13 +98,13 @@ async def admit(
         addressee = target(token, device, explain=not registers) if token else None
         app = gateway.apps.get(name)
         if app is None:
-            raise Refused(400, "Invalid application name")
+            raise InvalidRequest("Invalid application name")
         if app.settings.blocked_ips:
             app.check_address(peer_of(gateway, request))
         permissions = app.permissions_of(key)
         check_permission(permissions, permission)
         if arguments.malformed is not None:
-            raise Refused(400, arguments.malformed)
+            raise InvalidRequest(arguments.malformed)
     except Refused as refused:
         refused.token = token
         raise

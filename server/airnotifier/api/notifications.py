@@ -12,11 +12,12 @@ in the header X-AN-Push-Id and in the gateway's log.
 from aiohttp import web
 
 from server.airnotifier.api.call import Call, admit, answer, status_of
-from server.airnotifier.api.letters import channels_of, compose
+from server.airnotifier.api.content import channels_of, compose
 from server.airnotifier.auth import allows
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import InvalidRequest, Refused
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
+from server.airnotifier.providers.known import PROVIDERS
 from server.airnotifier.push import Push
 from server.airnotifier.targets import RegisteredElsewhere, Target
 from server.logs import token_ref
@@ -34,13 +35,13 @@ class Notifications:
         try:
             call = await admit(self._gateway, request, Permission.SEND_NOTIFICATION)
             if call.target is None:
-                raise Refused(400, "No token provided")
+                raise InvalidRequest("No token provided")
             token = call.target.token
             try:
                 push = await self._accept(call, call.target)
             except RegisteredElsewhere as elsewhere:
                 if call.arguments.text("device"):
-                    raise Refused(400, "Invalid device type") from None
+                    raise InvalidRequest("Invalid device type") from None
                 push = await self._accept(call, elsewhere.target)
         except Refused as refused:
             app = request.headers.get("X-AN-APP-NAME", "")
@@ -56,7 +57,7 @@ class Notifications:
         return answer({"status": "ok"}, extra={"X-AN-Push-Id": str(push.id)})
 
     async def _accept(self, call: Call, target: Target) -> Push:
-        letter = compose(call.app, target.provider, call.arguments)
+        content = compose(call.app, PROVIDERS[target.provider], call.arguments)
         may_create = allows(call.permissions, Permission.CREATE_TOKEN)
         channels = channels_of(call.arguments) if may_create else None
-        return await self._gateway.accept_push(call.app, target, letter, channels)
+        return await self._gateway.accept_push(call.app, target, content, channels)

@@ -14,10 +14,10 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from server.airnotifier.api.call import admit, answer
-from server.airnotifier.api.letters import channels_of
+from server.airnotifier.api.content import channels_of
 from server.airnotifier.auth import App
 from server.airnotifier.charsets import DEFAULT, decode
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import InvalidRequest
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
 from server.airnotifier.targets import APNS_TOKEN_DIGITS, target
@@ -37,7 +37,7 @@ class Tokens:
         # key first.
         found = call.target if text is None else target(text, call.arguments.text("device"))
         if found is None:
-            raise Refused(400, "No token provided")
+            raise InvalidRequest("No token provided")
         new = await self._gateway.register(call.app, found, channels_of(call.arguments))
         return answer({"status": "ok" if new else "token exists"})
 

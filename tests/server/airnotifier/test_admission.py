@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from server.airnotifier.api.call import endpoint
 from server.airnotifier.auth import check_permission
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import NotPermitted
 from server.airnotifier.gateway import Gateway
 from server.airnotifier.permissions import Permission
 from server.airnotifier.settings import GatewaySettings
@@ -211,7 +211,7 @@ def test_the_name_of_the_application_may_be_an_argument_which_no_phone_gets_to_s
 
 def test_every_permission_has_words_for_its_refusal() -> None:
     for permission in Permission:
-        with pytest.raises(Refused, match=r"No permission to [a-z ]+"):
+        with pytest.raises(NotPermitted, match=r"No permission to [a-z ]+"):
             check_permission(0, permission)
 
 

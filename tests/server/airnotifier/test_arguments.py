@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.airnotifier.arguments import MAX_DEPTH, read_arguments
-from server.airnotifier.errors import Refused
+from server.airnotifier.errors import InvalidRequest
 from server.airnotifier.multipart import MultipartError, boundary_of, parse_multipart
-from server.airnotifier.payload import apns_payload
+from server.airnotifier.providers.apns.payload import apns_payload
 
 BODY = (
     b"preamble\r\n--xYz\r\n"
@@ -95,7 +95,7 @@ def test_lists_come_repeated_or_as_json_and_a_comma_is_part_of_a_name() -> None:
     assert read_arguments("", "", b'{"c": ["x", " y,z ", 1]}').texts("c") == ["x", "y,z", "1"]
     assert read_arguments("c=x", "", b'{"c": "y", "c": "z"}').texts("c") == ["x", "y", "z"]
     assert read_arguments("", "", b"").texts("c") == []
-    with pytest.raises(Refused, match="text expected"):
+    with pytest.raises(InvalidRequest, match="text expected"):
         read_arguments("", "", b'{"c": [["x"]]}').texts("c")
 
 
@@ -104,7 +104,7 @@ def test_json_numbers_count_as_text_where_text_is_wanted_and_true_does_not() -> 
     assert arguments.text("badge") == "5"
     assert read_arguments("", "", b'{"alert": 1.50}').text("alert") == "1.50"
     assert arguments.text("x") is None
-    with pytest.raises(Refused, match="Invalid argument sound"):
+    with pytest.raises(InvalidRequest, match="Invalid argument sound"):
         arguments.text("sound")
 
 
