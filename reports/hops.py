@@ -25,6 +25,9 @@ MAX_ROWS_APART = 12
 MAX_GAP = 250_000_000
 """Nanoseconds from one to the next of those that are drawn as one."""
 
+MAX_SAID = 90
+"""Characters shown of a line of an external gateway's log."""
+
 
 @dataclass(slots=True)
 class Lane:
@@ -368,6 +371,11 @@ class _Reader:
 
     def _phone_displayed(self, t: int, event: dict[str, Any]) -> None:
         self._mark(t, event["host"], "notification shown", "good", "receive")
+
+    def _gateway_log(self, t: int, event: dict[str, Any]) -> None:
+        text = str(event["text"])
+        shown = text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 1]}…"
+        self._mark(t, event["host"], f"log: {shown}", "quiet")
 
     def _app_popup(self, t: int, event: dict[str, Any]) -> None:
         self._mark(t, event["host"], "pop-up in the open app", "good", "receive")

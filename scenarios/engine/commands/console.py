@@ -158,8 +158,10 @@ class RunConsole:
         if skipped:
             text.append(f", {sum(len(each.seeds) for each in skipped)} skipped", "yellow")
         if interrupted:  # always one run: nothing else happens between the first and the last
-            not_run = self._total - passed - len(failed) - 1
-            text.append(f", 1 interrupted, {not_run} not run", "yellow")
+            text.append(", 1 interrupted", "yellow")
+        not_run = self._total - passed - len(failed) - int(interrupted)
+        if interrupted or not_run:
+            text.append(f", {not_run} not run", "yellow")
         self._print(text.append(f"  in {wall:.1f} s", "dim"))
         if failed and (self._brief or len(results) > 1):
             self._field("first cause", Text(failed[0].cause, "bold red"))

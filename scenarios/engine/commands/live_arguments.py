@@ -9,6 +9,7 @@ from typing import Final
 from scenarios.engine.commands.option_values import (
     LAST_PORT,
     access_key,
+    command_line,
     duration,
     gateway_url,
     seed,
@@ -43,6 +44,18 @@ def add_live(run: argparse.ArgumentParser) -> None:
             help=f"the access key it gave to the {who} (default: {variable} of the environment, or"
             " the key that follows from the seed)",
         )
+    run.add_argument(
+        "--gateway-log",
+        type=Path,
+        metavar="FILE",
+        help="the file to which that gateway logs: its lines appear on the timeline",
+    )
+    run.add_argument(
+        "--before-run",
+        type=command_line,
+        metavar="CMD",
+        help="with --gateway: let the shell run this before each run, to reset the gateway",
+    )
     add_port_base(run)
 
 

@@ -11,12 +11,19 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from scenarios.engine.commands.before_run import (
+    BeforeRun,
+    ResetFailed,
+    wait_until_it_answers,
+    without_keys,
+)
 from scenarios.engine.commands.live_arguments import tls_policy
 from scenarios.engine.commands.possible import Limits, NotPossible
 from scenarios.engine.format.loader import Cell
 from scenarios.engine.format.waits import shortened
 from scenarios.engine.running.sweep import Manner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
+from scenarios.engine.world.gateway_log import opened
 from scenarios.engine.world.live_stage import LiveOptions, live
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
 from sim.kernel.seeds import Seeds
@@ -39,6 +46,15 @@ class Worlds:
     arguments: str = ""
     """How to ask for it on a command line; ends with a blank."""
     longest_wait: float | None = None
+    before_run: BeforeRun | None = None
+    """Resets an external gateway."""
+    gateway: ForeignGateway | None = None
+
+    def prepare(self) -> None:
+        """To be done before each run. Raises ResetFailed; GatewayUnreachable."""
+        if self.before_run is not None and self.gateway is not None:
+            self.before_run()
+            wait_until_it_answers(self.gateway)
 
     def cell(self, cell: Cell) -> Cell:
         """The cell as it is run."""
@@ -60,15 +76,30 @@ def worlds(args: argparse.Namespace) -> Worlds:
         return Worlds()
     if args.pcap:
         raise NotPossible("--pcap is for simulated runs: a live network is tcpdump's to capture")
-    gateway = None
-    if args.gateway is not None:
-        gateway = ForeignGateway(args.gateway, args.gateway_app_key, args.gateway_site_key)
-        try:
-            make_sure_it_answers(gateway)
-        except GatewayUnreachable as error:
-            raise NotPossible(str(error)) from error
-    options = LiveOptions(gateway, args.port_base, tls=tls_policy(args))
-    return Worlds(live(options), _arguments(args), args.longest_wait)
+    tls = tls_policy(args)
+    if args.gateway is None:
+        options = LiveOptions(port_base=args.port_base, tls=tls)
+        return Worlds(live(options), _arguments(args), args.longest_wait)
+    keys = args.gateway_app_key, args.gateway_site_key
+    gateway = ForeignGateway(args.gateway, *keys, log=args.gateway_log)
+    before_run = None
+    if args.before_run is not None:
+        before_run = BeforeRun(args.before_run, tuple(filter(None, keys)))
+    options = LiveOptions(gateway, args.port_base, tls=tls)
+    where = Worlds(live(options), _arguments(args), args.longest_wait, before_run, gateway)
+    try:
+        where.prepare()
+        make_sure_it_answers(gateway)
+        if gateway.log is not None:
+            opened(gateway.log).close()
+    except (GatewayUnreachable, ResetFailed) as error:
+        raise NotPossible(str(error)) from error
+    except OSError as error:
+        raise NotPossible(
+            f"--gateway-log {gateway.log} cannot be read: {error.strerror}\n"
+            "  name the file that the gateway writes, or leave it out"
+        ) from error
+    return where
 
 
 def manner(args: argparse.Namespace) -> Manner:
@@ -115,6 +146,11 @@ def _arguments(args: argparse.Namespace) -> str:
     if args.port_base is not None:
         words += f"--port-base {args.port_base} "
     words += _tls_arguments(args)
+    if args.gateway_log is not None:
+        words += f"--gateway-log {shlex.quote(str(args.gateway_log))} "
+    if args.before_run is not None:
+        keys = filter(None, (args.gateway_app_key, args.gateway_site_key))
+        words += f"--before-run {shlex.quote(without_keys(args.before_run, keys))} "
     gateway = None if args.gateway is None else shlex.quote(args.gateway)
     return _live_arguments(args.longest_wait, gateway) + words
 
@@ -131,7 +167,7 @@ def _live_arguments(longest_wait: float | None, gateway: str | None = None) -> s
 
 def why_it_ended(error: Exception) -> str | None:
     """What to say of an error that ended a live run before its time; None if it is a bug."""
-    if isinstance(error, ServerFailed | GatewayUnreachable | OldClientsImpossible):
+    if isinstance(error, ServerFailed | GatewayUnreachable | OldClientsImpossible | ResetFailed):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"a port is in use: {error.strerror or error}; choose others with --port-base"

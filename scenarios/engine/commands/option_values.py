@@ -80,3 +80,10 @@ def access_key(text: str) -> str:
             "this is no access key: write ASCII characters without blanks, at most 1000"
         )
     return text
+
+
+def command_line(text: str) -> str:
+    """A command for the shell."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError("there is no command in it: write one for the shell")
+    return text

@@ -10,6 +10,7 @@ from typing import Final
 
 from reports.junit import junit_xml
 from reports.reading import Record
+from scenarios.engine.commands.before_run import ResetFailed
 from scenarios.engine.commands.cells import no_such_cell, plan
 from scenarios.engine.commands.console import MANY, RunConsole, Terminal
 from scenarios.engine.commands.live_run import limits, why_it_ended, worlds
@@ -69,24 +70,28 @@ def run_command(args: argparse.Namespace) -> int:
         args.runs, console, inspectors, stages=where.stages, live_arguments=where.arguments
     )
     results: list[RunResult] = []
-    interrupted = False
+    interrupted, stopped = False, None
     for file, cell, seed in planned:
         try:
+            where.prepare()
             results.append(runner.run(file, where.cell(cell), seed))
         except KeyboardInterrupt:  # between two steps of the engine itself
             interrupted = True
-        except (OSError, ServerFailed, GatewayUnreachable) as error:
-            reason = why_it_ended(error)
-            if reason is None:
+        except (OSError, ServerFailed, GatewayUnreachable, ResetFailed) as error:
+            stopped = why_it_ended(error)
+            if stopped is None:
                 raise
-            print(f"airbed: {reason}", file=sys.stderr)
-            return ExitCode.INVALID
+            break
         if interrupted or results[-1].verdict == "interrupted":
             interrupted = True
             break
-    junit = _write_junit(args.runs, results, skipped)
-    steps = next_steps(results, args.cell, with_packets=args.pcap) if results else []
-    console.summary(results, junit, steps, interrupted=interrupted, skipped=skipped)
+    if results or stopped is None:
+        junit = _write_junit(args.runs, results, skipped)
+        steps = next_steps(results, args.cell, with_packets=args.pcap) if results else []
+        console.summary(results, junit, steps, interrupted=interrupted, skipped=skipped)
+    if stopped is not None:
+        print(f"airbed: {stopped}", file=sys.stderr)
+        return ExitCode.INVALID
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
@@ -96,6 +101,10 @@ def _contradiction(args: argparse.Namespace) -> str | None:
     """What of the arguments would have no effect, and what to do; None if there is nothing."""
     if args.cell is not None and not args.cell.strip(" ,"):
         return "--cell names no value: write --cell AXIS=VALUE, or leave it out for all cells"
+    for option in ("gateway_log", "before_run") if args.gateway is None else ():
+        if getattr(args, option) is not None:
+            name = option.replace("_", "-")
+            return f"--{name} is for an external gateway: add --gateway URL"
     for who in ("app", "site") if args.gateway is None else ():
         # From the environment a key is only there in case it is needed.
         key = getattr(args, f"gateway_{who}_key")

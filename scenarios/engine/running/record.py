@@ -200,15 +200,15 @@ def _moment(iso: str) -> str:
 
 
 def _without_keys(arguments: Sequence[str]) -> list[str]:
-    """A command line, access keys left out."""
-    shown = list(arguments)
+    """A command line, access keys left out, also where another option repeats one."""
+    keys = [os.environ.get(f"AIRBED_GATEWAY_{who}_KEY", "") for who in ("APP", "SITE")]
     for place, argument in enumerate(arguments):
-        option, equals, _ = argument.partition("=")
+        option, equals, value = argument.partition("=")
         if option.startswith("--gateway-") and option.endswith("-key"):
-            if equals:
-                shown[place] = f"{option}=<key>"
-            elif place + 1 < len(shown):
-                shown[place + 1] = "<key>"
+            keys.append(value if equals else "".join(arguments[place + 1 : place + 2]))
+    shown = list(arguments)
+    for key in filter(None, keys):
+        shown = [argument.replace(key, "<key>") for argument in shown]
     return shown
 
 

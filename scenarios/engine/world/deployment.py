@@ -42,6 +42,7 @@ class Deployment:
         self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
         self.stage.recognise(self.population.ever_had)
+        self.stage.follow_gateway_log(self._written_in_logs)
         yield from self.services.push.start()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())
@@ -75,8 +76,14 @@ class Deployment:
 
     def secrets(self) -> list[Secret]:
         """Everything that must appear in no log and no record."""
-        texts = [Secret(f"text of message {n}", text) for n, text in enumerate(self._texts, 1)]
-        return [*self.services.secrets(), *self.population.secrets(), *texts]
+        return [*self.services.secrets(), *self.population.secrets(), *self._text_secrets()]
+
+    def _written_in_logs(self) -> list[Secret]:
+        """What other people's logs may have in them, but for tokens: there may be thousands."""
+        return [*self.services.secrets(), *self.population.passwords(), *self._text_secrets()]
+
+    def _text_secrets(self) -> list[Secret]:
+        return [Secret(f"text of message {n}", text) for n, text in enumerate(self._texts, 1)]
 
     def phones_of_tokens(self) -> dict[str, str]:
         """Token reference -> the phone to which the token was issued."""

@@ -3,7 +3,7 @@
 What a live world cannot do is found before it begins (`live_limits.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,9 @@ import simpy
 
 from scenarios.engine.format.fault_catalog import MACHINE_FAULTS, SERVERS
 from scenarios.engine.format.models import Scenario
+from scenarios.engine.leaks import Secret
+from scenarios.engine.world.foreign_gateway import GatewayUnreachable
+from scenarios.engine.world.gateway_log import GatewayLog
 from scenarios.engine.world.inferred_gateway import InferredGateway
 from scenarios.engine.world.server_logs import events_of_line
 from scenarios.engine.world.server_processes import ServerProcesses
@@ -122,6 +125,19 @@ class LiveStage:
     def is_ours(self, reference: str) -> bool:
         """Whether a phone of this run ever had the token with this reference."""
         return self._is_ours is not None and self._is_ours(reference)
+
+    def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:
+        gateway = self.options.gateway
+        if gateway is None or gateway.log is None:
+            return
+        try:
+            log = GatewayLog(gateway.log, self.world, "gateway", secrets)
+        except OSError as error:
+            raise GatewayUnreachable(
+                f"the gateway's log {gateway.log} cannot be read: {error.strerror}"
+            ) from error
+        self.world.at_exit(log.close)
+        self.world.env.process(log.follow())
 
     def set_cost(self, host: LiveHost, model: CostModel) -> None:
         raise NotImplementedError("a real server takes the time that it takes")

@@ -199,11 +199,14 @@ class Population:
 
     def secrets(self) -> list[Secret]:
         """The passwords and push tokens."""
-        passwords = [
+        tokens = [Secret(f"push token of {phone}", token) for token, phone in self.tokens.items()]
+        return self.passwords() + tokens
+
+    def passwords(self) -> list[Secret]:
+        """Those of the people."""
+        return [
             Secret(f"password of {name}", person.password) for name, person in self.people.items()
         ]
-        tokens = [Secret(f"push token of {phone}", token) for token, phone in self.tokens.items()]
-        return passwords + tokens
 
     def lanes(self) -> list[dict[str, Any]]:
         """Phones and people as a drawing shows them."""

@@ -4,7 +4,7 @@ A stage knows how servers run (in the world, or as processes), where they find e
 where their logs come from. Everything else of the engine, and everything below it, is the same.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import simpy
 
 from scenarios.engine.format.models import Scenario
+from scenarios.engine.leaks import Secret
 from scenarios.engine.world.programs import Program
 from scenarios.engine.world.server_logs import logs_in_trace
 from scenarios.engine.world.servers import Servers
@@ -45,12 +46,16 @@ class RunningServers(Protocol):
 class ForeignGateway:
     """A gateway that somebody else runs, in the place of ours.
 
-    Keys are those that it gave out; None: it was given the keys that follow from the seed.
+    Keys are those that it gave out; None: it was given the keys that follow from the seed. `log`:
+    a file to which it writes its log. `keeps_connected`: it connects to APNs by itself, as soon as
+    APNs is there.
     """
 
     url: str
     app_key: str | None = field(default=None, repr=False)
     site_key: str | None = field(default=None, repr=False)
+    log: Path | None = None
+    keeps_connected: bool = False
 
 
 class Stage(Protocol):
@@ -77,6 +82,10 @@ class Stage(Protocol):
 
     def recognise(self, is_ours: Callable[[str], bool]) -> None:
         """`is_ours` tells by its reference whether a phone of this run ever had a token."""
+
+    def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:
+        """Record the lines of the log that an external gateway writes, if it is known where, and
+        without the secrets. Raises GatewayUnreachable if it cannot be read."""
 
     def set_cost(self, host: Any, model: CostModel) -> None:
         """Let the requests to a server take time."""
@@ -112,6 +121,9 @@ class SimulatedStage:
 
     def recognise(self, is_ours: Callable[[str], bool]) -> None:
         """Nothing comes from outside of this world."""
+
+    def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:
+        """There is no external gateway."""
 
     def set_cost(self, host: Host, model: CostModel) -> None:
         self.world.hosts[host.name].set_cost(model)

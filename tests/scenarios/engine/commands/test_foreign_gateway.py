@@ -2,6 +2,7 @@
 the same. Real time passes, as in all live runs.
 """
 
+import html
 import json
 import socket
 import sys
@@ -69,6 +70,25 @@ def test_a_directory_runs_what_is_possible_and_says_what_it_skipped(
     junit = (runs / "junit.xml").read_text()
     assert '<testsuites tests="2" failures="0" errors="0" skipped="1"' in junit
     assert "external gateway talks to APNs" in junit
+
+
+def test_the_lines_of_the_gateways_log_are_on_the_timeline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, runs, base = write(tmp_path, "ios"), tmp_path / "runs", free_ports()
+    with external_gateway("ours", tmp_path, base) as gateway:
+        arguments = ["run", *gateway.arguments, str(file), "--runs", str(runs), "--seed", "1"]
+        missing = [*arguments, "--gateway-log", str(tmp_path / "missing")]
+        assert main(missing) == ExitCode.INVALID
+        said = capsys.readouterr().err
+        assert f"--gateway-log {tmp_path / 'missing'} cannot be read: No such file" in said
+        assert main([*arguments, "-v", "--gateway-log", str(gateway.log)]) == ExitCode.OK
+    made = record(runs)
+    events = map(json.loads, (made / "trace.jsonl").read_text().splitlines())
+    lines = [event["text"] for event in events if event["kind"] == "gateway.log"]
+    assert any('"push.accepted"' in line for line in lines)
+    assert "gateway.log" in capsys.readouterr().out
+    assert "log: {" in html.unescape((made / "timeline.html").read_text())
 
 
 REGISTERS = """\
