@@ -410,6 +410,7 @@ _MARKS: dict[str, tuple[str, Tone]] = {
     "push.expired": ("expired", "problem"),
     "push.lost": ("lost", "problem"),
     "push.unresolved": ("given up: outcome unknown", "problem"),
+    "vendor.refused": ("answers {status}", "problem"),
     "vendor.stored": ("stored: phone not connected", "quiet"),
     "vendor.collapsed": ("replaced by a newer one", "problem"),
     "vendor.expired": ("expired", "problem"),

@@ -117,6 +117,8 @@ class RunConsole:
                 for line in section.lines:
                     self._print(Text(f"  {line}", "dim"))
             self._print(Text())
+        for told in result.external_gateway:
+            self._field("gateway", Text(told))
         for unseen in result.not_observed:
             self._field("not observed", Text(unseen, "yellow"))
         took = seconds(round(result.virtual_seconds * 1e9))

@@ -56,6 +56,8 @@ class RunResult:
     observations: dict[str, int] = field(default_factory=dict)
     mode: Mode = "simulated"
     not_observed: Sequence[str] = ()
+    external_gateway: Sequence[str] = ()
+    """What an external gateway ran into and did about it."""
     epoch: datetime | None = None
     """Calendar time at second 0, where it is not the scenario's."""
     live_arguments: str = ""
@@ -124,6 +126,7 @@ def summary_of(
         "failures": [redact.text(failure.plain) for failure in result.failures],
         "mode": result.mode,
         "not_observed": list(result.not_observed),
+        "external_gateway": list(result.external_gateway),
         "epoch": (result.epoch or scenario.world.epoch).isoformat(),
         "virtual_ns": round(result.virtual_seconds * 1e9),
         "wire_digest": result.wire_digest,

@@ -26,6 +26,7 @@ from scenarios.engine.ledger.invariants import Witness
 from scenarios.engine.ledger.observations import Observations
 from scenarios.engine.running.circumstances import LastEvents, circumstances
 from scenarios.engine.running.context import Context
+from scenarios.engine.running.gateway_story import GatewayStory
 from scenarios.engine.running.play import StepOutcome, play
 from scenarios.engine.running.record import RecordWriter, provenance, resolved, scenario_hash
 from scenarios.engine.running.refused_keys import RefusedKeys
@@ -125,10 +126,12 @@ class Runner:
             inspector.attach(context, record.path)
         last = LastEvents()
         world.trace.listen(last)
-        refused_keys = None
+        refused_keys = story = None
         if stage.foreign_gateway is not None:
             refused_keys = RefusedKeys()
             world.trace.listen(refused_keys)
+            story = GatewayStory()
+            world.trace.listen(story)
         world.trace.listen(watch.feed)
         try:
             with stage.logs(), world:  # servers log until a world has ended
@@ -150,6 +153,8 @@ class Runner:
         judge(context, measures, books, record.searched_for_leaks, result, places)
         if refused_keys is not None:
             refused_keys.explain(result)
+        if story is not None:
+            result.external_gateway = story.lines(result.steps)
         record.write_scenario(file.text)
         result.record = record.finish(
             summary_of(result, deployment.lanes(), Redactor(deployment.secrets())),

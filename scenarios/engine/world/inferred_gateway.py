@@ -10,9 +10,9 @@ another connection is a push for that token sent again.
 What APNs read behind a bad notification and threw away was written, too (`push.discarded`), and is
 lost unless the gateway sends it again (`resending.py`).
 
-What a gateway still had to send from before this run gets `leftover: true`: pushes for tokens that
-none of this run's phones ever had, and those that arrive before this run has sent anything. They
-are counted nowhere.
+What a gateway still had to send from before this run is marked `leftover`: pushes for a `token`
+that none of this run's phones ever had, and those that arrive at a `moment` before this run has
+sent anything. They are counted nowhere.
 
 What cannot be seen: a push that was accepted and never read by a push service stays where it is,
 and nobody knows which tokens the gateway has removed.
@@ -145,7 +145,7 @@ class InferredGateway:
             self._last_on[peer] = event["t"]
             self._resending.wrote()
         if push is None:
-            yield {**event, "leftover": True}
+            yield {**event, "leftover": "moment" if self._is_ours(token_ref) else "token"}
             return
         yield from self._written(event, push, token_ref, service, peer, is_new=is_new)
         yield event

@@ -30,6 +30,17 @@ class SendEndpoint:
 
     def answer(self, request: Request) -> Response:
         """The response to a POST on one of SEND_PATHS."""
+        response = self._answer(request)
+        if response.status != 200:
+            self._core.emit(
+                "vendor.refused",
+                peer=request.peer,
+                status=response.status,
+                retry_after=dict(response.headers).get("Retry-After"),
+            )
+        return response
+
+    def _answer(self, request: Request) -> Response:
         self._core.statistics.requests += 1
         project = self._projects.get(request.header("authorization"))
         if project is None:
