@@ -178,7 +178,12 @@ class Exchange:
             self._clear()
             self.start()
         else:
-            self._fail(ConnectionLost(f"{self}: {_reason(error)}"))
+            self._fail(ConnectionLost(f"{self}{self._so_far()}: {_reason(error)}"))
+
+    def _so_far(self) -> str:
+        if not self._status:
+            return ""
+        return f" answered {self._status} and {self._size} bytes of the body"
 
     def _has_length(self) -> bool:
         return any(name in ("content-length", "transfer-encoding") for name, _ in self._headers)
@@ -240,7 +245,7 @@ class Exchange:
             self.event.fail(error)
 
     def _timed_out(self) -> None:
-        self._abandon(RequestTimeout(str(self)))
+        self._abandon(RequestTimeout(f"{self}{self._so_far()}: timed out"))
 
     def _trace(self, status: int) -> None:
         host = self._client.host

@@ -4,8 +4,9 @@ The stages of registering are methods that return SimPy processes, so that a sce
 and check each one; `set_up` runs them all in the order of the app's settings:
 
 * `design`: at launch, once the user accepted push, the token goes to the gateway with the app's
-  own key; after the login it subscribes to the site's channel, md5 of the site's address, and
-  the device is registered on the site.
+  own key (`POST /tokens`, or `POST /tokens/<token>`, see `AppSettings.token_in`); after the login
+  it subscribes to the site's channel, md5 of the site's address, and the device is registered on
+  the site.
 * `app2013`: after the login, the key comes from the site, the token goes to the gateway
   (`POST /tokens/<token>`, empty body), and the device is registered on the site.
 
@@ -22,9 +23,10 @@ login page or the front page.
 """
 
 import hashlib
+import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 import simpy
@@ -32,14 +34,18 @@ import simpy
 from devices import moodle_client
 from devices.app import App
 from devices.errors import NotPossible, UnexpectedAnswer
+from devices.excerpt import excerpt
 from devices.http import HttpClient, Response
 from devices.moodle_client import REST_PATH, TOKEN_PATH, Refused
 from devices.notifications import Notification
 from devices.phone import Phone
-from devices.settings import AppSettings
+from devices.settings import AppSettings, TokenPlace
 
 MESSAGE_TYPE = "moodle_instantmessage"
 """`type` of a push about a personal message: component and name of its message provider."""
+
+TAKEN: Final = ("ok", "token exists")
+"""`status` of a gateway's answer to a token that it registered; Moodle accepts exactly these."""
 
 SITE_LOST_AFTER = 10.0
 """Virtual seconds that the app says "connection lost" before it forgets the site."""
@@ -77,7 +83,8 @@ class PushToken:
 
 @dataclass(frozen=True, slots=True)
 class GatewayAnswer:
-    """What the gateway said to a token: HTTP status, and `status` or `error` of its JSON.
+    """What the gateway said to a token: HTTP status, and `status` of its JSON or, if it refused,
+    an excerpt of the answer. `path`: what was asked, without the token.
 
     `refused`: it did not take the token. Gateways of 2013 say so with status 200.
     """
@@ -85,9 +92,10 @@ class GatewayAnswer:
     status: int
     answer: str
     refused: bool = False
+    path: str = "/tokens"
 
     def __str__(self) -> str:
-        return f"/tokens answered {self.status}: {self.answer or 'nothing'}"
+        return f"POST {self.path} answered {self.status}: {self.answer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,16 @@ class SiteAnswer:
     device: int | None
     error: str | None
     refusal: str = ""
+
+
+def status_in(body: bytes) -> str:
+    """`status` of a gateway's answer; empty without one, or with an error beside it."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    status = document.get("status") if isinstance(document, dict) else None
+    return status if isinstance(status, str) and "error" not in document else ""
 
 
 class MoodleApp(App):
@@ -208,8 +226,8 @@ class MoodleApp(App):
             key = key or self.settings.gateway_key
             if key is None:
                 raise NotPossible(f"{self.phone.name}: the app was built without a gateway key")
-            form = {"token": token, "device": self.phone.platform, **wanted}
-            return (yield from self._post_token("/tokens", "/tokens", key, form))
+            form = {"device": self.phone.platform, **wanted}
+            return (yield from self._post_token(token, key, form, place=self.settings.token_in))
         yield self.phone.env.timeout(
             max(0.0, self._token_at + self.settings.registration_delay - self.phone.env.now)
         )
@@ -223,12 +241,16 @@ class MoodleApp(App):
             key = answer
         # The app of May 2013 existed for iOS only; on Android the gateway has to be told.
         form = wanted if self.phone.platform == "ios" else {"device": self.phone.platform, **wanted}
-        path = f"/tokens/{quote(token, safe='')}"
-        return (yield from self._post_token(path, "/tokens/<token>", key, form))
+        return (yield from self._post_token(token, key, form, place="path"))
 
     def _post_token(
-        self, path: str, traced_path: str, key: str, form: Mapping[str, str]
+        self, token: str, key: str, form: Mapping[str, str], *, place: TokenPlace
     ) -> Generator[simpy.Event, Any, GatewayAnswer]:
+        path = traced_path = "/tokens"
+        if place == "path":
+            path, traced_path = f"/tokens/{quote(token, safe='')}", "/tokens/<token>"
+        else:
+            form = {"token": token, **form}
         response: Response = yield self._client().request(
             "POST",
             self.settings.gateway_url + path,
@@ -243,14 +265,11 @@ class MoodleApp(App):
         )
         self.gateway_status = response.status
         self.phone.emit("app.registered", where="gateway", status=response.status)
-        try:
-            body = response.json()
-        except (ValueError, RecursionError):
-            body = None
-        document = body if isinstance(body, dict) else {}
-        told = document.get("error") or document.get("status")
-        refused = response.status != 200 or "error" in document
-        return GatewayAnswer(response.status, told if isinstance(told, str) else "", refused)
+        status = status_in(response.body)
+        if response.status == 200 and status in TAKEN:
+            return GatewayAnswer(200, status, path=traced_path)
+        told = excerpt(response.body, (token, key), location=response.header("location"))
+        return GatewayAnswer(response.status, told, True, traced_path)
 
     def _login(self, username: str, password: str) -> Generator[simpy.Event, Any, LoginResult]:
         settings = self.settings
@@ -284,9 +303,9 @@ class MoodleApp(App):
 
     def _register_site(self, site: Site, token: str) -> Generator[simpy.Event, Any, SiteAnswer]:
         if self.settings.order == "design" and self.settings.gateway_key is not None:
-            form = {"token": token, "device": self.phone.platform, "channel": site.channel}
+            form = {"device": self.phone.platform, "channel": site.channel}
             subscribed = yield from self._post_token(
-                "/tokens", "/tokens", self.settings.gateway_key, form
+                token, self.settings.gateway_key, form, place=self.settings.token_in
             )
             if subscribed.refused:
                 told = f"gateway: {subscribed.answer}"
@@ -314,19 +333,26 @@ class MoodleApp(App):
         yield self.open()
         yield self.accept_push()
         if self.settings.order == "design":
-            self._insist(not (yield self.register_gateway()).refused, "the gateway's part")
-        self._insist((yield self.login(username, password)).error is None, "the login")
+            yield from self._set_up_gateway()
+        login: LoginResult = yield self.login(username, password)
+        if login.error is not None:
+            self._refused(f"{login.path} answered {login.status}: {login.error}")
         if self.settings.order == "app2013":
-            self._insist(not (yield self.register_gateway()).refused, "the gateway's part")
+            yield from self._set_up_gateway()
         answer: SiteAnswer = yield self.register_site()
-        self._insist(answer.error is None, "the site's part")
+        if answer.error is not None:
+            self._refused(answer.refusal)
         return answer
+
+    def _set_up_gateway(self) -> Generator[simpy.Event, Any, None]:
+        answer: GatewayAnswer = yield self.register_gateway()
+        if answer.refused:
+            self._refused(f"the gateway: {answer}")
 
     # -- small things
 
-    def _insist(self, fulfilled: bool, what: str) -> None:
-        if not fulfilled:
-            raise UnexpectedAnswer(f"{self.phone.name}: {what} was refused")
+    def _refused(self, by: str) -> NoReturn:
+        raise UnexpectedAnswer(f"{self.phone.name}: refused by {by}")
 
     def _must_be_open(self) -> None:
         if self.state != "open":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 RegistrationOrder = Literal["design", "app2013"]
+TokenPlace = Literal["body", "path"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,10 @@ class AppSettings:
     `app2013` is the app of May 2013, which asks the site for a key after login and registers
     `registration_delay` seconds after it got its token.
 
+    `token_in`: in the order of the design, whether a token is registered by `POST /tokens` with the
+    token in the body, as the design has it, or by `POST /tokens/<token>`, which is what every
+    AirNotifier that was released serves. The app of May 2013 does the latter.
+
     `navigates`: whether tapping a notification opens the page it is about. The app of May 2013
     only came to the front.
     """
@@ -74,6 +79,7 @@ class AppSettings:
     app_id: str = "com.moodle.moodlemobile"
     sender_id: str = ""
     order: RegistrationOrder = "design"
+    token_in: TokenPlace = "body"
     navigates: bool = True
     service: str = "moodle_mobile_app"
     registration_delay: float = 10.0

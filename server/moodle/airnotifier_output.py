@@ -114,6 +114,7 @@ async def deliver(
             token_ref=token_ref(push.token),
             status=reply.status,
             refused=reply.refusal is not None,
+            answer=reply.refusal,
             gateway_push=reply.identifier("X-AN-Push-Id"),
             error=reply.error,
         )

@@ -6,7 +6,6 @@ followed (2.4, 2.5), proxies and cookies not used.
 """
 
 import functools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,13 @@ from yarl import URL
 from server.http_client import client_session
 from server.moodle import multipart
 from server.moodle.configuration import Configuration
+from server.moodle.gateway_words import refusal
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30)
 _LONGEST_ANSWER = 65536
 """Bytes of an answer that are read, for the gateway's words and so as not to cut it off."""
-_LONGEST_REFUSAL = 200
-"""Characters of a gateway's words that are kept."""
+_PRIVATE = (b"alert", b"token", b"userfrom", b"urlparams")
+"""Fields whose values a log must not have. A gateway may repeat them."""
 
 _IDENTIFIER = re.compile("[!-~]{1,64}")
 """What the gateway calls a push or broadcast of ours: for the log, and for nothing else."""
@@ -38,8 +38,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     refusal: str | None = None
-    """The gateway's words if it refused, empty if it had none. In 2013 it did so with status 200.
-    They may repeat anything, so they are not for logs."""
+    """Why the gateway refused, in words that may be logged; None if it did not."""
 
     def identifier(self, name: str) -> str | None:
         """The value of a header, if it can be an identifier."""
@@ -74,21 +73,23 @@ async def post(
             client_session(_TIMEOUT) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
-            length, answer = response.content_length, b""
-            if length is not None and length <= _LONGEST_ANSWER:
-                answer = await response.read()
-            refusal = _refusal(response.status, answer)
-            return Reply(response.status, response.headers, refusal=refusal)
+            answer = await _beginning(response)
+            private = [values["airnotifieraccesskey"], *_private(fields)]
+            why = refusal(response.status, response.headers, answer, private)
+            return Reply(response.status, response.headers, refusal=why)
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
         return Reply(0, error=type(error).__name__)
 
 
-def _refusal(status: int, body: bytes) -> str | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict) and "error" in document:
-        words = document["error"]
-        return words[:_LONGEST_REFUSAL] if isinstance(words, str) else ""
-    return None if 200 <= status < 300 else ""
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or the first `_LONGEST_ANSWER` bytes of it."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) >= _LONGEST_ANSWER:
+            break
+    return bytes(body[:_LONGEST_ANSWER])
+
+
+def _private(fields: Sequence[tuple[bytes, bytes]]) -> list[str]:
+    return [value.decode("utf-8", "replace") for name, value in fields if name in _PRIVATE]

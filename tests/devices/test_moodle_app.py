@@ -156,9 +156,16 @@ def test_who_closes_the_app_or_logs_in_again_keeps_the_site(again: str) -> None:
     [
         (200, '{"status": "ok"}', "ok"),
         (400, '{"error": "Invalid token"}', "Invalid token"),
-        (500, "<html>", ""),
-        (200, "[1]", ""),
-        (423, '{"error": {"deep": 1}}', ""),
+        (200, '{"status": "token exists"}', "token exists"),
+        (200, '{"error": "Invalid access key"}', "Invalid access key"),
+        (200, '{"status": "ok", "error": "Blocked IP"}', "Blocked IP"),
+        (200, '{"status": "queued"}', '{"status": "queued"}'),
+        (200, "", "an empty body"),
+        (502, "<html><h1>Bad\nGateway</h1></html>", "Bad Gateway"),
+        (500, "<html>", "6 bytes without words"),
+        (500, "Traceback (most recent call last):\n  x = 1\nKeyError: 10\n", "KeyError: 10"),
+        (200, "[1]", "[1]"),
+        (423, '{"error": {"deep": 1}}', '{"error": {"deep": 1}}'),
     ],
 )
 def test_what_the_gateway_says_is_handed_on(status: int, body: str, told: str) -> None:

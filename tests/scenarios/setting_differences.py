@@ -106,6 +106,7 @@ GATEWAY: Final = {
     "gateway.app": Two("school", "moodle"),
     "gateway.environment": Two("sandbox"),
     "gateway.legacy_status": Two("2013", given={"world.site.gateway_key": "app"}),
+    "gateway.token_in": Two("path", "body"),
     "gateway.apns.lifetime": Two("1h"),
     "gateway.apns.recovery": Two(
         "none", given={"devices.tablet.platform": "ios", **BAD_TOKEN}, flow=AFTER_IT

@@ -106,6 +106,12 @@ class Gateway(_Section):
         description="2013: it refuses with status 200 and an error in the body, as AirNotifier did"
         " then. Left out: with the statuses since 2014.",
     )
+    token_in: Literal["body", "path"] | None = Field(
+        default=None,
+        description="How phones register their tokens: body (POST /tokens, as the design of 2013"
+        " has it) or path (POST /tokens/<token>, which every released AirNotifier serves). Left"
+        " out: body, and path at an external gateway.",
+    )
     apns: ApnsSending = ApnsSending()
     gcm: GcmSending = GcmSending()
     cost: GatewayCost | None = Field(

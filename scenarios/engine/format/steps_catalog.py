@@ -108,7 +108,11 @@ STEPS: Final[Mapping[str, StepContract]] = {
     "decline_push": _phone("2 · the user declines push notifications"),
     "register_gateway": _phone(
         "3 · the app registers its token at the gateway",
-        {**_STATUS, "answer": "the gateway's words: ok, token exists, or why it refused"},
+        {
+            **_STATUS,
+            "answer": "the gateway's words: ok, token exists, or why it refused",
+            "refused": "whether the gateway said no",
+        },
         "how long the gateway may take to answer",
         token=_TOKEN,
         key=Argument(

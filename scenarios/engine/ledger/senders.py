@@ -148,7 +148,8 @@ class Senders:
             notification = self._create(started, origin="message", token_ref=token_ref)
             if status:
                 notification.refused = True
-                notification.reason = f"status {status}"
+                answer = event.get("answer")
+                notification.reason = f"{answer} ({status})" if answer else f"status {status}"
             else:
                 notification.reason = str(event.get("error") or "no answer from the gateway")
                 notification.excused = self._lives.trouble_since(started)

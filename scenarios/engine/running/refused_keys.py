@@ -1,4 +1,4 @@
-"""Says of a run that failed that an external gateway refused the access keys.
+"""Says of a run that failed that an external gateway refused the access keys, or the application.
 
 The gateway's answers are all there is to see: to the phone that registers its token, and to the
 site. A scenario may be about refused keys, so this is told only where something went wrong.
@@ -7,7 +7,7 @@ site. A scenario may be about refused keys, so this is told only where something
 from rich.text import Text
 
 from scenarios.engine.running.results import RunResult
-from scenarios.engine.world.foreign_gateway import KEYS_HINT, TAKEN, refuses
+from scenarios.engine.world.foreign_gateway import hint
 from sim.trace.recorder import Event
 
 
@@ -15,19 +15,20 @@ class RefusedKeys:
     """Listens to a trace for requests of the site that the gateway refused."""
 
     def __init__(self) -> None:
-        self._site_refused = False
+        self._hint: str | None = None
 
     def __call__(self, event: Event) -> None:
-        if event["kind"] in ("push.requested", "broadcast.requested"):
-            self._site_refused |= refuses(event["status"], said=bool(event.get("refused")))
+        if event["kind"] in ("push.requested", "broadcast.requested") and event.get("refused"):
+            self._hint = self._hint or hint(event["status"], str(event.get("answer") or ""))
 
     def explain(self, result: RunResult) -> None:
         """Add to the first failure of the run what to do about it, if keys were refused."""
-        phone_refused = any(
-            step.do == "register_gateway"
-            and refuses(step.results.get("status"), said=step.results.get("answer") not in TAKEN)
+        answers = (
+            hint(step.results.get("status"), str(step.results.get("answer")))
             for step in result.steps
+            if step.do == "register_gateway"
         )
-        if result.failures and (self._site_refused or phone_refused):
-            help_ = Text.assemble("\n       ", ("help: ", "bold cyan"), KEYS_HINT)
+        found = next((text for text in answers if text is not None), self._hint)
+        if result.failures and found is not None:
+            help_ = Text.assemble("\n       ", ("help: ", "bold cyan"), found)
             result.failures[0].append_text(help_)

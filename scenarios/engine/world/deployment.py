@@ -11,11 +11,11 @@ from typing import Any
 
 import simpy
 
-from devices.errors import UnexpectedAnswer
+from devices.errors import HttpError, UnexpectedAnswer
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
 from scenarios.engine.world.faults.plan import FaultPlan
-from scenarios.engine.world.foreign_gateway import KEYS_HINT, GatewayUnreachable
+from scenarios.engine.world.foreign_gateway import GatewayUnreachable, as_line, hint
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from scenarios.engine.world.stage import Stage
@@ -48,14 +48,14 @@ class Deployment:
         yield from self.services.start_servers(self.population.staff())
         try:
             yield from self.population.start()
-        except UnexpectedAnswer as error:
+        except (UnexpectedAnswer, HttpError) as error:
             foreign = self.stage.foreign_gateway
             if foreign is None:
-                raise  # our own servers refuse nobody
+                raise  # our own servers refuse nobody; a bad network is in the scenario
             yield from self.services.stop()
             raise GatewayUnreachable(
-                f"with the gateway at {foreign.url} the phones cannot be set up: {error}\n"
-                f"  {KEYS_HINT}"
+                f"with the gateway at {foreign.url} the phones cannot be set up: {error}"
+                + as_line(hint(None, str(error)))
             ) from error
         self.faults.flow_begins()
 

@@ -1,24 +1,24 @@
-"""A gateway that somebody else runs: whether it answers, and registering tokens there."""
+"""A gateway that somebody else runs: whether it answers, registering tokens there, and what may be
+told of its answers.
+"""
 
 import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Sequence
+import re
+import socket
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, urlencode, urlsplit
 
+from devices.excerpt import excerpt
+from devices.moodle_app import TAKEN, status_in
+from devices.settings import TokenPlace
 from scenarios.engine.world.stage import ForeignGateway
 
 TIMEOUT: Final = 10.0
-"""Wall seconds for one request."""
-
-REFUSALS: Final = (400, 401, 403)
-"""Statuses with which an AirNotifier answers a key that it does not know, or one that may not. That
-of 2013 answers 200, and says so in the body only."""
-
-TAKEN: Final = ("ok", "token exists")
-"""What it answers to a token that it registered."""
+"""Wall seconds for one request with its answer."""
 
 _LONGEST_ANSWER: Final = 65_536
 
@@ -26,32 +26,107 @@ KEYS_HINT: Final = (
     "keys follow from the seed: run with the seed the gateway was set up with, or name keys by"
     " AIRBED_GATEWAY_APP_KEY / AIRBED_GATEWAY_SITE_KEY"
 )
+PERMISSIONS_HINT: Final = (
+    "the gateway knows this key and does not let it do that: let the app's key create tokens, and"
+    " the site's send notifications and broadcasts"
+)
+APP_HINT: Final = "create an application of the name that 'world.gateway.app' has at the gateway"
 
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Without the proxies that the environment may name: gateways under test are near."""
+_HINTS: Final = (
+    (re.compile(r"permission", re.IGNORECASE), PERMISSIONS_HINT),
+    (re.compile(r"\b(access|app|api) ?key\b", re.IGNORECASE), KEYS_HINT),
+    (re.compile(r"\bapp(lication)? name\b", re.IGNORECASE), APP_HINT),
+)
 
 
-def refuses(status: int | None, *, said: bool) -> bool:
-    """Whether an answer may be about the key. `said`: its body tells of an error."""
-    return status in REFUSALS or (status == 200 and said)
+def hint(status: int | None, words: str) -> str | None:
+    """What to do about a refusal, if its words are about keys or the application's name."""
+    found = next((text for pattern, text in _HINTS if pattern.search(words)), None)
+    return KEYS_HINT if found is None and status == 401 else found
 
 
 class GatewayUnreachable(Exception):
     """The gateway does not answer, or not as one does; the text says what happened."""
 
 
-def make_sure_it_answers(gateway: ForeignGateway) -> None:
-    """Ask for its front page: any answer by HTTP will do. Raises GatewayUnreachable."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it answered. `request` names the request, without its token, and the status."""
+
+    request: str
+    status: int
+    location: str | None
+    body: bytes
+
+    def words(self, private: Collection[str]) -> str:
+        """An excerpt without these values."""
+        return excerpt(self.body, private, location=self.location)
+
+    def told(self, private: Collection[str]) -> str:
+        """`request` and an excerpt without these values."""
+        return f"{self.request}: {self.words(private)}"
+
+
+def ask(
+    gateway: ForeignGateway,
+    method: str,
+    path: str,
+    *,
+    shown: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send a request, without proxies, and follow no redirect. `shown`: the path without secrets.
+
+    Raises GatewayUnreachable when there is no whole answer after TIMEOUT seconds.
+    """
+    parts = urlsplit(gateway.url)
+    request = f"{method} {shown or path}"
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, TIMEOUT)
+    late = threading.Timer(TIMEOUT, _cut, [connection])
+    body = None if form is None else urlencode(form)
+    typed = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    late.start()
     try:
-        _OPENER.open(gateway.url + "/", timeout=TIMEOUT).close()
-    except urllib.error.HTTPError as answer:
-        answer.close()
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+        with closing(connection):
+            connection.request(method, path, body, {**typed, **(headers or {})})
+            reply = connection.getresponse()
+            request += f" answered {reply.status}"
+            text = reply.read(_LONGEST_ANSWER)
+            if len(text) < _LONGEST_ANSWER and reply.length:
+                raise http.client.IncompleteRead(text, reply.length)
+            return Answer(request, reply.status, reply.getheader("Location"), text)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        why = _why(error) if late.is_alive() else f"no whole answer within {TIMEOUT:g} s"
         raise GatewayUnreachable(
-            f"the gateway at {gateway.url} does not answer: {reason}\n"
+            f"the gateway at {gateway.url} does not answer: {request}: {why}\n"
             "  start it, or correct the address given with --gateway"
         ) from error
+    finally:
+        late.cancel()
+        late.join()
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _why(error: Exception) -> str:
+    """What happened, in words: exceptions of http.client quote what came."""
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer broke off in its body"
+    if isinstance(error, http.client.HTTPException):
+        return "what came is not HTTP"
+    return (getattr(error, "strerror", None) or str(error)) or type(error).__name__
+
+
+def make_sure_it_answers(gateway: ForeignGateway) -> None:
+    """Ask for its front page: any answer by HTTP will do. Raises GatewayUnreachable."""
+    ask(gateway, "GET", "/")
 
 
 def register(
@@ -59,43 +134,30 @@ def register(
     key: str,
     app: str,
     registrations: Sequence[tuple[str, str, Sequence[str]]],
+    *,
+    token_in: TokenPlace = "path",
 ) -> None:
     """Register tokens as phones would: (token, device, channels). Raises GatewayUnreachable."""
+    headers = {"Accept": "application/json", "X-AN-APP-NAME": app, "X-AN-APP-KEY": key}
     for token, device, channels in registrations:
         for channel in channels:
-            fields = {"token": token, "device": device, "channel": channel}
-            request = urllib.request.Request(
-                f"{gateway.url}/tokens/{urllib.parse.quote(token, safe='')}",
-                data=urllib.parse.urlencode(fields).encode(),
-                headers={"X-AN-APP-NAME": app, "X-AN-APP-KEY": key},
-                method="POST",
-            )
-            try:
-                with _OPENER.open(request, timeout=TIMEOUT) as reply:
-                    words = _error(reply.read(_LONGEST_ANSWER))
-            except urllib.error.HTTPError as answer:
-                answer.close()
-                hint = f"\n  {KEYS_HINT}" if answer.code in REFUSALS else ""
+            form = {"device": device, "channel": channel}
+            path = shown = "/tokens"
+            if token_in == "path":
+                path, shown = f"/tokens/{quote(token, safe='')}", "/tokens/<token>"
+            else:
+                form = {"token": token, **form}
+            answer = ask(gateway, "POST", path, shown=shown, headers=headers, form=form)
+            if answer.status != 200 or status_in(answer.body) not in TAKEN:
+                private = (token, key)
+                told = f"the gateway at {gateway.url} does not register tokens: "
                 raise GatewayUnreachable(
-                    f"the gateway at {gateway.url} does not register tokens: status {answer.code}"
-                    + hint
-                ) from answer
-            except (OSError, http.client.HTTPException) as error:
-                raise GatewayUnreachable(
-                    f"the gateway at {gateway.url} does not answer: {error}"
-                ) from error
-            if words is not None:
-                raise GatewayUnreachable(
-                    f"the gateway at {gateway.url} does not register tokens: {words}\n  {KEYS_HINT}"
+                    told
+                    + answer.told(private)
+                    + as_line(hint(answer.status, answer.words(private)))
                 )
 
 
-def _error(body: bytes) -> str | None:
-    """What an answer with status 200 has for an error; None without one."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict) or "error" not in document:
-        return None
-    return repr(document["error"])[:200]
+def as_line(hint: str | None) -> str:
+    """A hint on a line of its own below a message; empty for None."""
+    return "" if hint is None else f"\n  {hint}"

@@ -130,8 +130,8 @@ class InferredGateway:
         else:
             if status:
                 yield self._inferred(
-                    event, "push.refused", app=self._app, reason="answer", status=status,
-                    token_ref=token_ref,
+                    event, "push.refused", app=self._app, status=status, token_ref=token_ref,
+                    reason=str(event.get("answer") or "answer"),
                 )  # fmt: skip
             yield event
 

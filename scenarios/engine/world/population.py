@@ -102,6 +102,7 @@ class Population:
             app_id=APP_ID,
             sender_id=SENDER_ID,
             order=order,
+            token_in=services.token_in,
         )
 
     def provision_fleet(self) -> None:

@@ -14,6 +14,7 @@ import simpy
 from pydantic import SecretStr
 
 from devices.people import Person
+from devices.settings import TokenPlace
 from scenarios.engine.format.fault_catalog import SERVERS
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.people import User
@@ -157,7 +158,8 @@ class Services:
     def import_tokens(self, registrations: Sequence[gateway_admin.Registration]) -> None:
         """Register tokens at the gateway: (token, device, channels)."""
         if self._foreign is not None:
-            register(self._foreign, self.app_key, self._scenario.world.gateway.app, registrations)
+            app = self._scenario.world.gateway.app
+            register(self._foreign, self.app_key, app, registrations, token_in=self.token_in)
             return
         database = self._open(self._gateway_settings.database)
         database.create(gateway_tables)
@@ -251,6 +253,11 @@ class Services:
         if self._foreign is not None:
             return self._foreign.url
         return f"http://{GATEWAY_NAME}:{GATEWAY_PORT}"
+
+    @property
+    def token_in(self) -> TokenPlace:
+        """How phones register at the gateway."""
+        return self._scenario.world.gateway.token_in or ("path" if self._foreign else "body")
 
     @property
     def site_url(self) -> str:

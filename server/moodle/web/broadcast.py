@@ -58,6 +58,7 @@ class BroadcastPage:
                 channel=channel,
                 status=reply.status,
                 refused=reply.refusal is not None,
+                answer=reply.refusal,
                 gateway_broadcast=reply.identifier("X-AN-Broadcast-Id"),
                 error=reply.error,
             )
@@ -66,6 +67,6 @@ class BroadcastPage:
             elif reply.refusal is None:
                 result = "The gateway accepted the message."
             else:
-                result = f"The gateway refused the message with status {reply.status}"
-                result += f": {reply.refusal}" if reply.refusal else "."
+                words = reply.refusal
+                result = f"The gateway refused the message with status {reply.status}: {words}"
         return self._pages.html("broadcast.html", (visit.user, visit.sesskey), result=result)

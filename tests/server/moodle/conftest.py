@@ -31,6 +31,7 @@ class FakeGateway:
         self.status = 200
         self.text = "{}"
         self.hangs = False
+        self.chunked = False
         self.push_id: str | None = None
         """What it calls each push; None: by number."""
 
@@ -45,7 +46,10 @@ class FakeGateway:
             await asyncio.Event().wait()
         push_id = f"push-{len(self.requests)}" if self.push_id is None else self.push_id
         headers = {"X-AN-Push-Id": push_id, "X-AN-Broadcast-Id": "b-1"}
-        return web.Response(text=self.text, status=self.status, headers=headers)
+        response = web.Response(text=self.text, status=self.status, headers=headers)
+        if self.chunked:
+            response.enable_chunked_encoding()
+        return response
 
     def forms(self) -> list[dict[str, bytes]]:
         """The multipart bodies, read the plain way."""

@@ -154,6 +154,7 @@ def test_what_the_gateway_called_the_push_is_logged(stand):
             "token_ref": token_ref(TOKEN),
             "status": 200,
             "refused": False,
+            "answer": None,
             "gateway_push": "push-1",
             "error": None,
         }
@@ -262,18 +263,36 @@ def test_a_refusal_by_the_gateway_changes_nothing_for_the_sender(stand):
     assert stand.sql("SELECT count(*) FROM message_read") == [(1,)]
 
 
-def test_a_refusal_with_status_200_is_one_and_its_words_are_not_logged(stand):
-    stand.gateway.text = '{"error": "words"}'
+def refused(stand, text="hello"):
+    """What the site logs of a push to Ben's phone with this text."""
 
     async def story():
         enable(stand)
         await stand.register(await stand.token("ben"))
-        await stand.send(await stand.token("ana"), 2, "hello")
+        await stand.send(await stand.token("ana"), 2, text)
 
     stand.run(story)
     (event,) = stand.events("push.requested")
+    return event
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_refusal_with_status_200_is_one(stand, chunked):
+    stand.gateway.text, stand.gateway.chunked = '{"error": "Invalid access key"}', chunked
+    event = refused(stand)
     assert (event["status"], event["refused"]) == (200, True)
-    assert "words" not in repr(stand.log)
+    assert event["answer"] == "Invalid access key"
+
+
+def test_what_a_refusal_repeats_of_the_push_is_not_logged(stand):
+    stand.gateway.status = 400
+    stand.gateway.text = (
+        f'{{"error": "Invalid token {TOKEN}: Lab%20at&#32;nine, Ana Gil, site-key"}}'
+    )
+    event = refused(stand, "Lab at nine: bring your PIN")
+    assert event["answer"] == "Invalid token ***: Lab at ***, Ana Gil, ***"
+    for text in (TOKEN, "nine", "site-key"):
+        assert text not in repr(stand.log)
 
 
 @pytest.mark.parametrize(

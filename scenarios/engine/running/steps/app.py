@@ -44,9 +44,9 @@ def register_gateway(context: Context, task: Task) -> Steps:
     answer: GatewayAnswer = yield context.population.apps[task.by].register_gateway(
         task.arguments.get("token"), key, task.arguments.get("channel")
     )
-    results = {"status": answer.status, "answer": answer.answer}
+    results = {"status": answer.status, "answer": answer.answer, "refused": answer.refused}
     if answer.refused:
-        told_by = ("answer",) if answer.status == 200 else ("status", "answer")
+        told_by = ("answer", "refused") if answer.status == 200 else ("status", "answer", "refused")
         raise StepRefused(f"the gateway refused the token: {answer}", results, *told_by)
     return results
 

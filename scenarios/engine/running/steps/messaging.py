@@ -58,7 +58,8 @@ def broadcast(context: Context, task: Task) -> Steps:
     status = results["status"]
     if results["refused"] or not status:
         told_by = ("refused",) if 200 <= status < 300 else ("status", "refused")
-        text = f"/broadcast/ answered the site {status}: {page.note}"
+        words = seen[-1].get("answer") or page.note
+        text = f"POST /broadcast/ answered the site {status}: {words}"
         raise StepRefused(text, results, *told_by)
     return results
 

@@ -78,7 +78,7 @@ def test_a_failed_run_sets_the_exit_code_and_is_named_in_the_summary(
     printed: Printed, tmp_path: Path
 ) -> None:
     path = tmp_path / "failing.yaml"
-    text = FILE.read_text(encoding="utf-8").replace("status: 403", "status: 200")
+    text = FILE.read_text(encoding="utf-8").replace("refused: true", "status: 200")
     path.write_text(text, encoding="utf-8")
     code, lines = printed(path)
     assert code == 1
@@ -90,12 +90,12 @@ def test_a_failed_run_names_its_cause_at_the_verdict_and_again_at_the_end(
     printed: Printed, tmp_path: Path
 ) -> None:
     path = tmp_path / "failing.yaml"
-    text = FILE.read_text(encoding="utf-8").replace("status: 403", "status: 200")
+    text = FILE.read_text(encoding="utf-8").replace("refused: true", "status: 200")
     path.write_text(text, encoding="utf-8")
     _, lines = printed(path)
     cause = (
         f"{path}:21:86: step 3 register_gateway: status is 403, expected 200; the gateway refused"
-        " the token: /tokens answered 403: No permission to create token"
+        " the token: POST /tokens answered 403: No permission to create token"
     )
     verdict = next(place for place, line in enumerate(lines) if line.startswith("verdict"))
     assert lines[verdict + 1] == f"cause         {cause}"

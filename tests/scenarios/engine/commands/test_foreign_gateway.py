@@ -26,7 +26,7 @@ def record(runs: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "platform"),
-    [("ours", "ios"), ("ours", "android")],
+    [("ours", "ios"), ("ours", "android"), ("2013", "ios"), ("2013", "android"), ("2014", "ios")],
 )
 def test_a_foreign_gateway_delivers_and_the_record_says_what_was_not_seen(
     kind: Kind, platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

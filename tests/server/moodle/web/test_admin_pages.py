@@ -130,6 +130,7 @@ def test_a_broadcast_asks_the_gateway_once_with_the_channel_of_the_site(stand):
             "channel": channel,
             "status": 200,
             "refused": False,
+            "answer": None,
             "gateway_broadcast": "b-1",
             "error": None,
         }
@@ -139,10 +140,20 @@ def test_a_broadcast_asks_the_gateway_once_with_the_channel_of_the_site(stand):
 @pytest.mark.parametrize(
     ("status", "text", "shown"),
     [
-        (403, "{}", "refused the message with status 403."),
+        (403, "{}", "refused the message with status 403: {}"),
+        (302, "", "refused the message with status 302: an empty body"),
         (403, '{"error": "No <b>right</b>"}', "status 403: No &lt;b&gt;right&lt;/b&gt;"),
         (200, '{"error": "Invalid access key"}', "status 200: Invalid access key"),
-        (200, '{"error": ["x"]}', "refused the message with status 200."),
+        (
+            200,
+            '{"error": ["x"]}',
+            "refused the message with status 200: {&#34;error&#34;: [&#34;x&#34;]}",
+        ),
+        (
+            200,
+            "<html><title>Welcome</title></html>",
+            "refused the message with status 200: Welcome",
+        ),
         (200, "[" * 50_000, "The gateway accepted the message."),
         (200, "", "The gateway accepted the message."),
     ],
