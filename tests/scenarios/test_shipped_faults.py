@@ -40,17 +40,17 @@ def play(file: ScenarioFile, cell: Cell, seed: int, runs: Path) -> RunResult:
 def test_without_its_faults_a_scenario_fails(path: Path, tmp_path: Path) -> None:
     file = load(path)
     for cell in file.cells:
-        calm = cell.scenario.model_copy(update={"faults": []})
-        result = play(file, Cell(cell.values, calm, ()), 1, tmp_path)
         if cell.values.get("direction") == "downstream":
             continue  # with the way back cut, it goes through as if nothing were wrong
+        calm = cell.scenario.model_copy(update={"faults": []})
+        result = play(file, Cell(cell.values, calm, ()), 1, tmp_path)
         assert result.verdict == "failed", cell.id
 
 
 def test_whatever_the_storm_does_every_message_comes_to_one_fate(tmp_path: Path) -> None:
     file = load(STORM)
     fired: dict[str, int] = {}
-    for seed in range(100, 125):
+    for seed in range(100, 108):  # enough that each of its faults does something
         result = play(file, file.cells[0], seed, tmp_path)
         assert result.verdict == "passed", "\n".join(f.plain for f in result.failures)
         for outcome in result.faults:

@@ -134,7 +134,7 @@ def site_leaves_a_phone_out(patch: Patch) -> None:
     [
         (forgets_its_outbox_at_boot, BAD_TOKENS, [1], "still on their way"),
         (does_not_send_again_what_followed_a_bad_token, BAD_TOKENS, [1], "no_needless_loss"),
-        (answers_before_it_has_committed, BAD_TOKENS, [2, 5], ""),
+        (answers_before_it_has_committed, BAD_TOKENS, [2], "still on their way"),
         (forgets_what_silence_confirmed, BAD_TOKENS, [61], "no_needless_loss"),
         (takes_its_time_to_write_down_what_is_done, BAD_TOKENS, [13], "no_needless_duplicate"),
         (takes_an_outage_of_gcm_for_consent, BAD_TOKENS, [2], "no_needless_loss"),
@@ -156,6 +156,7 @@ def test_the_storms_notice_a_server_that(
     assert any(noticed in failure for failure in found), found
 
 
-@pytest.mark.parametrize(("storm", "seeds"), [(BAD_TOKENS, [1, 2, 5, 111]), (TEN_STEPS, [1, 2])])
+# Seed 1 of both is run with the other shipped scenarios.
+@pytest.mark.parametrize(("storm", "seeds"), [(BAD_TOKENS, [2, 5, 111]), (TEN_STEPS, [2])])
 def test_the_servers_as_they_are_come_through(storm: str, seeds: list[int], tmp_path: Path) -> None:
     assert failures(storm, seeds, tmp_path) == []
