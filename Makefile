@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 FOREIGN_VENV ?= .venv-foreign
-PYTEST_ARGS ?= -q -n auto
+# worksteal: each process gets a stretch of the files, and computes what a module shares once.
+PYTEST_ARGS ?= -q -n auto --dist worksteal
 
 BIN := $(VENV)/bin
 SCENARIO := scenarios/flows/ten_steps.yaml
