@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import ClassVar, Generic, TypeVar
 
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.overrides import Overrides
 from sim.vendors.seams import FieldValue, Trace
 from sim.vendors.settings import PushSettings
@@ -51,6 +52,13 @@ class DeliveryCore(ABC, Generic[Settings, Item]):
     def emit(self, kind: str, **fields: FieldValue) -> None:
         """Record an event of this service."""
         self._trace.emit(kind, self._host_name, service=self.service, **fields)
+
+    def doorkeeper(self) -> Doorkeeper:
+        """For one port of the service."""
+        return Doorkeeper(
+            lambda: self.settings,
+            lambda peer: self.emit("vendor.refused", peer=peer, reason="connections per address"),
+        )
 
     def forward(self, item: Item) -> None:
         """Start the way of an accepted message to its device."""

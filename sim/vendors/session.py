@@ -5,7 +5,9 @@ message after the other and keeps the beginning of an incomplete one, whose leng
 limit. Malformed input closes the connection without an answer. What arrives after the service
 decided to close is not read: it may be about a session that another connection has taken over.
 
-Who has not logged in after `LOGIN_SECONDS` is disconnected, whatever it said.
+Who has not logged in after `LOGIN_SECONDS` is disconnected, whatever it said, and so is one that
+does not finish a message in time. An address has so many connections that are not logged in, and no
+more (`sim.vendors.doorkeeper`).
 
 A device has one session, that of its newest login. What a login is, and what else is said on the
 connection, is each protocol's own business.
@@ -21,6 +23,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, Protocol, TypeVar
 
 from sim.vendors.delivery import DeliveryCore
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.errors import MalformedInput
 from sim.vendors.store import Holder
 
@@ -51,23 +54,27 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
         "_buffer",
         "_core",
         "_device",
+        "_doorkeeper",
         "_heard",
         "_heartbeat",
         "_loop",
+        "_slow",
         "_transport",
         "_watch",
     )
 
     _transport: asyncio.Transport
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, doorkeeper: Doorkeeper) -> None:
         self._core = core
+        self._doorkeeper = doorkeeper
         self._device: Device | None = None
         self._buffer: bytearray | None = None
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
         self._heartbeat = USUAL_HEARTBEAT
         self._watch: asyncio.TimerHandle | None = None
+        self._slow: asyncio.TimerHandle | None = None  # runs while a message is incomplete
 
     @abstractmethod
     def _read(self, data: bytes | bytearray, start: int) -> int | None:
@@ -85,6 +92,9 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if not self._doorkeeper.admits(self, transport.get_extra_info("peername")):
+            transport.abort()
+            return
         self._watch = self._loop.call_later(LOGIN_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
@@ -99,13 +109,16 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
                 after = self._read(source, position)
                 if after is None:
                     if position < len(source):
-                        self._buffer = bytearray(source[position:])
+                        self._keep(source, position)
                     return
                 position = after
+                self._stop_waiting()
         except MalformedInput:
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._doorkeeper.leave(self)
+        self._stop_waiting()
         self._log_out()
 
     # -- called by the service
@@ -132,11 +145,27 @@ class PhoneSession(asyncio.Protocol, ABC, Generic[Core, Device]):
     def _log_in(self, device: Device) -> bool:
         """This is the device's session from now on. Whether it took the place of an older one."""
         self._stop_watching()
+        self._doorkeeper.leave(self)
         older, device.session = device.session, self
         self._device = device
         if older is not None:
             older.replace()
         return older is not None
+
+    def _keep(self, source: bytes | bytearray, position: int) -> None:
+        """What is there of a message; its rest has to come in time."""
+        self._buffer = bytearray(source[position:])
+        if self._slow is None:
+            self._slow = self._loop.call_later(self._doorkeeper.patience, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._slow = None
+        self.close()
+
+    def _stop_waiting(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
 
     def _stop_watching(self) -> None:
         if self._watch is not None:

@@ -5,7 +5,9 @@ somebody else's.
 """
 
 import asyncio
+import contextlib
 import json
+import ssl
 from typing import Any
 
 from scenarios.engine.running.context import Context
@@ -14,9 +16,25 @@ from scenarios.engine.world.push_services import APNS_NAME, GCM_NAME
 
 async def speak_garbage_to_apns(context: Context) -> None:
     """Bytes that are no frame, and what is answered until the connection ends."""
-    certificate = context.deployment.services.certificate
-    tls = context.deployment.world.ca.client_context(certificate)
-    await _ask(APNS_NAME, 2195, tls, b"GET / HTTP/1.1\r\n\r\n")
+    await _ask(APNS_NAME, 2195, _as_the_gateway(context), b"GET / HTTP/1.1\r\n\r\n")
+
+
+async def connect_twice_to_apns(context: Context) -> None:
+    """Two connections at a time, as gateways with several processes have them."""
+    await _connect_twice(APNS_NAME, 2195, _as_the_gateway(context))
+
+
+async def connect_twice_to_gcm(context: Context) -> None:
+    await _connect_twice(GCM_NAME, 443, context.deployment.world.ca.client_context())
+
+
+async def begin_a_notification(context: Context) -> None:
+    """The first byte of one, and nothing more for a while."""
+    await _begin(APNS_NAME, 2195, _as_the_gateway(context), b"\1")
+
+
+async def begin_a_request(context: Context) -> None:
+    await _begin(GCM_NAME, 443, context.deployment.world.ca.client_context(), b"POST /gcm/send ")
 
 
 async def send_with_badge_and_sound(context: Context) -> None:
@@ -24,7 +42,7 @@ async def send_with_badge_and_sound(context: Context) -> None:
     token = bytes.fromhex(context.population.apps["phone"].token or "")
     payload = b'{"aps":{"alert":"One","badge":3,"sound":"bell"},"id":"7"}'
     parts = (len(part).to_bytes(2, "big") + part for part in (token, payload))
-    tls = context.deployment.world.ca.client_context(context.deployment.services.certificate)
+    tls = _as_the_gateway(context)
     head = b"\1" + bytes([0, 0, 0, 9]) + b"\x7f\xff\xff\xff"
     await _ask(APNS_NAME, 2195, tls, head + b"".join(parts), ends=True)
 
@@ -53,6 +71,27 @@ async def _post(context: Context, **fields: Any) -> None:
     )
     tls = context.deployment.world.ca.client_context()
     await _ask(GCM_NAME, 443, tls, (head + body).encode())
+
+
+def _as_the_gateway(context: Context) -> ssl.SSLContext:
+    services = context.deployment.services
+    return context.deployment.world.ca.client_context(services.certificate)
+
+
+async def _connect_twice(name: str, port: int, tls: ssl.SSLContext) -> None:
+    writers = [(await asyncio.open_connection(name, port, ssl=tls))[1]]
+    with contextlib.suppress(ConnectionError):  # refused
+        writers.append((await asyncio.open_connection(name, port, ssl=tls))[1])
+    await asyncio.sleep(1)
+    for writer in writers:
+        writer.close()
+
+
+async def _begin(name: str, port: int, tls: ssl.SSLContext, begun: bytes) -> None:
+    _, writer = await asyncio.open_connection(name, port, ssl=tls)
+    writer.write(begun)
+    await asyncio.sleep(10)
+    writer.close()
 
 
 async def _ask(name: str, port: int, tls: Any, request: bytes, *, ends: bool = False) -> None:

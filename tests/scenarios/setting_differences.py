@@ -167,6 +167,8 @@ APNS: Final = {
     "apns.shutdown_after": Two(1, flow=TWICE),
     "apns.close_after": Two(1, flow=TWICE),
     "apns.dead_after": Two(9, flow=(step("go_offline", "phone"), wait("40m"), *FLOW)),
+    "apns.connections_per_address": Two(1, sender=other_senders.connect_twice_to_apns),
+    "apns.read_timeout": Two("1s", sender=other_senders.begin_a_notification),
     "apns.reinstall_keeps_token": Two(
         False, flow=[step("uninstall", "phone"), step("reinstall", "phone")]
     ),
@@ -191,6 +193,8 @@ GCM: Final = {
     "gcm.retry_after": Two("date", given={"world.vendors.gcm.outage": {"retry_after": "5s"}}),
     "gcm.heartbeat": Two("1m", flow=LATER),
     "gcm.dead_after": Two(9, flow=(step("go_offline", "tablet"), wait("40m"), *FLOW)),
+    "gcm.connections_per_address": Two(1, sender=other_senders.connect_twice_to_gcm),
+    "gcm.read_timeout": Two("1s", sender=other_senders.begin_a_request),
     "gcm.outage.status": Two(500, given=UNAVAILABLE),
     "gcm.outage.retry_after": Two("9s", given=UNAVAILABLE),
     "gcm.outage.share": Two("1%", "100%", given=UNAVAILABLE),

@@ -20,6 +20,10 @@ from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.settings import GcmSettings, Project
 
 Whole = Annotated[int, Field(le=MAX_COUNT, strict=True)]
+CONNECTIONS = (
+    "Connections of one address to one port, of phones those not logged in; more are closed."
+)
+READ_TIMEOUT = "How long a peer may take for a request or message, from its first byte to its last."
 DeadAfter = Annotated[float, Field(le=MAX_DEAD_AFTER)]
 
 
@@ -92,6 +96,8 @@ class Apns(_Settings):
         default=None, description="Close each connection without a word after so many."
     )
     dead_after: DeadAfter | None = Field(default=None, description=DEAD_AFTER)
+    connections_per_address: Whole | None = Field(default=None, description=CONNECTIONS)
+    read_timeout: Duration | None = Field(default=None, description=READ_TIMEOUT)
     reinstall_keeps_token: bool | None = Field(
         default=None, description="Whether an app that is installed again gets its old token."
     )
@@ -158,6 +164,8 @@ class Gcm(_Settings):
         default=None, description="Told to phones, which heed 30 s to 30 min; left out: theirs."
     )
     dead_after: DeadAfter | None = Field(default=None, description=DEAD_AFTER)
+    connections_per_address: Whole | None = Field(default=None, description=CONNECTIONS)
+    read_timeout: Duration | None = Field(default=None, description=READ_TIMEOUT)
     outage: Outage | None = Field(default=None, description="Requests answered with an error.")
     slow_answers: SlowAnswers | None = Field(default=None, description="Requests answered late.")
 

@@ -45,6 +45,7 @@ from sim.vendors.apns.courier_messages import (
 )
 from sim.vendors.apns.registry import Device
 from sim.vendors.apns.storage import Notification
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.errors import MalformedInput
 from sim.vendors.session import PhoneSession
 
@@ -62,8 +63,8 @@ class CourierConnection(PhoneSession[PushCore, Device]):
 
     __slots__ = ("_newest_sent", "topics")
 
-    def __init__(self, core: PushCore) -> None:
-        super().__init__(core)
+    def __init__(self, core: PushCore, doorkeeper: Doorkeeper) -> None:
+        super().__init__(core, doorkeeper)
         self.topics: tuple[bytes, ...] | None = None
         """The topics installed on the phone; None until it has told them."""
         self._newest_sent = 0

@@ -61,6 +61,7 @@ class ProviderGateway:
         self.environment = environment
         self.rng = rng
         self.limiter = ConnectionLimiter()
+        self.doorkeeper = core.doorkeeper()
         self.connections: dict[ProviderConnection, None] = {}
 
     def __call__(self) -> "ProviderConnection":
@@ -86,6 +87,7 @@ class ProviderConnection(asyncio.Protocol):
         "_last_identifier",
         "_peer",
         "_reason",
+        "_slow",
         "_state",
         "_timer",
         "_topic",
@@ -106,6 +108,8 @@ class ProviderConnection(asyncio.Protocol):
         self._reason = "peer"
         self._topic: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._slow: asyncio.TimerHandle | None = None
+        """Runs while a notification is incomplete."""
         self._transport: asyncio.Transport | None = None
 
     def __repr__(self) -> str:
@@ -122,7 +126,14 @@ class ProviderConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._peer = peer_name(transport.get_extra_info("peername"))
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         gateway = self._gateway
+        if not gateway.doorkeeper.admits(self, transport.get_extra_info("peername")):
+            self._state = State.CLOSED
+            transport.abort()
+            return
         gateway.connections[self] = None
         gateway.core.statistics.connections_opened += 1
         ssl_object = transport.get_extra_info("ssl_object")
@@ -150,13 +161,21 @@ class ProviderConnection(asyncio.Protocol):
             frame = self._decoder.next_frame()
             if frame is None:
                 break
+            self._stop_waiting()
             if isinstance(frame, Unparseable):
                 self._refuse_stream(frame)
             else:
                 self._take(frame)
+        if self._slow is None and self.is_open and self._decoder.buffered:
+            patience = self._gateway.doorkeeper.patience
+            self._slow = asyncio.get_running_loop().call_later(patience, self._lose_patience)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gateway.doorkeeper.leave(self)
         self._stop_timer()
+        self._stop_waiting()
+        if self not in self._gateway.connections:  # refused
+            return
         core = self._gateway.core
         del self._gateway.connections[self]
         if self._discarded:
@@ -305,6 +324,18 @@ class ProviderConnection(asyncio.Protocol):
 
     def _later(self, delay: float, action: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(delay, action)
+
+    def _lose_patience(self) -> None:
+        """The rest of a notification does not come: nobody can say what it is about."""
+        self._slow = None
+        if self.is_open:
+            self._discarded += self._decoder.buffered
+            self._close("slow")
+
+    def _stop_waiting(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

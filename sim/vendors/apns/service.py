@@ -12,6 +12,7 @@ from sim.vendors.apns.courier import CourierConnection
 from sim.vendors.apns.gateway import ProviderGateway
 from sim.vendors.apns.registry import AppToken, Device, Registry, topic_hash
 from sim.vendors.apns.settings import ApnsSettings
+from sim.vendors.doorkeeper import handshake_limit
 from sim.vendors.errors import UnknownDevice
 from sim.vendors.overrides import Override
 from sim.vendors.seams import Trace
@@ -49,6 +50,7 @@ class ApnsService:
             letter="a" if environment == "production" else "d",
         )
         self._gateway = ProviderGateway(self._core, environment, rng)
+        self._phones_door = self._core.doorkeeper()
         self._provider_tls = provider_tls
         # TLS 1.3 sends session tickets after the handshake; providers that select() on the
         # raw socket take them for an error packet.
@@ -71,7 +73,9 @@ class ApnsService:
             (self._gateway, provider_port, self._provider_tls),
             (self._new_courier, courier_port, self._phone_tls),
         ):
-            self._servers.append(await loop.create_server(factory, host, port, ssl=tls))
+            self._servers.append(
+                await loop.create_server(factory, host, port, ssl=tls, **handshake_limit(tls))
+            )
 
     def close_listeners(self) -> None:
         """Take no more connections; those that there are stay."""
@@ -97,7 +101,7 @@ class ApnsService:
         return tuple(server.sockets[0].getsockname()[1] for server in self._servers)
 
     def _new_courier(self) -> CourierConnection:
-        return CourierConnection(self._core)
+        return CourierConnection(self._core, self._phones_door)
 
     # -- provisioning and looking, without the network
 

@@ -10,7 +10,7 @@ except on a request with a body: httptools takes that for the other protocol, so
 
 Simplifications: compressed bodies are not unpacked; a body over the limit is read to its end
 before it is refused, so that the refusal is not lost in a reset; a request that has begun has
-`REQUEST_SECONDS`, however large it is.
+so much time, however large it is (`sim.vendors.doorkeeper`).
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from typing import cast
 
 import httptools
 
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.gcm.http_messages import Request, Response, encode, error_page, path_of
 from sim.vendors.seams import peer_name
 
@@ -31,10 +32,6 @@ MAX_HEAD = 65_536
 
 MAX_BODY = 1 << 20
 """Bytes; more are answered with 413. A thousand registration ids are a fifth of it."""
-
-REQUEST_SECONDS = 60.0
-"""For a request from its first byte to its last (virtual or real seconds); then the connection is
-closed. A thousand registration ids take a few seconds on a bad line."""
 
 IDLE_SECONDS = 3630.0
 """After which a connection without a request is closed (virtual or real seconds)."""
@@ -57,8 +54,9 @@ class HttpServer:
     `answer` is called once for each request, in their order; what it raises becomes a 500.
     """
 
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
+    def __init__(self, answer: Callable[[Request], Response], doorkeeper: Doorkeeper) -> None:
         self.answer = answer
+        self.doorkeeper = doorkeeper
         self.is_stopping = False
         self._connections: dict[HttpConnection, None] = {}
         self._quiet: asyncio.Event | None = None
@@ -123,6 +121,7 @@ class HttpConnection(asyncio.Protocol):
         "_transport",
         "_turns",
         "_url",
+        "_was_admitted",
         "_write_paused",
         "peer",
     )
@@ -140,7 +139,7 @@ class HttpConnection(asyncio.Protocol):
         """Runs while a request is incomplete."""
         self._active = 0.0
         self._read_paused = self._write_paused = False
-        self._closed = False
+        self._closed = self._was_admitted = False
         self._begun = 0
         self._head = 0
         self.on_message_begin()
@@ -153,6 +152,10 @@ class HttpConnection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if not self._server.doorkeeper.admits(self, transport.get_extra_info("peername")):
+            self._transport.abort()
+            return
+        self._was_admitted = True
         self._parser = httptools.HttpRequestParser(self)
         self._active = self._loop.time()
         self._look_whether_idle()
@@ -179,7 +182,8 @@ class HttpConnection(asyncio.Protocol):
         elif self._expects and not self._turns:
             self._continue()
         if self._slow is None and self._is_incomplete:
-            self._slow = self._loop.call_later(REQUEST_SECONDS, self._close_on_the_slow)
+            patience = self._server.doorkeeper.patience
+            self._slow = self._loop.call_later(patience, self._close_on_the_slow)
         if self._turns:
             self._answer()
 
@@ -201,7 +205,9 @@ class HttpConnection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._late = self._idle = self._slow = None
-        self._server.connection_lost(self, exc)
+        self._server.doorkeeper.leave(self)
+        if self._was_admitted:
+            self._server.connection_lost(self, exc)
 
     # -- from the parser
 
@@ -338,7 +344,8 @@ class HttpConnection(asyncio.Protocol):
     def _close_on_the_slow(self) -> None:
         self._slow = None
         if self._read_paused:  # it is us who do not read on
-            self._slow = self._loop.call_later(REQUEST_SECONDS, self._close_on_the_slow)
+            patience = self._server.doorkeeper.patience
+            self._slow = self._loop.call_later(patience, self._close_on_the_slow)
         else:
             self.close()
 

@@ -34,6 +34,7 @@ published; the server sends no heartbeats of its own.
 
 import time
 
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.errors import MalformedInput
 from sim.vendors.gcm.core import PushCore
 from sim.vendors.gcm.mcs_messages import (
@@ -67,8 +68,8 @@ class MtalkConnection(PhoneSession[PushCore, Device]):
 
     __slots__ = ("_frames_in", "_frames_out", "_registry", "_version_read", "idle")
 
-    def __init__(self, core: PushCore, registry: Registry) -> None:
-        super().__init__(core)
+    def __init__(self, core: PushCore, registry: Registry, doorkeeper: Doorkeeper) -> None:
+        super().__init__(core, doorkeeper)
         self._registry = registry
         self._version_read = False
         self._frames_in = 0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from sim.vendors.doorkeeper import handshake_limit
 from sim.vendors.errors import UnknownDevice, UnknownRegistration
 from sim.vendors.gcm.core import GcmStatistics, PushCore
 from sim.vendors.gcm.http import SEND_PATHS, SendEndpoint
@@ -49,6 +50,7 @@ class GcmService:
         self._core = PushCore(settings, host_name=host_name, trace=trace, rng=rng)
         self._sending = SendEndpoint(self._core, Sender(self._core, self._registry, rng), rng)
         self._phones = PhoneEndpoints(self._core, self._registry)
+        self._phones_door = self._core.doorkeeper()
         self._provider_tls = provider_tls
         self._phone_tls = phone_tls
         self._servers: list[asyncio.Server] = []
@@ -72,13 +74,25 @@ class GcmService:
         providers = _ProviderServer(self._core, self._answer)
         self._web_servers.append(providers)
         self._servers.append(
-            await loop.create_server(providers, host, https_port, ssl=self._provider_tls)
+            await loop.create_server(
+                providers,
+                host,
+                https_port,
+                ssl=self._provider_tls,
+                **handshake_limit(self._provider_tls),
+            )
         )
         self._servers.append(
-            await loop.create_server(self._new_mtalk, host, mtalk_port, ssl=self._phone_tls)
+            await loop.create_server(
+                self._new_mtalk,
+                host,
+                mtalk_port,
+                ssl=self._phone_tls,
+                **handshake_limit(self._phone_tls),
+            )
         )
         if self._phone_tls is None:
-            phones = HttpServer(self._answer_phone)
+            phones = HttpServer(self._answer_phone, self._core.doorkeeper())
             self._web_servers.append(phones)
             self._servers.append(await loop.create_server(phones, host, http_port))
 
@@ -107,7 +121,7 @@ class GcmService:
         return tuple(server.sockets[0].getsockname()[1] for server in self._servers)
 
     def _new_mtalk(self) -> MtalkConnection:
-        return MtalkConnection(self._core, self._registry)
+        return MtalkConnection(self._core, self._registry, self._phones_door)
 
     def _answer(self, request: Request) -> Response:
         if request.method == "POST" and request.path in SEND_PATHS:
@@ -194,7 +208,7 @@ class _ProviderServer(HttpServer):
     """The HTTPS server, which tells the trace about its connections."""
 
     def __init__(self, core: PushCore, answer: Callable[[Request], Response]) -> None:
-        super().__init__(answer)
+        super().__init__(answer, core.doorkeeper())
         self._core = core
 
     def connection_made(self, connection: HttpConnection) -> None:

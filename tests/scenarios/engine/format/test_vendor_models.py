@@ -32,6 +32,8 @@ APNS: dict[str, tuple[Any, Any]] = {
     "shutdown_after": (9, 9),
     "close_after": (8, 8),
     "dead_after": (2.5, 2.5),
+    "connections_per_address": (7, 7),
+    "read_timeout": ("10s", 10.0),
     "reinstall_keeps_token": (False, False),
 }
 GCM: dict[str, tuple[Any, Any]] = {
@@ -47,6 +49,8 @@ GCM: dict[str, tuple[Any, Any]] = {
     "retry_after": ("date", "date"),
     "heartbeat": ("4m", 240.0),
     "dead_after": (2, 2.0),
+    "connections_per_address": (7, 7),
+    "read_timeout": ("10s", 10.0),
     "outage": (
         {"status": 500, "retry_after": "30s", "share": "20%"},
         gcm.Outage(status=500, retry_after=30, share=0.2),

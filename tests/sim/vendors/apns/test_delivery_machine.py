@@ -87,7 +87,10 @@ class Apns(DeliveryMachine):
     @rule(told=st.one_of(st.none(), topic_lists))
     def connect(self, told: list[bytes] | None) -> None:
         def connect() -> None:
-            older, self.connection = self.connection, CourierConnection(self.core)
+            older, self.connection = (
+                self.connection,
+                CourierConnection(self.core, self.core.doorkeeper()),
+            )
             self.wire = Wire()
             self.connection.connection_made(self.wire)
             self.heard = time.time()

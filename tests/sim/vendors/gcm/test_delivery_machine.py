@@ -152,7 +152,10 @@ class Gcm(DeliveryMachine):
         known = data.draw(st.lists(st.sampled_from(self.sent), max_size=3)) if self.sent else []
 
         def log_in() -> None:
-            older, self.connection = self.connection, MtalkConnection(self.core, self.registry)
+            older, self.connection = (
+                self.connection,
+                MtalkConnection(self.core, self.registry, self.core.doorkeeper()),
+            )
             older_wire, self.wire = self.wire, Wire()
             self.connection.connection_made(self.wire)
             login = text(1, "login-1") + text(2, "d") + text(3, str(self.device.android_id))

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from sim.vendors.doorkeeper import Doorkeeper
 from sim.vendors.gcm.http_messages import Request, Response
 from sim.vendors.gcm.http_server import (
     IDLE_SECONDS,
     MAX_BODY,
     MAX_HEAD,
-    REQUEST_SECONDS,
     HttpServer,
 )
+from sim.vendors.gcm.settings import GcmSettings
 
 
 def echo(request: Request) -> Response:
@@ -31,7 +32,7 @@ class Door:
 
     def __init__(self, stand: Any) -> None:
         self._stand = stand
-        self.server = HttpServer(echo)
+        self.server = HttpServer(echo, Doorkeeper(GcmSettings, lambda peer: None))
 
     async def open(self) -> None:
         async def listen() -> None:
@@ -249,6 +250,7 @@ def test_a_connection_nobody_uses_is_closed(stand: Any) -> None:
     run(stand, main)
 
 
+REQUEST_SECONDS = GcmSettings().read_timeout
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 100\r\n\r\n"
 
 
