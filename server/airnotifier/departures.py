@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server import clock
 from server.airnotifier.backlog import Backlog
+from server.airnotifier.dead_tokens import Reason
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.outcomes import Outcomes
 from server.airnotifier.push import Push
@@ -30,8 +31,9 @@ COUNTED_TOGETHER = 200
 """Pushes counted with one commit. After a crash each of them may have been written once less."""
 COUNT_AGAIN = 5.0
 """Seconds until pushes are counted again that the database refused to count."""
-REMEMBERED_TOKENS = 10_000
-"""Dead tokens of a lane, each with the last push that it concerns."""
+REMEMBERED_TOKENS = 100_000
+"""Dead tokens of a lane, each with the last push that it concerns: more than pushes are in memory;
+what is read from the outbox later is looked up there."""
 
 
 class Departures:
@@ -93,9 +95,10 @@ class Departures:
             push, reason, prune=prune, then=lambda last: self._judge(token, last)
         )
 
-    def delete(self, token: str, last: int) -> None:
-        """The token was deleted when `last` was the number of the latest push."""
-        self._remember(token, last, "token_deleted")
+    def bury(self, token: str, last: int, reason: Reason) -> None:
+        """No push for this token is sent up to the number `last`."""
+        if last >= self._dead.get(token, (0, ""))[0]:
+            self._remember(token, last, reason)
 
     async def close(self) -> None:
         """Count nothing more. What is held or waits is in the outbox as well."""
@@ -130,7 +133,7 @@ class Departures:
             self.put_back(again)
             self._on_arrival()
 
-    def _remember(self, token: str, last: int, reason: str) -> None:
+    def _remember(self, token: str, last: int, reason: Reason) -> None:
         self._dead.pop(token, None)
         self._dead[token] = last, reason
         if len(self._dead) > REMEMBERED_TOKENS:

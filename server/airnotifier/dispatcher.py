@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from server.airnotifier import registry
+from server.airnotifier import dead_tokens
 from server.airnotifier.backlog import Backlog, Load
+from server.airnotifier.dead_tokens import Reason
 from server.airnotifier.departures import Departures
 from server.airnotifier.group_commit import GroupCommit
 from server.airnotifier.outbox import Outbox
@@ -41,7 +42,7 @@ class Dispatcher:
         self._outbox = outbox
         self._log = log
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._inherited = 0
+        self._inherited = self._latest = 0
 
     def add_app(self, app: AppSettings, app_id: int) -> None:
         """Make the lanes of an application. Raises SettingsError for unusable certificates."""
@@ -56,7 +57,7 @@ class Dispatcher:
 
     def start(self, inherited: int) -> None:
         """Go on with what an earlier process left in the outbox: the pushes up to that number."""
-        self._inherited = inherited
+        self._inherited = self._latest = inherited
         for lane in self._lanes.values():
             lane.backlog.start()
 
@@ -64,15 +65,21 @@ class Dispatcher:
         """Take pushes that were just committed, in the order of their numbers."""
         by_lane: dict[tuple[str, str], list[Push]] = {}
         for push in pushes:
+            self._latest = max(self._latest, push.id)
             by_lane.setdefault((push.app, push.provider), []).append(push)
         for key, waiting in by_lane.items():
             self._lanes[key].backlog.append(waiting)
+
+    @property
+    def latest(self) -> int:
+        """The highest number of a push that this process has seen, whatever became of it."""
+        return self._latest
 
     def token_deleted(self, app: str, token: str, last: int) -> None:
         """A token was deleted when `last` was the number of the latest push."""
         for (name, _), lane in self._lanes.items():
             if name == app:
-                lane.departures.delete(token, last)
+                lane.departures.bury(token, last, "token_deleted")
 
     async def close(self) -> None:
         """Stop sending."""
@@ -97,16 +104,13 @@ class Dispatcher:
         async def load(after: int, limit: int) -> list[Push]:
             inherited = self._inherited
 
-            def work(connection: Connection) -> tuple[list[Push], list[str]]:
+            def work(connection: Connection) -> tuple[list[Push], list[tuple[str, int, Reason]]]:
                 pushes = load_pushes(connection, app, provider, after, limit, inherited)
-                # Google's ids may have been replaced by canonical ones, and reach the phone still.
-                old = [push.token for push in pushes if push.id <= inherited]
-                checked = old if provider == "apns" else []
-                return pushes, registry.unregistered(connection, app_id, checked)
+                return pushes, dead_tokens.find(connection, app_id, [p.token for p in pushes])
 
-            pushes, gone = await self._writer.run(work)
-            for token in gone:
-                self._lanes[app, provider].departures.delete(token, inherited)
+            pushes, dead = await self._writer.run(work)
+            for token, last, reason in dead:
+                self._lanes[app, provider].departures.bury(token, last, reason)
             return pushes
 
         return load

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import clock, exclusive
-from server.airnotifier import registry, tables
+from server.airnotifier import dead_tokens, registry, tables
 from server.airnotifier.auth import App
 from server.airnotifier.directory import Directory
 from server.airnotifier.dispatcher import Dispatcher
@@ -93,7 +93,13 @@ class Gateway:
         """Forget a token; pushes that wait for it are not sent. Returns whether it was there."""
 
         def work(connection: Connection) -> tuple[bool, int]:
-            return registry.delete_token(connection, app.id, token), latest_push(connection)
+            # A push that seemed to be done, and is not in the outbox, may come back to it.
+            latest = max(latest_push(connection), self._dispatcher.latest)
+            found = registry.delete_token(connection, app.id, token)
+            if found:
+                now = clock.now()
+                dead_tokens.remember(connection, app.id, token, latest, "token_deleted", now)
+            return found, latest
 
         def done(result: tuple[bool, int]) -> None:
             found, latest = result

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from server.airnotifier import registry
+from server import clock
+from server.airnotifier import dead_tokens, registry
 from server.airnotifier.outbox import Outbox
 from server.airnotifier.push import Push
 from server.airnotifier.waiting import concerned_by_refusal
@@ -68,7 +69,10 @@ class Outcomes:
         def work(connection: Connection) -> tuple[int, bool]:
             of = (connection, self._app_id, push.token, self._provider)
             last = concerned_by_refusal(connection, push, registry.find_registration(*of))
-            return last, prune and registry.prune_token(*of, push.accepted)
+            pruned = prune and registry.prune_token(*of, push.accepted)
+            if pruned:
+                self._bury(connection, push.token, last)
+            return last, pruned
 
         def done(result: tuple[int, bool]) -> None:
             last, pruned = result
@@ -82,6 +86,9 @@ class Outcomes:
             then(last)
 
         self._outbox.later(work, done)
+
+    def _bury(self, connection: Connection, token: str, last: int) -> None:
+        dead_tokens.remember(connection, self._app_id, token, last, "dead_token", clock.now())
 
     def retry(self, push: Push, reason: str, delay: float, *, in_doubt: bool) -> None:
         """It will be dispatched again, in `delay` seconds or later. `in_doubt`: nobody knows

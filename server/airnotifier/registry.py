@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from server.airnotifier.tables import channels, tokens
 from server.airnotifier.targets import Target, provider_of
 
-_CHUNK = 500
+CHUNK = 500
 """Rows looked up with one statement; SQLite allows some hundred parameters everywhere."""
 
 _find_token = select(tokens.c.id).where(
@@ -58,13 +58,6 @@ def find_registration(
     if row is None or provider_of(token, row.device) != provider:
         return None
     return float(row.registered)
-
-
-def unregistered(connection: Connection, app_id: int, texts: Sequence[str]) -> list[str]:
-    """Which of these tokens are not registered, each once."""
-    distinct = list(dict.fromkeys(texts))
-    known = _ids_of(connection, app_id, distinct)
-    return [token for token in distinct if token not in known]
 
 
 def register_token(
@@ -178,9 +171,9 @@ def import_tokens(
 
 def _ids_of(connection: Connection, app_id: int, texts: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for start in range(0, len(texts), _CHUNK):
+    for start in range(0, len(texts), CHUNK):
         query = select(tokens.c.token, tokens.c.id).where(
-            tokens.c.app_id == app_id, tokens.c.token.in_(texts[start : start + _CHUNK])
+            tokens.c.app_id == app_id, tokens.c.token.in_(texts[start : start + CHUNK])
         )
         found.update((row.token, row.id) for row in connection.execute(query))
     return found
@@ -188,9 +181,9 @@ def _ids_of(connection: Connection, app_id: int, texts: Sequence[str]) -> dict[s
 
 def _subscriptions(connection: Connection, ids: Sequence[int]) -> list[tuple[int, str]]:
     pairs: list[tuple[int, str]] = []
-    for start in range(0, len(ids), _CHUNK):
+    for start in range(0, len(ids), CHUNK):
         query = select(channels.c.token_id, channels.c.channel).where(
-            channels.c.token_id.in_(ids[start : start + _CHUNK])
+            channels.c.token_id.in_(ids[start : start + CHUNK])
         )
         pairs.extend((row.token_id, row.channel) for row in connection.execute(query))
     return pairs

@@ -70,6 +70,18 @@ channels = Table(
 )
 Index("channels_by_name", channels.c.channel, channels.c.token_id)
 
+# Tokens for which pushes up to a number are not sent; see `dead_tokens`.
+dead_tokens = Table(
+    "dead_tokens",
+    metadata,
+    Column("app_id", ForeignKey("apps.id"), primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("last", Number, nullable=False, doc="number of the last push that it concerns"),
+    Column("reason", String(16), nullable=False),
+    Column("since", Float, nullable=False, doc="Unix seconds"),
+)
+Index("dead_tokens_by_time", dead_tokens.c.since)
+
 # Holds a broadcast while one of its pushes is in the outbox, and the numbers given so far.
 broadcasts = Table(
     "broadcasts",

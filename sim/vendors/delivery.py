@@ -57,7 +57,7 @@ class DeliveryCore(ABC, Generic[Settings, Item]):
         """For one port of the service."""
         return Doorkeeper(
             lambda: self.settings,
-            lambda peer: self.emit("vendor.refused", peer=peer, reason="connections per address"),
+            lambda peer: self.emit("vendor.crowded", peer=peer),
         )
 
     def forward(self, item: Item) -> None:

@@ -41,10 +41,8 @@ async def an_address_has_so_many_connections_to_a_port_and_no_more(stage: Stage)
         kept = [await stage.dial(door, tls) for _ in range(3)]
         with contextlib.suppress(ConnectionError):  # reset, perhaps while TLS still begins
             await _is_ended(await stage.dial(door, tls))
-        await stage.notes.until("vendor.refused", number)
-        refused = stage.notes.of("vendor.refused")[-1]
-        assert refused["reason"] == "connections per address"
-        assert refused["peer"].partition(":")[0]
+        await stage.notes.until("vendor.crowded", number)
+        assert stage.notes.of("vendor.crowded")[-1]["peer"].partition(":")[0]
         kept[0].close()
         await _is_admitted_soon(stage, door, tls)
 
@@ -56,14 +54,14 @@ async def phones_that_have_logged_in_do_not_count(stage: Stage) -> None:
         wire = await stage.dial(courier)
         await wire.send(_connect(door.service.add_device()))
         assert (await wire.read(1)) == b"\x08"
-    assert stage.notes.of("vendor.refused") == []
+    assert stage.notes.of("vendor.crowded") == []
 
 
 async def a_limit_of_one_port_is_not_that_of_another(stage: Stage) -> None:
     ports = await all_ports(stage, connections_per_address=1)
     wires = [await stage.dial(door, tls) for door, tls in ports]
     await asyncio.sleep(SOON)
-    assert stage.notes.of("vendor.refused") == []
+    assert stage.notes.of("vendor.crowded") == []
     assert len(wires) == 5
 
 
@@ -144,11 +142,11 @@ async def _is_ended(wire: Wire) -> None:
 async def _is_admitted_soon(stage: Stage, door: Door, tls: Any) -> None:
     """The service learns of an ended connection a moment later."""
     while True:
-        before = len(stage.notes.of("vendor.refused"))
+        before = len(stage.notes.of("vendor.crowded"))
         with contextlib.suppress(ConnectionError):
             wire = await stage.dial(door, tls)
             await asyncio.sleep(SOON / 10)
-            if len(stage.notes.of("vendor.refused")) == before:
+            if len(stage.notes.of("vendor.crowded")) == before:
                 wire.close()
                 return
         stage.notes.all.pop()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from server.airnotifier import backlog, departures
 from tests.databases import database_url, sql
 from tests.server.airnotifier.support import Bench, Log, apns_token, gateway_bench, gcm_token
 
@@ -197,25 +198,118 @@ def test_pushes_that_wait_for_a_token_which_is_deleted_fail_unsent(
     assert reasons(log) == {"token_deleted": 6}
 
 
-def test_a_token_that_was_deleted_stays_so_over_a_restart(tmp_path: Path, log: Log) -> None:
+@pytest.mark.parametrize("ending", ["crash", "stop"])
+@pytest.mark.parametrize("again", ["before", "after", "never"])
+def test_a_token_that_was_deleted_stays_so_over_restarts(
+    tmp_path: Path, log: Log, ending: str, again: str
+) -> None:
+    """What was accepted before is not sent, when the app registered again before the restart, too;
+    what was accepted after that is."""
     with gateway_bench(tmp_path) as bench:
+
+        async def push_again() -> None:
+            for token in (DEAD, gcm_token(999)):
+                await bench.push(token, "registered again")
 
         async def main() -> None:
             await fill(bench)
-            assert (await bench.request("DELETE", f"/tokens/{DEAD}")).status == 200
-            bench.gateway_host.crash()
-            bench.gateway_host.boot()
-            await bench.start_gateway()
+            for token in (DEAD, gcm_token(999)):
+                assert (await bench.request("DELETE", f"/tokens/{token}")).status == 200
+            if again == "before":
+                await push_again()
+            for _ in range(2):
+                if ending == "crash":
+                    bench.gateway_host.crash()
+                    bench.gateway_host.boot()
+                else:
+                    await bench.stop_gateway()
+                await bench.start_gateway()
             await bench.apns_host.start(bench.start_apns)
-            await bench.push(DEAD, "registered again")
+            if again == "after":
+                await push_again()
             await asyncio.sleep(90)
             assert rows(tmp_path) == []
 
         bench.run(main)
     alerts = [frame.payload["aps"]["alert"] for frame in bench.apns.frames if frame.token == DEAD]
-    assert alerts == ["registered again"]
+    sent = [] if again == "never" else ["registered again"]
+    assert alerts == sent
+    to_google = [
+        each["data"]["message"]
+        for each in bench.gcm.requests
+        if gcm_token(999) in each["registration_ids"]
+    ]
+    assert [*dict.fromkeys(to_google)] == sent
     assert [token for token in bench.apns.accepted if token != DEAD] == GOOD[1:4]
-    assert reasons(log) == {"token_deleted": 3}
+    # A crash may come between the log and the database, and then it is concluded once more.
+    concluded = {(entry["push"], entry["reason"]) for entry in log("push.rejected")}
+    assert concluded == {(number, "token_deleted") for number in range(2, 14, 2)}
+
+
+def test_more_deleted_tokens_than_a_page_of_the_outbox_stay_unsent(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(departures, "REMEMBERED_TOKENS", 5)
+    monkeypatch.setattr(backlog, "PAGE", 4)
+    monkeypatch.setattr(backlog, "CAPACITY", 4)
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            bench.stop_apns()
+            for number in range(30):
+                await bench.push(GOOD[number])
+            for number in range(30):
+                assert (await bench.request("DELETE", f"/tokens/{GOOD[number]}")).status == 200
+            await bench.stop_gateway()
+            await bench.apns_host.start(bench.start_apns)
+            await bench.start_gateway()
+            await asyncio.sleep(90)
+            assert rows(tmp_path) == []
+
+        bench.run(main)
+    assert bench.apns.frames == []
+    assert reasons(log) == {"token_deleted": 30}
+
+
+def test_a_refused_id_of_google_is_not_asked_for_again_after_a_restart(
+    tmp_path: Path, log: Log
+) -> None:
+    dead = gcm_token(999)
+    with gateway_bench(tmp_path) as bench:
+        bench.gcm.answer = lambda token: {"error": "NotRegistered"}
+
+        async def main() -> None:
+            await bench.push(dead)
+            while not log("token.pruned"):
+                await asyncio.sleep(0.01)
+            # The process ends with rows of that token left, as it would with many waiting.
+            statement = (
+                "insert into outbox (id, app, provider, token, payload, accepted, expires, writes)"
+                f" values (1, 'moodle', 'gcm', '{dead}', '{{}}', 0, 4000000000, 0)"
+            )
+            await bench.stop_gateway()
+            sql(database_url(tmp_path / "gateway.db"), statement)
+            await bench.start_gateway()
+            await asyncio.sleep(10)
+            assert rows(tmp_path) == []
+
+        bench.run(main)
+    assert len(bench.gcm.requests) == 1
+    assert reasons(log)["dead_token"] == 1
+
+
+def test_what_no_waiting_push_is_for_is_forgotten(tmp_path: Path, log: Log) -> None:
+    with gateway_bench(tmp_path) as bench:
+
+        async def main() -> None:
+            for number in range(10):
+                await bench.register(GOOD[number])
+                await bench.request("DELETE", f"/tokens/{GOOD[number]}")
+                await asyncio.sleep(1800)
+
+        bench.run(main)
+    url = database_url(tmp_path / "gateway.db")
+    assert len(sql(url, "select token from dead_tokens")) <= 3
 
 
 @pytest.mark.parametrize("settings", [{}, {"connects_per_minute": 5, "connections": 3}])
