@@ -19,10 +19,11 @@ _SHORT: Final = 6
 """Characters of a word that nobody recognises a token or key by."""
 _HIDDEN: Final = "***"
 
-_SILENT: Final = re.compile(r"<(script|style)\b[^<]*", re.IGNORECASE)
-_TAG: Final = re.compile(r"<[^<>]*>")
-_WORD: Final = re.compile(r"[A-Za-z0-9_:-]+")
-_OPAQUE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_:-]{16,}")
+_SILENT = re.compile(r"<(script|style)\b[^<]*", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_WORD = re.compile(r"[A-Za-z0-9_:-]+")
+_OPAQUE: Final = 16
+"""Characters of a word with a digit in it that is held to be a token or key."""
 _TRACEBACK: Final = "Traceback (most recent call last):"
 
 
@@ -58,7 +59,8 @@ def hidden(text: str, private: Collection[str]) -> str:
     def shown(match: re.Match[str]) -> str:
         word = match[0]
         known = len(word) >= _SHORT and any(word in value for value in private)
-        return _HIDDEN if known or _OPAQUE.fullmatch(word) else word
+        opaque = len(word) >= _OPAQUE and any(map(str.isdigit, word))
+        return _HIDDEN if known or opaque else word
 
     for value in private:
         text = text.replace(value, _HIDDEN) if value else text

@@ -24,15 +24,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import browser, courier_codec, mtalk_codec, notifications
+from devices import browser, courier_codec, excerpt, mtalk_codec, notifications
 from devices.errors import DeviceError
 from server.airnotifier import auth, targets
 from server.airnotifier.arguments import read_arguments
 from server.airnotifier.errors import Refused
 from server.airnotifier.providers.apns.payload import apns_payload
 from server.airnotifier.providers.gcm import answers as gcm_answers
+from server.moodle import (
+    gateway_words,
+    parameters,
+    php_json,
+    phpargs,
+    push_fields_27,
+    rest_format,
+    truncation,
+)
 from server.moodle import multipart as site_multipart
-from server.moodle import parameters, php_json, phpargs, rest_format, truncation
 from server.moodle.accounts import clean_username
 from server.moodle.errors import MoodleError
 from server.moodle.messaging import send
@@ -159,6 +167,12 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     ],
     "devices/browser.py _ATTRIBUTE": again("a", "a ", 'a="', "a= ", "-", " ", '="'),
     "devices/browser.py _INPUT": again("<input ", "<input", "<", "<input \n"),
+    "devices/excerpt.py _SILENT": again("<script", "<", "<style "),
+    "devices/excerpt.py _TAG": again("<", "<a", "<>"),
+    "devices/excerpt.py _WORD": again("a", "a ", "1:"),
+    "server/moodle/gateway_words.py _TAG": again("<", "<a", "<>"),
+    "server/moodle/gateway_words.py _WORD": again("a", "a ", "1"),
+    "server/moodle/push_fields_27.py _NOT_ESCAPED": again("&amp;#", "1", "&amp;#x", "&amp;#1"),
     "devices/http_request.py _ADDRESS": again("/", "//", "?", "#", "http://", "a"),
 }
 OPERATORS_FILES = (
@@ -329,6 +343,18 @@ PARSERS: dict[str, tuple[Work, list[Make]]] = {
     "a cut of the message": (
         lambda text: truncation.truncate(text.encode(), 100),
         again("a", "\u20ac", '"'),
+    ),
+    "a cut of the message of 2.7": (
+        lambda text: push_fields_27.truncate(push_fields_27.escaped(text), 100),
+        again("a", "\u20ac", '"', "&#1;"),
+    ),
+    "a gateway's refusal": (
+        lambda text: gateway_words.refusal(400, {}, text.encode(), ["a" * 300, "text"]),
+        again("a", "<", "a ", "<a>", "%", "&#", "["),
+    ),
+    "an excerpt of an answer": (
+        lambda text: excerpt.excerpt(text.encode(), ["a" * 300, "text"]),
+        again("a", "<", "a ", "<a>", "%", "&#", "["),
     ),
     "a name of a user": (clean_username, again(" ", "a", "\u0130")),
     "XML": (rest_format._text, again("&", "<", '"')),

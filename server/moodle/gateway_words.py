@@ -21,9 +21,10 @@ _TELLING: Final = 4
 one character."""
 _LEFT_OUT: Final = "***"
 
-_TAG: Final = re.compile(r"<[^<>]*>")
-_WORD: Final = re.compile(r"\w+")
-_OPAQUE: Final = re.compile(r"(?=\w*[0-9])\w{16,}", re.ASCII)
+_TAG = re.compile(r"<[^<>]*>")
+_WORD = re.compile(r"\w+")
+_OPAQUE: Final = 16
+"""Characters of a word with a digit in it that is held to be a token or key."""
 _TRACEBACK: Final = "Traceback (most recent call last):"
 
 
@@ -44,6 +45,8 @@ def refusal(
         text = f"a redirect to {location}"
     elif not body:
         return "an empty body"
+    elif any(len(value) > _READ for value in private):
+        return f"{len(body)} bytes"  # to look for each of its words in these would take long
     else:
         text = error or body.decode("utf-8", "replace")
     return _without(_readable(text[:_READ]), private)[:LONGEST]
@@ -78,6 +81,7 @@ def _without(text: str, private: Collection[str]) -> str:
         word = match[0].casefold()
         tells = len(word) >= _TELLING or not word.isascii()
         known = tells and any(word in value for value in values)
-        return _LEFT_OUT if known or _OPAQUE.fullmatch(word) else match[0]
+        opaque = len(word) >= _OPAQUE and any(map(str.isdigit, word))
+        return _LEFT_OUT if known or opaque else match[0]
 
     return _WORD.sub(shown, text)

@@ -28,6 +28,8 @@ from server.settings import (
     is_http_address,
 )
 
+Generation = Literal["2013", "2.7"]
+"""Of Moodle and its AirNotifier output. Of 2.7 there are the fields of a push, and nothing else."""
 ProcessorName = Literal["popup", "email", "airnotifier"]
 Permission = Literal["permitted", "forced", "disallowed"]
 Role = Literal["student", "teacher", "admin"]
@@ -130,7 +132,7 @@ class SiteSettings(ServerSettings):
         " without it a site with an https address refuses every request over HTTP",
     )
     sitename: str = "Airbed"
-    generation: Literal["2013"] = "2013"
+    generation: Generation = "2013"
     port: ListeningPort = 8080
     database: str = "sqlite:///moodle.sqlite"
     password_hash: PasswordHash = PasswordHash()
@@ -153,7 +155,7 @@ class SiteSettings(ServerSettings):
     @field_validator("generation", mode="before")
     @classmethod
     def _year_as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) else value
+        return str(value) if isinstance(value, int | float) else value
 
     @field_validator("wwwroot")
     @classmethod

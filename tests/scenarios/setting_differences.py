@@ -137,6 +137,7 @@ SITE: Final = {
         for what in ("suspended", "deleted", "emailstop")
     },
     "site.gateway_key": Two("app"),
+    "site.generation": Two("2.7", "2013"),
     "site.cost.page": Two("1s", flow=[step("disable", "ben")]),
     "site.cost.service": Two("1s"),
     "site.cost.cores": Two(2, 1, given={"world.site.cost.service": "1s"}, flow=AT_ONCE),

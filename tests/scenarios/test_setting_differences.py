@@ -83,7 +83,6 @@ ONE_VALUE = {
     "format": "format",
     "world.gateway.kind": "world.gateway.kind",
     "world.site.kind": "world.site.kind",
-    "world.site.generation": "world.site.generation",
     "world.vendors.apns.protocol": "world.vendors.apns.protocol",
     "world.vendors.gcm.protocol": "world.vendors.gcm.protocol",
     "enable.processor": "flow.0.with.processor",

@@ -16,7 +16,7 @@ from server.settings import is_http_address
 
 LAST_PORT: Final = 65_535
 _NUMBER: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
-_KEY: Final = re.compile("[!-~]{1,1000}", re.ASCII)
+_KEY: Final = re.compile("[A-Za-z0-9_-]{16,255}", re.ASCII)
 
 
 def whole_number(text: str, first: int, last: int) -> int | None:
@@ -74,10 +74,12 @@ def gateway_url(text: str) -> str:
 
 
 def access_key(text: str) -> str:
-    """An access key: it travels in an HTTP header."""
+    """An access key as Moodle's settings take it, long enough to be found in a record that must
+    not have it."""
     if not _KEY.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            "this is no access key: write ASCII characters without blanks, at most 1000"
+            f"this is no access key ({len(text)} characters): write 16 to 255 letters, digits, -"
+            " and _"
         )
     return text
 

@@ -77,6 +77,11 @@ Generation = Annotated[
     Literal["2013"],
     BeforeValidator(str, json_schema_input_type=Literal[2013, "2013"]),  # YAML reads a number
 ]
+SiteGeneration = Annotated[
+    Literal["2013", "2.7"],
+    BeforeValidator(str),
+    WithJsonSchema({"enum": [2013, "2013", 2.7, "2.7"]}),
+]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
 
 
@@ -123,9 +128,11 @@ class Site(_Section):
     """The Moodle site. The user `admin` is always there."""
 
     kind: Literal["moodle"]
-    generation: Generation = Field(
+    generation: SiteGeneration = Field(
         default="2013",
-        description="The generation of Moodle and its plugin that the site behaves as.",
+        description="The generation of Moodle and its plugin that the site behaves as. 2.7: as that"
+        " of 2013, but its pushes have the fields of Moodle 2.7, which name the platform and no"
+        " id of the message.",
     )
     users: dict[Name, SiteUser] = Field(
         default_factory=dict,

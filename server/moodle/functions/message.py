@@ -35,6 +35,7 @@ def _send(call: Call, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         configuration=site.configuration,
         journal=call.journal,
         sender=call.user,
+        generation=site.settings.generation,
         wwwroot=site.settings.wwwroot,
         sitename=site.settings.sitename,
         now=call.now,

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from server.logs import token_ref
 from server.moodle.accounts import User
-from server.moodle.airnotifier_output import Plan, PushRequest, plan_pushes
+from server.moodle.airnotifier_output import Occasion, Plan, PushRequest, plan_pushes
 from server.moodle.configuration import Configuration
 from server.moodle.journal import Journal
 from server.moodle.messaging.outputs import Recipient, select_outputs
 from server.moodle.messaging.store import Message, insert_message, leave_to_popup, queue_email
+from server.moodle.settings import Generation
 
 HTML = 1
 """Moodle's FORMAT_HTML. Accepted besides: 0 (Moodle's own), 2 (plain), 4 (Markdown)."""
@@ -44,6 +45,7 @@ class Post:
     configuration: Configuration
     journal: Journal
     sender: User
+    generation: Generation
     wwwroot: str
     sitename: str
     now: int
@@ -59,9 +61,8 @@ class Post:
         if "email" in outputs:
             queue_email(self.connection, item)
         if "airnotifier" in outputs:
-            plan = plan_pushes(
-                self.connection, self.configuration, message_id, item, self.sender, recipient.user
-            )
+            occasion = Occasion(message_id, item, self.sender, recipient.user, self.wwwroot)
+            plan = plan_pushes(self.connection, self.configuration, self.generation, occasion)
         else:
             plan = Plan(reason=self._why_no_push(recipient.user))
         self._note(message_id, recipient.user, plan)

@@ -218,8 +218,8 @@ def test_the_help_of_the_command_is_what_a_wrong_option_leads_to(
     [
         (["--cell", ""], "--cell names no value: write --cell AXIS=VALUE"),
         (["--cell", " , "], "--cell names no value"),
-        (["--gateway-app-key", "x"], "--gateway-app-key is for an external gateway"),
-        (["--live", "--gateway-site-key", "x"], "for an external gateway: add --gateway URL"),
+        (["--gateway-app-key", "x" * 16], "--gateway-app-key is for an external gateway"),
+        (["--live", "--gateway-site-key", "x" * 16], "for an external gateway: add --gateway URL"),
     ],
 )
 def test_an_option_that_would_be_ignored_is_refused(

@@ -91,6 +91,54 @@ def test_the_lines_of_the_gateways_log_are_on_the_timeline(
     assert "log: {" in html.unescape((made / "timeline.html").read_text())
 
 
+@pytest.mark.parametrize("variable", ["AIRBED_GATEWAY_APP_KEY", "AIRBED_GATEWAY_SITE_KEY"])
+def test_a_key_that_is_too_short_is_bad_usage(
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "a-short-key")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--gateway", "http://127.0.0.1:9", str(write(tmp_path, "ios"))])
+    assert ended.value.code == ExitCode.INVALID
+    told = capsys.readouterr().err
+    assert "this is no access key (11 characters): write 16 to 255 letters" in told
+    assert "a-short-key" not in told
+
+
+MOODLE_27 = """\
+format: 1
+name: A message from Moodle 2.7
+matrix: { platform: [ios, android] }
+world:
+  gateway: { kind: airnotifier, app: moodle }
+  site:    { kind: moodle, generation: 2.7, users: { ana: teacher, ben: student } }
+devices:
+  phone: { platform: $matrix.platform, owner: ben, state: enabled }
+flow:
+  - { do: message,  by: ana,     with: { to: ben, text: Lab at nine } }
+  - { do: dispatch, by: gateway, within: 30s, expect: { accepted: 1 } }
+  - { do: receive,  by: phone,   within: 30s, expect: { count: 1, custom.notif: "0" } }
+expect:
+  fates: { created: 1, delivered: 1, lost: 0 }
+"""
+
+
+@pytest.mark.parametrize("kind", [None, "2014"])
+def test_moodle_2_7_says_for_which_platform_a_push_is(
+    kind: Kind | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, runs, base = tmp_path / "moodle.yaml", tmp_path / "runs", free_ports()
+    file.write_text(MOODLE_27)
+    arguments = ["run", str(file), "--runs", str(runs), "-q"]
+    if kind is None:
+        assert main(arguments) == ExitCode.OK
+        return
+    with external_gateway(kind, tmp_path, base) as gateway:
+        assert main([*arguments, *gateway.arguments]) == ExitCode.OK
+
+
 REGISTERS = """\
 format: 1
 name: A phone registers

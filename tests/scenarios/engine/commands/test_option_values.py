@@ -84,10 +84,17 @@ def test_an_address_of_a_gateway(url: str, taken: str) -> None:
     assert option_values.gateway_url(url) == taken
 
 
-@pytest.mark.parametrize("key", ["", "a b", "a\nb", "ü", "x" * 1001])
-def test_a_key_travels_in_a_header(key: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
+@pytest.mark.parametrize(
+    "key", ["", "a" * 15, "a" * 16 + " b", "a" * 16 + "\n", "ü" * 16, "a!" * 8, "x" * 256]
+)
+def test_a_key_is_one_that_the_site_takes_and_that_can_be_looked_for(key: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="16 to 255 letters, digits, - and _"):
         option_values.access_key(key)
+
+
+@pytest.mark.parametrize("key", ["a" * 16, "Aa0_-" * 51])
+def test_a_key_may_be_short_or_long(key: str) -> None:
+    assert option_values.access_key(key) == key
 
 
 @pytest.mark.parametrize(
