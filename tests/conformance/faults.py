@@ -96,7 +96,7 @@ def what_was_sent_before_the_loss_still_arrives_and_the_rest_comes_in_order(
     ground: Ground,
 ) -> Story:
     client, server = yield from ground.dial()
-    slow, fault = _slow(), Loss(between=BETWEEN, direction="upstream", probability=1)
+    slow, fault = _slow(), Loss(between=BETWEEN, direction="upstream", share=1)
     slowness = ground.add(slow)
     start = ground.now
     client.transport.write(b"one ")
@@ -120,7 +120,7 @@ def what_was_sent_before_the_loss_still_arrives_and_the_rest_comes_in_order(
 @of("loss")
 def an_end_that_is_lost_is_sent_again(ground: Ground) -> Story:
     client, server = yield from ground.dial()
-    fault = Loss(between=BETWEEN, direction="upstream", probability=1)
+    fault = Loss(between=BETWEEN, direction="upstream", share=1)
     loss = ground.add(fault)
     start = ground.now
     client.transport.write_eof()

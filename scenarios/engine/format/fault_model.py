@@ -4,25 +4,36 @@ Not here: whether target, phones and steps exist (`check_faults.py`).
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     ValidationInfo,
     WithJsonSchema,
+    field_serializer,
     field_validator,
 )
 
 from scenarios.engine.format.expressions import Expression
 from scenarios.engine.format.fault_catalog import FAULTS, FaultContract
-from scenarios.engine.format.fault_values import parse_moment, parse_span, read_parameter
+from scenarios.engine.format.fault_values import (
+    Moment,
+    Read,
+    Span,
+    parse_moment,
+    parse_span,
+    read_parameter,
+)
 from scenarios.engine.format.limits import MAX_PHONES
 from scenarios.engine.format.quantities import Name, Percent, mistake, one_of, read_each, told
 from scenarios.engine.format.units import UnitError
+
+Written = TypeVar("Written", Moment, Span)
 
 TARGET_PATTERN: Final = (
     r"^(host|device|vendor)\.[a-z][a-z0-9_]*$|^link\.[a-z][a-z0-9_]*-[a-z][a-z0-9_]*$"
@@ -33,17 +44,18 @@ _STEP: Final = rf"^step +[a-z0-9_]+( *\+ *{_DURATION}(\.\.{_DURATION})?)?$"
 MOMENT_PATTERN: Final = rf"{SPAN_PATTERN}|{_STEP}|^before_dispatch$"
 
 
-def _written(parse: Callable[[object], object]) -> Callable[[Any], str]:
-    """A value that is kept as it is written, for the record, once it can be read."""
-
-    def read(value: Any) -> str:
+def _reader(parse: Callable[[object], Written]) -> PlainValidator:
+    def read(value: Any) -> Written:
         try:
-            parse(value)
+            return parse(value)
         except UnitError as error:
             raise told(error) from None
-        return "0s" if value == 0 else str(value)
 
-    return read
+    return PlainValidator(read)
+
+
+def _text(value: Moment | Span) -> str:
+    return value.text
 
 
 def _pattern(pattern: str, example: str) -> dict[str, Any]:
@@ -62,11 +74,17 @@ def _above_zero(share: float) -> float:
     return share
 
 
-MomentText = Annotated[
-    str, BeforeValidator(_written(parse_moment)), WithJsonSchema(_pattern(MOMENT_PATTERN, "10s"))
+WrittenMoment = Annotated[
+    Moment,
+    _reader(parse_moment),
+    PlainSerializer(_text),
+    WithJsonSchema(_pattern(MOMENT_PATTERN, "10s")),
 ]
-SpanText = Annotated[
-    str, BeforeValidator(_written(parse_span)), WithJsonSchema(_pattern(SPAN_PATTERN, "1s..5s"))
+WrittenSpan = Annotated[
+    Span,
+    _reader(parse_span),
+    PlainSerializer(_text),
+    WithJsonSchema(_pattern(SPAN_PATTERN, "1s..5s")),
 ]
 Probability = Annotated[Percent, AfterValidator(_above_zero)]
 
@@ -100,24 +118,25 @@ class Selection(_Section):
 class Window(_Section):
     """When a fault is in force. Left out, it is as long as the flow."""
 
-    start: MomentText = Field(
+    start: WrittenMoment = Field(
         alias="from",
         default="0s",
+        validate_default=True,
         description="Time since the flow began (or a range, drawn from the seed), `step <name or"
         " number>` when that step begins (`step 3 + 0s..1s`: so long after that), or"
         " `before_dispatch`.",
     )
-    end: MomentText | None = Field(
+    end: WrittenMoment | None = Field(
         alias="to",
         default=None,
         description="Likewise; `step <name or number>` when that step is over. With neither `to`"
         " nor `for` it is the end of the flow.",
     )
-    length: SpanText | None = Field(alias="for", default=None, description="Or how long.")
+    length: WrittenSpan | None = Field(alias="for", default=None, description="Or how long.")
 
     @field_validator("length")
     @classmethod
-    def _one_end(cls, length: str | None, info: ValidationInfo) -> str | None:
+    def _one_end(cls, length: Span | None, info: ValidationInfo) -> Span | None:
         if length is not None and info.data.get("end") is not None:
             raise mistake("conflict", "both 'to' and 'for' are given", "keep one of the two")
         return length
@@ -162,10 +181,16 @@ class Fault(_Section):
 
     @field_validator("arguments")
     @classmethod
-    def _readable(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    def _read(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Read]:
         if "inject" not in info.data:  # an unknown fault, reported already
-            return given
+            return {}
         known = FAULTS[info.data["inject"]].parameters
-        # Kept as they are written, for the record.
-        read_each(given, lambda key, value: key in known and read_parameter(known[key], value))
-        return given
+
+        def read(key: str, value: Any) -> Read:
+            return Read(read_parameter(known[key], value) if key in known else None, value)
+
+        return read_each(given, read)
+
+    @field_serializer("arguments")
+    def _written(self, arguments: dict[str, Read]) -> dict[str, Any]:
+        return {name: each.text for name, each in arguments.items()}

@@ -11,7 +11,7 @@ Everything here raises UnitError, which says what to write instead.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -37,6 +37,8 @@ class Span:
 
     low: float
     high: float
+    text: str = field(default="", compare=False)
+    """As it was written, for the record."""
 
     def draw(self, rng: Random) -> float:
         """One value; draws only where there is a choice."""
@@ -53,32 +55,39 @@ class Moment:
     after: Span | None = None
     """So long after the step."""
     before_dispatch: bool = False
+    text: str = field(default="", compare=False)
+    """As it was written, for the record."""
 
 
 def parse_span(value: object) -> Span:
     """A duration or a range of durations."""
     if isinstance(value, str) and ".." in value:
         low, _, high = value.partition("..")
-        span = Span(parse_duration(low), parse_duration(high))
+        span = Span(parse_duration(low), parse_duration(high), value)
         if span.high < span.low:
             raise UnitError(f"the range '{value}' ends before it begins", f"write {high}..{low}")
         return span
     seconds = parse_duration(value)
-    return Span(seconds, seconds)
+    return Span(seconds, seconds, _text(value))
 
 
 def parse_moment(value: object) -> Moment:
     """A moment; see the module."""
     if value == BEFORE_DISPATCH:
-        return Moment(before_dispatch=True)
+        return Moment(before_dispatch=True, text=BEFORE_DISPATCH)
     if isinstance(value, str) and value.split(" ")[0] == "step":
         match = _STEP.fullmatch(value)
         if match is None:
             raise UnitError(f"'{value}' names no step", "write for example step message or step 3")
-        return Moment(step=match[1], after=None if match[2] is None else parse_span(match[2]))
+        after = None if match[2] is None else parse_span(match[2])
+        return Moment(step=match[1], after=after, text=value)
     if isinstance(value, str) and value[:1].isalpha():
         raise UnitError(f"'{value}' is not a moment", f"write for example {_MOMENTS}")
-    return Moment(time=parse_span(value))
+    return Moment(time=parse_span(value), text=_text(value))
+
+
+def _text(value: object) -> str:
+    return "0s" if value == 0 else str(value)
 
 
 def parse_rate(value: object) -> float:
@@ -86,6 +95,14 @@ def parse_rate(value: object) -> float:
     if not isinstance(value, str) or not value.endswith("/s"):
         raise UnitError(f"{kind_of(value)} is not a rate", "write for example 16KiB/s")
     return _positive(parse_size(value.removesuffix("/s")), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A parameter of a fault: as the run needs it, and as it was written."""
+
+    value: Any
+    text: Any = field(compare=False)
 
 
 def read_parameter(parameter: Parameter, value: Any) -> Any:

@@ -37,14 +37,14 @@ class Fault:
 
     name: str = ""
     """Its id in the trace. Left empty it becomes the family's name and a number."""
-    toxicity: float = 1.0
-    """The probability that a connection is affected, drawn once for each."""
+    probability: float = 1.0
+    """That a connection is affected, drawn once for each."""
     fired: int = field(default=0, init=False)
     """How often it has changed something."""
     _ground: Ground | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require(self, 0 <= self.toxicity <= 1, "toxicity is a probability, from 0 to 1")
+        require(self, 0 <= self.probability <= 1, "the probability must be from 0 to 1")
 
     @property
     def ground(self) -> Ground:
@@ -124,11 +124,11 @@ class PathFault(Fault):
         return one in (None, first.name) and other in (None, second.name)
 
     def _is_affected(self, connection: int) -> bool:
-        if self.toxicity == 1:
+        if self.probability == 1:
             return True
         affected = self._affected.get(connection)
         if affected is None:
-            affected = self.ground.rng.random() < self.toxicity
+            affected = self.ground.rng.random() < self.probability
             self._affected[connection] = affected
         return affected
 

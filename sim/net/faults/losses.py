@@ -9,21 +9,21 @@ from sim.net.rules import Drop, Kind, Packet, Verdict
 
 @dataclass(kw_only=True, eq=False)
 class Loss(PathFault):
-    """Each segment is lost with `probability`, its retransmissions as well.
+    """A `share` of the segments is lost, and of their retransmissions as well.
 
     Acknowledgements are not lost: the next one says the same.
     """
 
     family: ClassVar[str] = "loss"
 
-    probability: float
+    share: float
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, 0 <= self.probability <= 1, "the probability must be from 0 to 1")
+        require(self, 0 <= self.share <= 1, "the share must be from 0 to 1")
 
     def affect(self, packet: Packet) -> Verdict | None:
-        if packet.kind is Kind.ACK or self.ground.rng.random() >= self.probability:
+        if packet.kind is Kind.ACK or self.ground.rng.random() >= self.share:
             return None
         return Drop()
 

@@ -15,7 +15,7 @@ class DnsFailure(Fault):
     """Look-ups of `names` fail for `host`, or for everybody if that is None.
 
     `kind` "temporary": the name server does not answer (EAI_AGAIN); "unknown": it says there is
-    no such name (EAI_NONAME). `toxicity` is drawn for each look-up. Addresses are not looked up.
+    no such name (EAI_NONAME). `probability` is drawn for each look-up. Addresses are not looked up.
 
     Simplification: a look-up fails at once; real resolvers wait some seconds before EAI_AGAIN.
     """
@@ -46,7 +46,7 @@ class DnsFailure(Fault):
             return
         if self.host is not None and (asker is None or asker.name != self.host):
             return
-        if self.ground.rng.random() >= self.toxicity:
+        if self.ground.rng.random() >= self.probability:
             return
         self.note(None)
         if self.kind == "temporary":

@@ -120,7 +120,7 @@ def test_the_numbers_put_together_give_the_stream_whatever_is_lost(
         told: list[TappedSegment] = []
         world.network.taps.add(told.append)
         exchange.dial()
-        world.faults.add(Loss(between=("client", "server"), probability=0.3))
+        world.faults.add(Loss(between=("client", "server"), share=0.3))
         for number, (upstream, size) in enumerate(writes):
             end = exchange.client if upstream else exchange.server
             end.transport.write(bytes([number]) * size)

@@ -51,7 +51,7 @@ def digest(seed: int, *, watched: bool) -> str:
         world.faults.add(
             Partition(between=between, direction=direction), at=1 + rng.random(), until=4
         )
-        world.faults.add(Loss(between=between, probability=0.3), at=4 + rng.random(), until=6)
+        world.faults.add(Loss(between=between, share=0.3), at=4 + rng.random(), until=6)
         away = 1 + 5 * rng.random()
         world.env.call_at(away, client.disconnect)
         world.env.call_at(away + rng.random(), client.reconnect)

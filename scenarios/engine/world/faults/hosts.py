@@ -1,10 +1,8 @@
 """Faults of machines: power, processes, clocks."""
 
 from scenarios.engine.world.faults.injection import Injection
-from scenarios.engine.world.faults.registry import fault
 
 
-@fault("crash")
 def crash(injection: Injection) -> None:
     """Power cut now; at the end it boots, and the server starts on the same database."""
     services, name = injection.deployment.services, injection.host
@@ -14,7 +12,6 @@ def crash(injection: Injection) -> None:
         injection.at_end(lambda: services.start_again(name))
 
 
-@fault("restart")
 def restart(injection: Injection) -> None:
     """Stop the server as its administrator would; start it again at the end."""
     services, name = injection.deployment.services, injection.host
@@ -24,7 +21,6 @@ def restart(injection: Injection) -> None:
         injection.at_end(lambda: services.start_again(name))
 
 
-@fault("pause")
 def pause(injection: Injection) -> None:
     """SIGSTOP, and SIGCONT at the end."""
     services, name = injection.deployment.services, injection.host
@@ -33,7 +29,6 @@ def pause(injection: Injection) -> None:
         injection.at_end(lambda: services.resume(name))
 
 
-@fault("clock_offset", "clock_drift")
 def clock(injection: Injection) -> None:
     """Another time on the host's calendar clock, and no other anywhere else."""
     host = injection.deployment.world.hosts[injection.host]

@@ -9,9 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from devices.phone import Phone
-from scenarios.engine.format.fault_catalog import FAULTS
 from scenarios.engine.format.fault_model import Fault, Selection
-from scenarios.engine.format.fault_values import Span, defaults, read_parameter
+from scenarios.engine.format.fault_values import Span, defaults
 from sim.net.faults import FAMILIES
 
 if TYPE_CHECKING:
@@ -32,11 +31,10 @@ class Injection:
         self._fired = 0
         self._rng = rng
         self._ends: list[End] = []
-        known = FAULTS[fault.inject].parameters
-        read = {name: read_parameter(known[name], value) for name, value in fault.arguments.items()}
+        given = {name: each.value for name, each in fault.arguments.items()}
         self.parameters: Mapping[str, Any] = {
             name: value.draw(rng) if isinstance(value, Span) else value
-            for name, value in (defaults(fault.inject) | read).items()
+            for name, value in (defaults(fault.inject) | given).items()
         }
         """As the run needs them; a duration is a number of seconds, drawn if it was a range."""
         family, _, name = fault.target.partition(".")

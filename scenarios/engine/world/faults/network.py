@@ -3,33 +3,25 @@
 from typing import Any
 
 from scenarios.engine.world.faults.injection import Injection
-from scenarios.engine.world.faults.registry import fault
 from sim.net.faults import FAMILIES, DnsFailure, Fault
 
 
-@fault(*(name for name in FAMILIES if name != "dns_failure"))
 def path(injection: Injection) -> None:
     """One fault of the network for each pair of hosts."""
     wanted, contract = injection.fault, injection.fault.contract
     direction: dict[str, Any] = {"direction": wanted.direction} if contract.directed else {}
     for between in injection.paths():
-        parameters = dict(injection.parameters)
-        if "share" in parameters:
-            parameters["probability"] = parameters.pop("share")
         make: Any = FAMILIES[wanted.inject]
-        _add(
-            injection,
-            make(
-                name=wanted.id,
-                between=between,
-                toxicity=wanted.probability,
-                **direction,
-                **parameters,
-            ),
+        one = make(
+            name=wanted.id,
+            between=between,
+            probability=wanted.probability,
+            **direction,
+            **injection.parameters,
         )
+        _add(injection, one)
 
 
-@fault("dns_failure")
 def dns_failure(injection: Injection) -> None:
     """The look-ups of one host fail: of the other end of a link, or of the names given."""
     services, parameters = injection.deployment.services, injection.parameters
@@ -43,7 +35,7 @@ def dns_failure(injection: Injection) -> None:
                 names=names,
                 host=asker,
                 kind=parameters["kind"],
-                toxicity=injection.fault.probability,
+                probability=injection.fault.probability,
             ),
         )
 

@@ -4,10 +4,8 @@ from devices.android import AndroidPhone
 from devices.ios import IosPhone
 from devices.phone import Phone, ignore
 from scenarios.engine.world.faults.injection import Injection
-from scenarios.engine.world.faults.registry import fault
 
 
-@fault("airplane_mode")
 def airplane_mode(injection: Injection) -> None:
     """Off the network now, back on it at the end."""
     for phone in injection.phones():
@@ -17,7 +15,6 @@ def airplane_mode(injection: Injection) -> None:
             injection.at_end(phone.radio.go_online)
 
 
-@fault("dead_path")
 def dead_path(injection: Injection) -> None:
     """A router on the way has forgotten the phone: what it had open leads nowhere any more."""
     for phone in injection.phones():
@@ -26,7 +23,6 @@ def dead_path(injection: Injection) -> None:
             injection.fire()
 
 
-@fault("handover")
 def handover(injection: Injection) -> None:
     """Another network and another address; the phone knows, and connects anew at once."""
     population = injection.deployment.population
@@ -36,7 +32,6 @@ def handover(injection: Injection) -> None:
         injection.fire()
 
 
-@fault("power_off")
 def power_off(injection: Injection) -> None:
     """No power now, and again at the end."""
     for phone in injection.phones():
@@ -46,7 +41,6 @@ def power_off(injection: Injection) -> None:
             injection.at_end(phone.power_on)
 
 
-@fault("uninstall")
 def uninstall(injection: Injection) -> None:
     """The user removes the app."""
     for phone in injection.phones():
@@ -55,7 +49,6 @@ def uninstall(injection: Injection) -> None:
             injection.fire()
 
 
-@fault("reinstall")
 def reinstall(injection: Injection) -> None:
     """The app again, and set up by its owner, who gives up if somebody refuses or is silent."""
     population = injection.deployment.population
@@ -67,7 +60,6 @@ def reinstall(injection: Injection) -> None:
             injection.fire()
 
 
-@fault("token_rotation")
 def token_rotation(injection: Injection) -> None:
     """The push service issues another token; the app learns of it when it asks again."""
     services, population = injection.deployment.services, injection.deployment.population
@@ -83,7 +75,6 @@ def token_rotation(injection: Injection) -> None:
         injection.fire()
 
 
-@fault("token_corrupt")
 def token_corrupt(injection: Injection) -> None:
     """What the gateway has stored for the phone is unknown to the push service."""
     services, tokens = injection.deployment.services, injection.deployment.population.tokens

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from scenarios.engine.format.fault_model import Fault
-from scenarios.engine.format.fault_values import Moment, parse_moment, parse_span
+from scenarios.engine.format.fault_values import Moment
 from scenarios.engine.world.faults.implemented import inject, stream
 from scenarios.engine.world.faults.injection import Injection
 
@@ -56,14 +56,13 @@ class _Planned:
         self._deployment = deployment
         self._rng: Random = stream(deployment, fault)
         window = fault.window
-        self._start = parse_moment(window.start)
-        self._end = None if window.end is None else parse_moment(window.end)
+        self._start, self._end = window.start, window.end
         # Drawn at once, so that the steps in between have no part in them.
         self._start_time = self._draw(self._start)
         self._end_time = self._draw(self._end)
         self._start_delay = _delay(self._start, self._rng)
         self._end_delay = _delay(self._end, self._rng)
-        self._length = None if window.length is None else parse_span(window.length).draw(self._rng)
+        self._length = None if window.length is None else window.length.draw(self._rng)
         self._over = False
         self._awaited = self._start.step is not None
         """Whether the step with which it begins has not begun."""

@@ -3,30 +3,25 @@
 from typing import Any
 
 from scenarios.engine.world.faults.injection import Injection
-from scenarios.engine.world.faults.registry import fault
 from sim.vendors.apns.settings import ApnsSettings
 from sim.vendors.gcm.settings import GcmSettings, Outage, SlowAnswers
 from sim.vendors.overrides import Override
 
 
-@fault("reject_delay", "close_delay")
 def delay(injection: Injection) -> None:
     """From a bad notification to the error packet, or from that to the end."""
     if injection.happens():
         _override_apns(injection, {injection.fault.inject: injection.parameters["delay"]})
 
 
-@fault("lost_error_packet")
 def lost_error_packet(injection: Injection) -> None:
     _override_apns(injection, {"no_error_packet": injection.fault.probability})
 
 
-@fault("wrong_error_packet")
 def wrong_error_packet(injection: Injection) -> None:
     _override_apns(injection, {"wrong_identifier": injection.fault.probability})
 
 
-@fault("shutdown")
 def shutdown(injection: Injection) -> None:
     """Code 10 on every connection now, or on one when it has taken so many notifications."""
     _close(
@@ -34,13 +29,11 @@ def shutdown(injection: Injection) -> None:
     )
 
 
-@fault("silent_close")
 def silent_close(injection: Injection) -> None:
     """The end of every connection now, or of one when it has taken so many notifications."""
     _close(injection, "close_after", injection.deployment.services.push.apns.close_silently)
 
 
-@fault("bad_certificate")
 def bad_certificate(injection: Injection) -> None:
     """New connections of the gateway are shown a certificate that it has to refuse."""
     if injection.happens():
@@ -49,7 +42,6 @@ def bad_certificate(injection: Injection) -> None:
         injection.at_end(push.show_flaw(service, flaw, injection.fire))
 
 
-@fault("unavailable")
 def unavailable(injection: Injection) -> None:
     """An HTTP 5xx, with Retry-After if wanted."""
     wanted = injection.parameters
@@ -62,7 +54,6 @@ def unavailable(injection: Injection) -> None:
     _override_gcm(injection, {"outage": outage})
 
 
-@fault("slow_answers")
 def slow_answers(injection: Injection) -> None:
     """The answers to requests that were processed come late."""
     slow = SlowAnswers(delay=injection.parameters["delay"], share=injection.fault.probability)

@@ -79,13 +79,13 @@ def test_only_connections_to_the_port_are_affected(world: World) -> None:
     assert exchange.dialled.ok
 
 
-def test_toxicity_is_drawn_once_for_each_connection(world: World) -> None:
+def test_its_probability_is_drawn_once_for_each_connection(world: World) -> None:
     exchange = Exchange(world)
     connections = []
     for _ in range(60):
         exchange.dial(wait=0.2)
         connections.append((exchange.client, exchange.server))
-    world.faults.add(Partition(between=BETWEEN, toxicity=0.5))
+    world.faults.add(Partition(between=BETWEEN, probability=0.5))
     for _ in range(2):
         for client, _ in connections:
             client.transport.write(b"x")
@@ -101,7 +101,7 @@ def test_two_worlds_with_the_same_faults_have_the_same_digest() -> None:
         with World(seed=seed) as world:
             exchange = Exchange(world)
             exchange.dial()
-            world.faults.add(Loss(between=BETWEEN, probability=0.3))
+            world.faults.add(Loss(between=BETWEEN, share=0.3))
             world.faults.add(Slicer(between=BETWEEN, average_size=7, size_variation=3))
             for _ in range(20):
                 exchange.client.transport.write(b"the same twice")
@@ -119,10 +119,10 @@ def test_two_worlds_with_the_same_faults_have_the_same_digest() -> None:
         ("latency", {"latency": -1}),
         ("latency", {"latency": 1, "jitter": -1}),
         ("latency", {"latency": 1, "direction": "sideways"}),
-        ("latency", {"latency": 1, "toxicity": 1.5}),
+        ("latency", {"latency": 1, "probability": 1.5}),
         ("jitter", {"jitter": -1}),
         ("bandwidth", {"rate": 0}),
-        ("loss", {"probability": 2}),
+        ("loss", {"share": 2}),
         ("reset_peer", {"timeout": -1}),
         ("timeout", {"timeout": -1}),
         ("slow_close", {"delay": -1}),

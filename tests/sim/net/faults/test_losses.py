@@ -21,7 +21,7 @@ def world() -> Iterator[World]:
 def test_what_is_lost_comes_later_and_everything_in_order(world: World) -> None:
     exchange = Exchange(world)
     exchange.dial()
-    fault = Loss(between=BETWEEN, probability=0.3)
+    fault = Loss(between=BETWEEN, share=0.3)
     world.faults.add(fault)
     for number in range(100):
         exchange.client.transport.write(bytes([number]))
