@@ -10,6 +10,7 @@ from scenarios.engine.ledger.notifications import Notification
 from scenarios.engine.ledger.observations import Observations
 from scenarios.engine.running.arrivals import Arrivals
 from scenarios.engine.running.watch import Watch
+from scenarios.engine.world.faults.plan import FaultPlan
 
 if TYPE_CHECKING:
     from devices.notifications import Notification as Received
@@ -48,6 +49,7 @@ class Context:
         self.ledger = ledger
         self.observations = observations
         self.watch = watch
+        self.faults = FaultPlan(deployment, scenario.faults)
         self.saved: dict[str, Any] = {}
         self.received: dict[str, Received] = {}
         """Phone -> what it received in its last `receive` step: what `open_at_page` is about."""
@@ -89,7 +91,7 @@ class Context:
 
     def new_sending(self, *, broadcast: bool) -> None:
         """A message or broadcast is about to be sent."""
-        self.deployment.faults.before_dispatch()
+        self.faults.before_dispatch()
         self.arrivals.forget_all()
         self.last_was_broadcast = broadcast
         self.first_of_last_sending = len(self.ledger.notifications)

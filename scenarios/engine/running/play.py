@@ -74,7 +74,8 @@ def play(
 ) -> Generator[simpy.Event, Any, None]:
     """A SimPy process that plays the flow up to its end or its first failure."""
     scope = RunScope(context, values)
-    trace, faults = context.deployment.world.trace, context.deployment.faults
+    trace, faults = context.deployment.world.trace, context.faults
+    faults.flow_begins()
     for index, step in enumerate(context.scenario.flow):
         outcome = StepOutcome(
             n=index + 1, do=step.do, by=step.by or "", title=step.contract.title(step.arguments),

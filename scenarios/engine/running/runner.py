@@ -192,6 +192,8 @@ class Runner:
             step.failure = places.failure("standstill", message + context.last_hop(), location)
             step.status, step.end = "failed", round(context.env.now * 1e9)
             finished(step)
+        finally:
+            context.faults.flow_ended()
 
 
 def _start(deployment: Deployment, result: RunResult, places: Places) -> bool:

@@ -74,7 +74,7 @@ def judge(
         [leak for path in written for leak in leaks.scan(path)],
         books,
     )
-    result.faults = list(deployment.faults.outcomes())
+    result.faults = list(context.faults.outcomes())
     result.fates = ledger.counts()
     result.observations = measures.observations.all()
     if result.verdict != "interrupted":

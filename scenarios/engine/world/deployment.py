@@ -14,7 +14,6 @@ import simpy
 from devices.errors import HttpError, UnexpectedAnswer
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
-from scenarios.engine.world.faults.plan import FaultPlan
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, as_line, hint
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
@@ -32,7 +31,6 @@ class Deployment:
         self._texts: list[str] = []
         self.services: Services
         self.population: Population
-        self.faults = FaultPlan(self, scenario.faults)
 
     def start(self) -> Generator[simpy.Event, Any, None]:
         """Deploy everything; to be run inside the world. Ends when the flow may begin.
@@ -57,7 +55,6 @@ class Deployment:
                 f"with the gateway at {foreign.url} the phones cannot be set up: {error}"
                 + as_line(hint(None, str(error)))
             ) from error
-        self.faults.flow_begins()
 
     @property
     def deployed(self) -> bool:
@@ -65,8 +62,7 @@ class Deployment:
         return hasattr(self, "population")
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
-        """Stop the servers and push services in good order. The flow is over."""
-        self.faults.flow_ended()
+        """Stop the servers and push services in good order."""
         yield from self.services.stop()
 
     def note_text(self, text: str) -> None:
