@@ -264,12 +264,17 @@ class MoodleApp(App):
             traced_path=traced_path,
         )
         self.gateway_status = response.status
-        self.phone.emit("app.registered", where="gateway", status=response.status)
-        status = status_in(response.body)
-        if response.status == 200 and status in TAKEN:
-            return GatewayAnswer(200, status, path=traced_path)
-        told = excerpt(response.body, (token, key), location=response.header("location"))
-        return GatewayAnswer(response.status, told, True, traced_path)
+        answer = GatewayAnswer(200, status_in(response.body), path=traced_path)
+        if response.status != 200 or answer.answer not in TAKEN:
+            told = excerpt(response.body, (token, key), location=response.header("location"))
+            answer = GatewayAnswer(response.status, told, True, traced_path)
+        self.phone.emit(
+            "app.registered",
+            where="gateway",
+            status=answer.status,
+            error=answer.answer if answer.refused else None,
+        )
+        return answer
 
     def _login(self, username: str, password: str) -> Generator[simpy.Event, Any, LoginResult]:
         settings = self.settings

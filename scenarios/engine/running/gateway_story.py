@@ -13,6 +13,7 @@ from typing import Final
 
 from devices.tokens import token_ref
 from scenarios.engine.running.play import StepOutcome
+from scenarios.engine.running.refused_requests import RefusedRequests
 from sim.trace.recorder import Event
 
 MAX_LINES: Final = 12
@@ -64,6 +65,7 @@ class GatewayStory:
         self._rejected_by_gcm: dict[str, Event] = {}
         self._refused_by_gcm: list[Event] = []
         self._leftovers: list[Event] = []
+        self._refusals = RefusedRequests()
         self._handlers: dict[str, Callable[[Event], None]] = {
             "vendor.connected": self._connected,
             "vendor.rejected": self._rejected,
@@ -81,6 +83,7 @@ class GatewayStory:
         }
 
     def __call__(self, event: Event) -> None:
+        self._refusals(event)
         handler = self._handlers.get(event["kind"])
         if handler is not None:
             handler(event)
@@ -89,6 +92,7 @@ class GatewayStory:
         """What to tell at the end of the run; empty if nothing happened."""
         told = [
             *self._about_leftovers(),
+            *self._refusals.lines(),
             *self._about_connections(),
             *self._about_gcm(),
             *self._about_channels(steps),

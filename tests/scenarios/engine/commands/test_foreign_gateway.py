@@ -14,7 +14,7 @@ import pytest
 from scenarios.engine.commands.cli import main
 from scenarios.engine.exit_codes import ExitCode
 from tests.foreign.external_gateways import APP_KEY, SITE_KEY, Kind, external_gateway, free_ports
-from tests.scenarios.engine.commands.one_message import write
+from tests.scenarios.engine.commands.one_message import ROOT, write
 
 pytestmark = pytest.mark.live
 
@@ -105,6 +105,32 @@ def test_a_key_that_is_too_short_is_bad_usage(
     told = capsys.readouterr().err
     assert "this is no access key (11 characters): write 16 to 255 letters" in told
     assert "a-short-key" not in told
+
+
+SECURITY = ROOT / "scenarios/security"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("2013", "send_with_app_key.yaml", "answered 200 at"),
+        ("2014", "send_with_app_key.yaml", "answered 403 at"),
+        ("2013", "register_with_site_key.yaml", "registering a token answered 200 at"),
+    ],
+)
+def test_a_refusal_is_no_hole_whatever_its_status(
+    kind: Kind, name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, base = tmp_path / "runs", free_ports()
+    arguments = ["run", str(SECURITY / name), "--runs", str(runs), "--longest-wait", "1s"]
+    arguments += ["--seed", "1"]
+    if "register" in name:
+        arguments += ["--cell", "platform=ios"]
+    with external_gateway(kind, tmp_path, base, site_key=12) as gateway:
+        assert main([*arguments, *gateway.arguments]) == ExitCode.OK
+    told = json.loads((record(runs) / "summary.json").read_text())["external_gateway"]
+    assert any(words in line and "No permission to" in line for line in told)
+    assert words in capsys.readouterr().out
 
 
 MOODLE_27 = """\

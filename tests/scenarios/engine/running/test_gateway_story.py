@@ -66,7 +66,8 @@ def test_an_answer_that_the_site_did_not_get_is_not_called_ok() -> None:
     run.tell(requested("b", status=0), requested("c"))
     run.tell(at_apns("rejected", "a", 0, reason="invalid_token"), at=1)
     run.tell(discarded("b", "c"), {**CLOSED, "peer": P1}, at=1.5)
-    [line] = told(run)
+    [unanswered, line] = told(run)
+    assert unanswered == "POST /notification/ got no answer at 0.004 s: no words"
     assert "2 pushes written behind it until 1.500 s discarded" in line
     assert "the API had answered ok to 1 of them" in line
 
