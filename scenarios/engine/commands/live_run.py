@@ -8,7 +8,8 @@ not answer, a port in use) is bad usage: a message, and exit code 4.
 import argparse
 import errno
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from scenarios.engine.commands.before_run import (
@@ -18,13 +19,14 @@ from scenarios.engine.commands.before_run import (
     without_keys,
 )
 from scenarios.engine.commands.live_arguments import tls_policy
-from scenarios.engine.commands.possible import Limits, NotPossible
+from scenarios.engine.commands.possible import Limits, NotPossible, Run
 from scenarios.engine.format.loader import Cell
 from scenarios.engine.format.waits import shortened
 from scenarios.engine.running.sweep import Manner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable, make_sure_it_answers
 from scenarios.engine.world.gateway_log import opened
 from scenarios.engine.world.live_stage import LiveOptions, live
+from scenarios.engine.world.preflight import Findings, preflight, wanted_of
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
 from sim.kernel.seeds import Seeds
 from sim.live.process import ServerFailed
@@ -49,6 +51,8 @@ class Worlds:
     before_run: BeforeRun | None = None
     """Resets an external gateway."""
     gateway: ForeignGateway | None = None
+    found: Findings = field(default_factory=Findings)
+    """What it was found to do."""
 
     def prepare(self) -> None:
         """To be done before each run. Raises ResetFailed; GatewayUnreachable."""
@@ -69,8 +73,10 @@ def limits(args: argparse.Namespace) -> Limits | None:
     return Limits(gateway is not None, args.named)
 
 
-def worlds(args: argparse.Namespace) -> Worlds:
-    """What the arguments of `airbed run` ask for. Raises NotPossible."""
+def worlds(args: argparse.Namespace, planned: Sequence[Run]) -> Worlds:
+    """What the arguments of `airbed run` ask for. An external gateway is tried out for the planned
+    runs. Raises NotPossible.
+    """
     if not (args.live or args.gateway):
         _refuse_live_options(args)
         return Worlds()
@@ -92,6 +98,8 @@ def worlds(args: argparse.Namespace) -> Worlds:
         make_sure_it_answers(gateway)
         if gateway.log is not None:
             opened(gateway.log).close()
+        wanted = wanted_of([(cell.scenario, seed) for _, cell, seed in planned])
+        found = preflight(options, wanted, args.runs)
     except (GatewayUnreachable, ResetFailed) as error:
         raise NotPossible(str(error)) from error
     except OSError as error:
@@ -99,7 +107,9 @@ def worlds(args: argparse.Namespace) -> Worlds:
             f"--gateway-log {gateway.log} cannot be read: {error.strerror}\n"
             "  name the file that the gateway writes, or leave it out"
         ) from error
-    return where
+    gateway = replace(gateway, keeps_connected=found.keeps_connected, resends=found.resends)
+    stages = live(replace(options, gateway=gateway))
+    return replace(where, stages=stages, gateway=gateway, found=found)
 
 
 def manner(args: argparse.Namespace) -> Manner:

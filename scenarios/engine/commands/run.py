@@ -22,6 +22,7 @@ from scenarios.engine.running.inspectors import Capturing, Listening
 from scenarios.engine.running.results import RunResult
 from scenarios.engine.running.runner import EXIT_CODES, Inspector, Runner
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable
+from scenarios.engine.world.preflight import Findings
 from sim.live.process import ServerFailed
 
 JUNIT: Final = "junit.xml"
@@ -54,12 +55,13 @@ def run_command(args: argparse.Namespace) -> int:
     try:
         if able is not None:
             planned, skipped = able.runs(planned)
-        where = worlds(args)
+        where = worlds(args, planned)
     except NotPossible as error:
         print(f"airbed: {error}", file=sys.stderr)
         return ExitCode.INVALID
     brief = args.quiet or (len(planned) > MANY and not args.verbose)
     terminal = Terminal()
+    _tell(where.found, quiet=args.quiet)
     console = RunConsole(terminal, total=len(planned), brief=brief, verbose=args.verbose)
     inspectors: list[Inspector] = [Capturing()] if args.pcap else []
     if terminal.is_terminal:
@@ -95,6 +97,14 @@ def run_command(args: argparse.Namespace) -> int:
     if interrupted:
         return ExitCode.INTERRUPTED
     return max((EXIT_CODES[result.verdict] for result in results), default=ExitCode.OK)
+
+
+def _tell(found: Findings, *, quiet: bool) -> None:
+    """What was found out about an external gateway before the first run."""
+    for note in found.notes:
+        print(f"airbed: {note}", file=sys.stderr)
+    if found.told and not quiet:
+        print(f"preflight     {'; '.join(found.told)}")
 
 
 def _contradiction(args: argparse.Namespace) -> str | None:

@@ -7,17 +7,26 @@ What happens in `start` before the first step is virtual time like any other and
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import simpy
 
 from devices.errors import HttpError, UnexpectedAnswer
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.leaks import Secret
-from scenarios.engine.world.foreign_gateway import GatewayUnreachable, as_line, hint
+from scenarios.engine.world.foreign_gateway import (
+    CONFIRMED_AFTER,
+    GatewayUnreachable,
+    as_line,
+    hint,
+)
 from scenarios.engine.world.population import Population
 from scenarios.engine.world.services import Services
 from scenarios.engine.world.stage import Stage
+from sim.trace.recorder import Event
+
+CONNECT_LIMIT: Final = 10.0
+"""Seconds for an external gateway to connect to APNs again."""
 
 
 class Deployment:
@@ -31,6 +40,10 @@ class Deployment:
         self._texts: list[str] = []
         self.services: Services
         self.population: Population
+        self._last_arrival = -CONFIRMED_AFTER
+        """When APNs last accepted a push; long ago, if never."""
+        if stage.foreign_gateway is not None:
+            stage.world.trace.listen(self._note_arrival)
 
     def start(self) -> Generator[simpy.Event, Any, None]:
         """Deploy everything; to be run inside the world. Ends when the flow may begin.
@@ -42,6 +55,7 @@ class Deployment:
         self.stage.recognise(self.population.ever_had)
         self.stage.follow_gateway_log(self._written_in_logs)
         yield from self.services.push.start()
+        yield from self._wait_for_connection()
         self.population.provision_fleet()
         yield from self.services.start_servers(self.population.staff())
         try:
@@ -56,6 +70,19 @@ class Deployment:
                 + as_line(hint(None, str(error)))
             ) from error
 
+    def _wait_for_connection(self) -> Generator[simpy.Event, Any, None]:
+        """An external gateway that connects to APNs by itself is on its way: it has lost its
+        connection with the world before this one. Without it the run shows what comes of that."""
+        foreign, apns = self.stage.foreign_gateway, self.services.push.apns
+        if foreign is not None and foreign.keeps_connected:
+            deadline = self.world.env.now + CONNECT_LIMIT
+            while not apns.statistics().connections_opened and self.world.env.now < deadline:
+                yield self.world.env.timeout(0.02)
+
+    def _note_arrival(self, event: Event) -> None:
+        if event["kind"] == "vendor.accepted" and event["service"] == "apns":
+            self._last_arrival = self.world.env.now
+
     @property
     def deployed(self) -> bool:
         """Whether there are services and a population to ask."""
@@ -63,6 +90,11 @@ class Deployment:
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
         """Stop the servers and push services in good order."""
+        foreign = self.stage.foreign_gateway
+        if foreign is not None and foreign.resends:
+            # Cut off now, it would send in the next run what it cannot know to be accepted.
+            silent_for = self.world.env.now - self._last_arrival
+            yield self.world.env.timeout(max(0.0, CONFIRMED_AFTER - silent_for))
         yield from self.services.stop()
 
     def note_text(self, text: str) -> None:

@@ -20,6 +20,10 @@ from scenarios.engine.world.stage import ForeignGateway
 TIMEOUT: Final = 10.0
 """Wall seconds for one request with its answer."""
 
+CONFIRMED_AFTER: Final = 6.0
+"""Seconds of silence after which a gateway that resends takes it that APNs accepted everything.
+Ours takes five; Apple's error packet comes within one."""
+
 _LONGEST_ANSWER: Final = 65_536
 
 KEYS_HINT: Final = (

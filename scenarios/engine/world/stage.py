@@ -48,7 +48,7 @@ class ForeignGateway:
 
     Keys are those that it gave out; None: it was given the keys that follow from the seed. `log`:
     a file to which it writes its log. `keeps_connected`: it connects to APNs by itself, as soon as
-    APNs is there.
+    APNs is there. `resends`: what it wrote to a connection to APNs that was closed it sends again.
     """
 
     url: str
@@ -56,6 +56,7 @@ class ForeignGateway:
     site_key: str | None = field(default=None, repr=False)
     log: Path | None = None
     keeps_connected: bool = False
+    resends: bool = False
 
 
 class Stage(Protocol):
