@@ -1,10 +1,8 @@
 """The applications that a running gateway knows, never older than a second.
 
-The store is asked for its version when a call comes and the last look is a second old, so that an
-administrator's change counts from then on in every process, and a gateway at rest asks nothing.
+The store has a version, which every change of an administrator raises (see `server.freshness`).
 """
 
-import asyncio
 from collections.abc import Mapping
 
 from server import clock
@@ -13,10 +11,8 @@ from server.airnotifier.access import Stored
 from server.airnotifier.auth import App
 from server.airnotifier.settings import AppSettings
 from server.database import Database
+from server.freshness import Freshness
 from server.logs import EventLog
-
-FRESH = 0.9
-"""Seconds from one look to the next. A change counts within a second, with the look's own time."""
 
 
 class Directory:
@@ -30,8 +26,7 @@ class Directory:
         self._settings = {app.name: app for app in settings}
         self._log = log
         self._version = 0
-        self._looked = 0.0
-        self._look: asyncio.Task[None] | None = None
+        self._freshness = Freshness(self._look, "directory")
 
     def open(self) -> None:
         """Seed a new store and read what there is. Blocking: call it at start-up."""
@@ -53,28 +48,16 @@ class Directory:
 
     async def refresh(self) -> None:
         """Take over what an administrator changed. Raises SQLAlchemyError."""
-        if clock.monotonic() - self._looked < FRESH:
-            return
-        if self._look is None:
-            self._look = asyncio.get_running_loop().create_task(self._ask(), name="directory")
-            self._look.add_done_callback(_heard)
-        # A caller that goes away leaves the look to the others.
-        await asyncio.shield(self._look)
+        await self._freshness.refresh()
 
     async def close(self) -> None:
         """Wait for a look that is under way."""
-        if self._look is not None:
-            await asyncio.wait([self._look])
+        await self._freshness.close()
 
-    async def _ask(self) -> None:
-        try:
-            looked = clock.monotonic()
-            if await self._database.run(access.version) != self._version:
-                self._take(await self._database.run(access.load))
-                self._log.event("administration.changed", apps=len(self.apps))
-            self._looked = looked
-        finally:
-            self._look = None
+    async def _look(self) -> None:
+        if await self._database.run(access.version) != self._version:
+            self._take(await self._database.run(access.load))
+            self._log.event("administration.changed", apps=len(self.apps))
 
     def _take(self, stored: Stored) -> None:
         self.apps = {
@@ -84,7 +67,7 @@ class Directory:
             for name, app in stored.apps.items()
         }
         self._version = stored.version
-        self._looked = clock.monotonic()
+        self._freshness.taken()
 
     def _compare(self, settings: AppSettings) -> None:
         known = self.apps.get(settings.name)
@@ -106,9 +89,3 @@ class Directory:
         self._log.trouble(
             "settings.differ", app=app, reason=reason, key=None if digest is None else digest[:12]
         )
-
-
-def _heard(look: asyncio.Task[None]) -> None:
-    """Its error is for the callers that wait for it; they may have gone away."""
-    if not look.cancelled():
-        look.exception()

@@ -1,5 +1,6 @@
 """The site as an aiohttp application."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -24,54 +25,21 @@ def create_app(settings: SiteSettings) -> web.Application:
     Serve it without an access log: tokens and passwords of apps are in query strings.
     """
     site = Site(settings)
-
-    @web.middleware
-    async def without_database(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What every page is while the database is away. The REST server has its own words."""
-        try:
-            return await handler(request)
-        except SQLAlchemyError as error:
-            site.log.trouble("database.failed", path=request.path, error=type(error).__name__)
-            return web.Response(
-                status=503,
-                text="<p>Error: Database connection failed.</p>",
-                content_type="text/html",
-            )
-
     door = Door(
         settings,
         {login.PATH: "requirecorrectaccess", devices.PATH: "redirecterrordetected"},
     )
+    service = _Service(site)
     app = web.Application(
         client_max_size=settings.max_body,
-        middlewares=[door.middleware, without_database, merge_slashes],
-    )
-
-    async def running(_app: web.Application) -> AsyncIterator[None]:
-        await site.open()
-        yield
-        await site.close()
-
-    async def health(_: web.Request) -> web.Response:
-        """For monitoring. At the root of the host, independent of the path of `wwwroot`."""
-        status = await site.health.status()
-        return web.json_response({"status": status}, status=200 if status == OK else 503)
-
-    async def stop(_: web.Application) -> None:
-        site.health.is_stopping = True
-
-    app.cleanup_ctx.append(running)
-    app.on_shutdown.append(stop)
-    prefix = urlsplit(settings.wwwroot).path
-    handlers = {
-        login.PATH: login.TokenLogin(site).handle,
-        rest.PATH: rest.RestServer(site).handle,
-    }
-    for path, handler in handlers.items():
-        app.router.add_get(prefix + path, handler)
-        app.router.add_post(prefix + path, handler)
-    add_routes(app.router, prefix, site)
-    app.router.add_get(HEALTH, health)
+        middlewares=[
+            door.middleware, service.without_database, service.up_to_date, merge_slashes,
+        ],
+    )  # fmt: skip
+    app.cleanup_ctx.append(service.running)
+    app.on_shutdown.append(service.stop)
+    _add_scripts(app.router, urlsplit(settings.wwwroot).path, site)
+    app.router.add_get(HEALTH, service.health)
     Edge(
         server="Apache",
         refuse=_refuse,
@@ -82,6 +50,60 @@ def create_app(settings: SiteSettings) -> web.Application:
         descriptors_per_request=1,  # each may ask the gateway for a push
     ).install(app)
     return app
+
+
+def _add_scripts(router: web.UrlDispatcher, prefix: str, site: Site) -> None:
+    handlers = {
+        login.PATH: login.TokenLogin(site).handle,
+        rest.PATH: rest.RestServer(site).handle,
+    }
+    for path, handler in handlers.items():
+        router.add_get(prefix + path, handler)
+        router.add_post(prefix + path, handler)
+    add_routes(router, prefix, site)
+
+
+class _Service:
+    """What concerns all scripts of a site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def running(self, _: web.Application) -> AsyncIterator[None]:
+        await self._site.open()
+        yield
+        await self._site.close()
+
+    async def stop(self, _: web.Application) -> None:
+        self._site.health.is_stopping = True
+
+    async def health(self, _: web.Request) -> web.Response:
+        """For monitoring. At the root of the host, independent of the path of `wwwroot`."""
+        status = await self._site.health.status()
+        return web.json_response({"status": status}, status=200 if status == OK else 503)
+
+    @web.middleware
+    async def without_database(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What every page is while the database is away. The REST server has its own words."""
+        try:
+            return await handler(request)
+        except SQLAlchemyError as error:
+            reason = type(error).__name__
+            self._site.log.trouble("database.failed", path=request.path, error=reason)
+            return web.Response(
+                status=503,
+                text="<p>Error: Database connection failed.</p>",
+                content_type="text/html",
+            )
+
+    @web.middleware
+    async def up_to_date(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every script goes by the settings of the moment, whichever process changed them."""
+        if request.path != HEALTH:
+            # While the database is away, each script says so in its own words.
+            with contextlib.suppress(SQLAlchemyError):
+                await self._site.refresh()
+        return await handler(request)
 
 
 def _refuse(status: int) -> web.Response:

@@ -1,8 +1,9 @@
 """The administrator's settings as they stand in the database.
 
 A `Configuration` is an immutable picture of `config`, `config_plugins` and `message_processors`.
-The site keeps one and replaces it when its own pages write; these tables have no other writer while
-the site runs, so who edits them by hand restarts it.
+The site keeps one and replaces it when its pages write, or those of another process on the same
+database: every change raises a version (see `server.freshness`). Who edits these tables by hand
+raises it as well: `UPDATE administration SET version = version + 1`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from server.moodle.settings import SiteSettings
-from server.moodle.tables import config, config_plugins, message_processors
+from server.moodle.tables import administration, config, config_plugins, message_processors
 
 PROCESSORS = ("popup", "email", "airnotifier")
 """The outputs, in the order in which Moodle asks them: by name, descending.
@@ -22,6 +23,8 @@ Moodle has a fourth, jabber, between the first two. It never takes part without 
 
 PROVIDER = "moodle_instantmessage"
 """Component and name of the one kind of message there is: a private message."""
+
+_ONLY_ROW = 1
 
 STATES = ("loggedin", "loggedoff")
 
@@ -45,6 +48,8 @@ class Configuration:
     """Output -> permitted, forced or disallowed."""
     processors: Mapping[str, tuple[int, bool]]
     """Output -> its row id and whether it is switched on."""
+    version: int
+    """Rises with every change."""
 
     def flag(self, name: str) -> bool:
         """A setting of type checkbox."""
@@ -83,7 +88,17 @@ def load(connection: Connection) -> Configuration:
         state: split_outputs(plugin.get(f"message_provider_{PROVIDER}_{state}", ""))
         for state in STATES
     }
-    return Configuration(values, defaults, permissions, processors)
+    return Configuration(values, defaults, permissions, processors, version(connection) or 0)
+
+
+def version(connection: Connection) -> int | None:
+    """That of the settings; None in a database which has none yet."""
+    found: int | None = connection.scalar(select(administration.c.version))
+    return found
+
+
+def _raise_version(connection: Connection) -> None:
+    connection.execute(update(administration).values(version=administration.c.version + 1))
 
 
 def split_outputs(value: str) -> tuple[str, ...]:
@@ -95,6 +110,7 @@ def store(connection: Connection, name: str, value: str) -> None:
     """Set one setting of `config`."""
     connection.execute(delete(config).where(config.c.name == name))
     connection.execute(insert(config).values(name=name, value=value))
+    _raise_version(connection)
 
 
 def switch_processor(connection: Connection, processor_id: int, enabled: bool) -> bool:
@@ -104,11 +120,14 @@ def switch_processor(connection: Connection, processor_id: int, enabled: bool) -
         .where(message_processors.c.id == processor_id)
         .values(enabled=int(enabled))
     )
+    _raise_version(connection)
     return changed.rowcount == 1
 
 
 def install(connection: Connection, settings: SiteSettings) -> None:
     """Write what the database does not hold yet. What it holds stays as it is."""
+    if version(connection) is None:
+        connection.execute(insert(administration).values(id=_ONLY_ROW, version=1))
     airnotifier = settings.airnotifier
     initial = {
         "enablewebservices": str(int(settings.mobile_services)),

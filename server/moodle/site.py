@@ -4,6 +4,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, insert, select
 
 from server.database import Database, create_tables
+from server.freshness import Freshness
 from server.health import Health
 from server.logs import EventLog
 from server.moodle import configuration, tables
@@ -24,6 +25,7 @@ class Site:
         self._hasher = make_hasher(settings.password_hash)
         self.passwords = Passwords(self.database, self._hasher)
         self.configuration: Configuration
+        self._freshness = Freshness(self._look, "configuration")
 
     async def open(self) -> None:
         """Create what the database lacks and read the configuration."""
@@ -34,9 +36,22 @@ class Site:
     async def reload(self) -> None:
         """Take over the administrator's changes."""
         self.configuration = await self.database.run(configuration.load)
+        self._freshness.taken()
+
+    async def refresh(self) -> None:
+        """Take over what other processes on the same database changed, unless a look is less than a
+        second ago. Raises SQLAlchemyError.
+        """
+        await self._freshness.refresh()
+
+    async def _look(self) -> None:
+        if await self.database.run(configuration.version) != self.configuration.version:
+            await self.reload()
+            self.log.event("configuration.changed", version=self.configuration.version)
 
     async def close(self) -> None:
         """Close the connections to the database."""
+        await self._freshness.close()
         await self.database.close()
 
 

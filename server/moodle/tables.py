@@ -24,6 +24,14 @@ metadata = MetaData()
 
 health = health_table(metadata)
 
+# One row: rises when a setting changes that is in the database.
+administration = Table(
+    "administration",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("version", Number, nullable=False),
+)
+
 
 def _id() -> "Column[int]":
     return Column("id", Number, primary_key=True)
