@@ -260,9 +260,10 @@ class GatewayStory:
         ]
         if missing:
             names = dict.fromkeys(self._tokens[push] for push in missing)
+            first = min((self._answered[push] for push in missing), key=lambda each: each["t"])
             yield (
-                f"{_pushes(len(missing))} that the API answered ok to reached no push service while"
-                f" the run lasted, for the tokens {_some(names)}"
+                f"{_pushes(len(missing))} that the API answered ok to, first at {_at(first)},"
+                f" reached no push service while the run lasted: tokens {_some(names)}"
             )
 
 

@@ -52,7 +52,7 @@ class Deployment:
         """
         self.services = Services(self.stage, self._scenario, self._state)
         self.population = Population(self.world, self._scenario, self.services)
-        self.stage.recognise(self.population.ever_had)
+        self.stage.recognise(self.population.service_of)
         self.stage.follow_gateway_log(self._written_in_logs)
         yield from self.services.push.start()
         yield from self._wait_for_connection()

@@ -8,7 +8,8 @@ of its answer; the answer then belongs to it, whatever it says. One more arrival
 another connection is a push for that token sent again.
 
 What APNs read behind a bad notification and threw away was written, too (`push.discarded`), and is
-lost unless the gateway sends it again (`resending.py`).
+lost unless the gateway sends it again; so is what was accepted when APNs closed a connection and
+never came (`resending.py`).
 
 What a gateway still had to send from before this run is marked `leftover`: pushes for a `token`
 that none of this run's phones ever had, and those that arrive at a `moment` before this run has
@@ -23,11 +24,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scenarios.engine.world.resending import Clock, Discarded, Resending
+from scenarios.engine.world.resending import Clock, Missing, Resending
 from sim.trace.recorder import Event
 
 HOST: Final = "gateway"
 _INFERRED: Final = {"inferred": True}
+
+_NOTICED_WITHIN: Final = 500_000_000
+"""Nanoseconds in which a gateway has seen that its connection is closed, also on a busy machine."""
+
+_DISCARDED: Final = "APNs discarded it, and the gateway did not send it again"
+_UNREAD: Final = "no push service read it; the API answered ok when APNs was closing a connection"
 
 
 @dataclass(slots=True)
@@ -49,8 +56,9 @@ class _Push:
 class InferredGateway:
     """Feed it every event in order; it gives back the event and what must have come before it.
 
-    `emit` records what becomes certain only later, when nothing happened. `is_ours` tells by its
-    reference whether one of this run's phones ever had a token.
+    `emit` records what becomes certain only later, when nothing happened. `service_of` tells by its
+    reference of which push service a token is that one of this run's phones ever had; None for
+    another's.
     """
 
     def __init__(
@@ -58,11 +66,11 @@ class InferredGateway:
         app: str,
         clock: Clock,
         emit: Callable[..., None],
-        is_ours: Callable[[str], bool],
+        service_of: Callable[[str], str | None],
     ) -> None:
         self._app = app
         self._emit = emit
-        self._is_ours = is_ours
+        self._service_of = service_of
         self._pushes: dict[str, list[_Push]] = {}
         """By token reference, in the order of acceptance."""
         self._made = 0
@@ -78,6 +86,10 @@ class InferredGateway:
         """Tokens that it has reached."""
         self._last_on: dict[str, int] = {}
         """Connection to APNs -> when APNs took or rejected something on it last (ns)."""
+        self._unread: dict[str, str] = {}
+        """Push to an iPhone that the API answered ok to and no push service has read -> token."""
+        self._closed_at = -_NOTICED_WITHIN
+        """When APNs closed a connection last (ns)."""
         self._resending = Resending(clock, self._lost)
 
     def interpret(self, event: Event) -> Iterator[Event]:
@@ -103,7 +115,7 @@ class InferredGateway:
                 self._resending.connected(str(event["peer"]))
                 yield event
             case "vendor.closed" if event["service"] == "apns":
-                self._resending.closed(str(event["peer"]))
+                self._closed(event)
                 yield event
             case _:
                 yield event
@@ -123,6 +135,7 @@ class InferredGateway:
             push = early or self._accept(token_ref)
             if early is None:
                 yield self._accepted(event, push, token_ref)
+                self._waits_to_be_read(event, push, token_ref)
             yield {**event, "gateway_push": push.number}
         elif early is not None:
             # The gateway has handed it on and refused it all the same: what that led to counts.
@@ -135,7 +148,24 @@ class InferredGateway:
                 )  # fmt: skip
             yield event
 
+    def _waits_to_be_read(self, event: Event, push: _Push, token_ref: str) -> None:
+        if self._service_of(token_ref) == "apns":
+            self._unread[push.number] = token_ref
+            if event["t"] - self._closed_at < _NOTICED_WITHIN:
+                self._resending.add(Missing(push.number, token_ref, was_read=False))
+
     # -- what the push services saw
+
+    def _closed(self, event: Event) -> None:
+        """A connection to APNs has ended. What the gateway wrote to it in its last moment, nobody
+        has read.
+        """
+        self._resending.closed(str(event["peer"]))
+        if event["reason"] in ("peer", "stopped"):
+            return
+        self._closed_at = event["t"]
+        for push, token_ref in self._unread.items():
+            self._resending.add(Missing(push, token_ref, was_read=False))
 
     def _arrived(self, event: Event) -> Iterator[Event]:
         token_ref, service = str(event["token_ref"]), str(event["service"])
@@ -145,7 +175,7 @@ class InferredGateway:
             self._last_on[peer] = event["t"]
             self._resending.wrote()
         if push is None:
-            yield {**event, "leftover": "moment" if self._is_ours(token_ref) else "token"}
+            yield {**event, "leftover": "moment" if self._service_of(token_ref) else "token"}
             return
         yield from self._written(event, push, token_ref, service, peer, is_new=is_new)
         yield event
@@ -190,7 +220,7 @@ class InferredGateway:
                     event, "push.completed", push=push.number, provider="apns", message_id=None
                 )
             else:
-                self._resending.discarded(Discarded(push.number, token_ref, peer))
+                self._resending.add(Missing(push.number, token_ref, was_read=True))
 
     def _sent_again_before(self, token_ref: str, peer: str) -> _Push | None:
         """The push that a gateway quick to reconnect has sent again before the connection on which
@@ -207,7 +237,7 @@ class InferredGateway:
     def _outstanding(self, token_ref: str) -> _Push | None:
         """The oldest push for a token that is to come to a push service, for all that is known."""
         for push in self._pushes.get(token_ref, ()):
-            if not push.attempts or self._resending.is_waiting(push.number):
+            if not push.attempts or self._resending.was_discarded(push.number):
                 return push
         return None
 
@@ -225,7 +255,7 @@ class InferredGateway:
             for push in reversed(known):
                 if push.peer not in ("", peer):
                     return push, False
-        if not self._is_ours(token_ref) or not self._has_sent:
+        if not self._service_of(token_ref) or not self._has_sent:
             return None, False
         push = self._accept(token_ref)
         if self._unanswered[token_ref]:
@@ -243,7 +273,8 @@ class InferredGateway:
         """The gateway has accepted it, if that was not known, and has written it."""
         if is_new:
             yield self._accepted(event, push, token_ref)
-        self._resending.sent_again(push.number)
+        self._resending.arrived(push.number)
+        self._unread.pop(push.number, None)
         push.attempts += 1
         push.peer = peer
         push.arrived = event["t"]
@@ -256,10 +287,10 @@ class InferredGateway:
             attempt=push.attempts,
         )  # fmt: skip
 
-    def _lost(self, what: Discarded) -> None:
+    def _lost(self, what: Missing) -> None:
         self._emit(
             "push.lost", HOST, push=what.push, provider="apns", token_ref=what.token_ref,
-            reason="APNs discarded it, and the gateway did not send it again", **_INFERRED,
+            reason=_DISCARDED if what.was_read else _UNREAD, **_INFERRED,
         )  # fmt: skip
 
     def _accept(self, token_ref: str) -> _Push:

@@ -86,7 +86,7 @@ class LiveStage:
     not_observed: Sequence[str] = ()
     not_judged: Sequence[str] = ()
     mode: Mode = "live"
-    _is_ours: Callable[[str], bool] | None = None
+    _service_of: Callable[[str], str | None] | None = None
 
     @classmethod
     def make(
@@ -111,7 +111,7 @@ class LiveStage:
             return cls(world, servers, options)
         stage = cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
         app, trace = scenario.world.gateway.app, world.trace
-        inferred = InferredGateway(app, world.env, trace.emit, stage.is_ours)
+        inferred = InferredGateway(app, world.env, trace.emit, stage.service_of)
         trace.interpret = inferred.interpret
         return stage
 
@@ -119,12 +119,12 @@ class LiveStage:
     def foreign_gateway(self) -> ForeignGateway | None:
         return self.options.gateway
 
-    def recognise(self, is_ours: Callable[[str], bool]) -> None:
-        self._is_ours = is_ours
+    def recognise(self, service_of: Callable[[str], str | None]) -> None:
+        self._service_of = service_of
 
-    def is_ours(self, reference: str) -> bool:
-        """Whether a phone of this run ever had the token with this reference."""
-        return self._is_ours is not None and self._is_ours(reference)
+    def service_of(self, reference: str) -> str | None:
+        """The push service of the token with this reference, if a phone of this run ever had it."""
+        return None if self._service_of is None else self._service_of(reference)
 
     def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:
         gateway = self.options.gateway

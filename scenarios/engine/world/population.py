@@ -56,8 +56,8 @@ class Population:
         self.apps: dict[str, MoodleApp] = {}
         self.tokens: dict[str, str] = {}
         """Push token -> phone, for every token that a phone ever had."""
-        self._references: frozenset[str] = frozenset()
-        """Of `tokens`, as far as somebody has asked."""
+        self._references: dict[str, str] = {}
+        """Reference of each of these -> push service, as far as somebody has asked."""
         self.fleet: tuple[Phone, ...] = ()
         self._fleet: ProvisionedFleet | None = None
         self._browsers: dict[str, Browser] = {}
@@ -185,14 +185,16 @@ class Population:
                 self.tokens[app.token] = name
                 app.phone.emit("token.issued", token_ref=token_ref(app.token))
 
-    def ever_had(self, reference: str) -> bool:
-        """Whether a phone has had the token with this reference at any time."""
+    def service_of(self, reference: str) -> str | None:
+        """The push service that issued the token with this reference to a phone, at any time; None
+        for a token that no phone ever had.
+        """
         if len(self._references) < len(self.tokens):
-            self._references = frozenset(map(token_ref, self.tokens))
-        apps = self.apps.values()
-        return reference in self._references or any(
-            app.token is not None and token_ref(app.token) == reference for app in apps
-        )
+            self._references = {token_ref(token): _service_of(token) for token in self.tokens}
+        for app in self.apps.values():
+            if app.token is not None and token_ref(app.token) == reference:
+                return _service_of(app.token)
+        return self._references.get(reference)
 
     def phones_of_tokens(self) -> dict[str, str]:
         """Token reference -> phone."""
@@ -228,3 +230,8 @@ class Population:
         fleet = {"name": "fleet", "role": "phone", "title": "fleet", "names": ["fleet"]}
         fleets = [{**fleet, "count": len(self.fleet)}] if self.fleet else []
         return [*people, *phones, *fleets]
+
+
+def _service_of(token: str) -> str:
+    """APNs' tokens are 32 bytes in hexadecimal; Google's ids are longer."""
+    return "apns" if len(token) == 64 else "gcm"

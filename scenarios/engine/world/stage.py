@@ -81,8 +81,9 @@ class Stage(Protocol):
     def stand_for_gateway(self, host: Any) -> None:
         """`host` stands for the gateway that is not ours."""
 
-    def recognise(self, is_ours: Callable[[str], bool]) -> None:
-        """`is_ours` tells by its reference whether a phone of this run ever had a token."""
+    def recognise(self, service_of: Callable[[str], str | None]) -> None:
+        """`service_of` tells by its reference which push service issued a token to a phone of this
+        run; None for a token that none of them ever had."""
 
     def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:
         """Record the lines of the log that an external gateway writes, if it is known where, and
@@ -120,7 +121,7 @@ class SimulatedStage:
     def stand_for_gateway(self, host: Host) -> None:
         raise NotImplementedError("a simulated world has no way to what is outside of it")
 
-    def recognise(self, is_ours: Callable[[str], bool]) -> None:
+    def recognise(self, service_of: Callable[[str], str | None]) -> None:
         """Nothing comes from outside of this world."""
 
     def follow_gateway_log(self, secrets: Callable[[], Collection[Secret]]) -> None:

@@ -67,10 +67,17 @@ class Clock:
 class Run:
     """A run with an external gateway, of which the test tells the events."""
 
-    def __init__(self, ours: Container[str] = frozenset("abc")) -> None:
+    def __init__(
+        self, ours: Container[str] = frozenset("abc"), gcm: Container[str] = frozenset()
+    ) -> None:
+        """`ours`: tokens of the run's phones; those in `gcm` are Google's."""
+
+        def service_of(token: str) -> str | None:
+            return None if token not in ours else "gcm" if token in gcm else "apns"
+
         self.clock, self.ledger = Clock(), Ledger()
         self.seen: list[dict[str, Any]] = []
-        self._gateway = InferredGateway("moodle", self.clock, self._emit, ours.__contains__)
+        self._gateway = InferredGateway("moodle", self.clock, self._emit, service_of)
 
     def _emit(self, kind: str, host: str, /, **fields: Any) -> None:
         self.record({"kind": kind, "host": host, **fields})

@@ -118,8 +118,8 @@ def test_what_gcm_rejected_and_what_the_site_was_told_about_it() -> None:
 def test_a_push_that_the_api_took_and_nobody_saw_again() -> None:
     run = Run().tell(message(1, "a", "b"), requested("a"), requested("b"), at_gcm("b", "0:1"))
     assert told(run) == [
-        "1 push that the API answered ok to reached no push service while the run lasted, for the"
-        " tokens a"
+        "1 push that the API answered ok to, first at 0.002 s, reached no push service while the"
+        " run lasted: tokens a"
     ]
 
 

@@ -163,6 +163,41 @@ def test_what_was_sent_again_before_the_old_connection_was_closed_is_not_lost() 
     assert run.ledger.findings.all == []
 
 
+def test_what_the_api_took_when_apns_closed_is_lost_when_it_never_comes() -> None:
+    run = Run(frozenset("xabc")).tell({**CONNECTED, "peer": P1}, message(1, "x", "a", "b", "c"))
+    run.tell(requested("x"), at_apns("rejected", "x", 0, reason="invalid_token"), at=1)
+    run.tell(requested("a"), {**CLOSED, "peer": P1}, requested("b"), at=1.5)
+    run.tell({**CONNECTED, "peer": P2}, requested("c"), at=1.9)
+    run.wait_until(3.8)
+    assert run.of("push.lost") == []
+    run.wait_until(4)
+    assert [event["push"] for event in run.of("push.lost")] == [f"inferred-{n}" for n in (2, 3, 4)]
+    run.tell({**at_apns("accepted", "b", 0, nid="n"), "peer": P2}, at=5)
+    assert run.fates() == {"created": 4, "rejected": 1, "pending": 1, "lost": 2}
+
+
+def test_what_the_api_took_is_not_lost_as_long_as_there_is_no_connection() -> None:
+    run = Run().tell({**CONNECTED, "peer": P1}, CREATED, {**CLOSED, "peer": P1}, requested("a"))
+    assert run.wait_until(600).of("push.lost") == []
+    run.tell({**CONNECTED, "peer": P2}, at=601)
+    run.tell({**at_apns("accepted", "a", 0, nid="n"), "peer": P2}, at=601.1)
+    assert run.wait_until(700).of("push.lost") == []
+
+
+def test_what_the_api_took_at_another_time_or_for_gcm_stays_pending() -> None:
+    run = Run(gcm="b").tell({**CONNECTED, "peer": P1}, message(1, "a", "b"))
+    run.tell({**CLOSED, "peer": P1}, requested("b"), at=1).tell({**CONNECTED, "peer": P2})
+    run.tell(requested("a"), at=2).wait_until(600)
+    assert run.of("push.lost") == []
+    assert run.fates() == {"created": 2, "pending": 2}
+
+
+def test_a_connection_that_the_gateway_closes_costs_nothing() -> None:
+    run = Run().tell({**CONNECTED, "peer": P1}, CREATED, requested("a"))
+    run.tell({**CLOSED, "peer": P1, "reason": "peer"}, {**CONNECTED, "peer": P2}).wait_until(60)
+    assert run.of("push.lost") == []
+
+
 def test_two_pushes_to_one_phone_are_sent_again_as_two() -> None:
     run = bad_token("a", "a").tell({**CONNECTED, "peer": P2}, at=1.6)
     for number in range(2):
