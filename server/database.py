@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import (
@@ -38,6 +38,7 @@ from sqlalchemy.schema import CreateColumn
 
 from server import clock
 from server.database_trouble import locked
+from server.durability import Durability
 from server.private_files import make_private, narrow
 
 P = ParamSpec("P")
@@ -46,12 +47,6 @@ T = TypeVar("T")
 Number = BigInteger().with_variant(Integer(), "sqlite")
 """The type of whole numbers in tables: 64 bits. SQLite's always have them, and it numbers the rows
 only of a column that is called INTEGER.
-"""
-
-Durability = Literal["full", "normal"]
-"""What a commit survives. `full`: a power cut. `normal`: the death of the server's process; what
-was committed in the last moments may be gone after a power cut (SQLite's `synchronous`) or after
-a crash of PostgreSQL (its `synchronous_commit`).
 """
 
 BUSY_TIMEOUT = 5.0

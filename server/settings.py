@@ -9,11 +9,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from server.addresses import Networks
-from server.database import Durability
+from server.durability import Durability
 
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
@@ -117,6 +115,10 @@ class ServerSettings(StrictSettings):
 
     def secret_files(self) -> Iterator[Path]:
         """Files with secrets that the settings name; each may be named more than once."""
+        # Not at the top: most of what a command line needs settings for opens no database.
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
         with contextlib.suppress(ArgumentError):  # an impossible URL is told where it is opened
             query = make_url(self.database).query
             for name in ("passfile", "sslkey"):

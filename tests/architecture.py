@@ -58,6 +58,7 @@ IMPORT_RULES = (
             "sim.net.shaping",
             "sim.net.tls",
             "sim.net.tls_alerts",
+            "sim.net.tls_policy",
         ),
     ),
     ImportRule("sim.trace", allowed=("sim.kernel", "sim.trace")),

@@ -16,7 +16,7 @@ import resource
 import time
 from collections.abc import Callable, Collection, Generator
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import simpy
 
@@ -30,10 +30,8 @@ from sim.live.network import LiveNetwork
 from sim.live.recorder import LiveRecorder
 from sim.net.faults import Faults
 from sim.net.links import LINKS, Link
-from sim.net.tls import CertificateAuthority, TlsPolicy
-
-LIVE_TLS: Final = TlsPolicy(keys="rsa", insistent=True)
-"""What every TLS stack takes, and what Apple's servers do about a missing certificate."""
+from sim.net.tls import CertificateAuthority
+from sim.net.tls_policy import LIVE_TLS, TlsPolicy
 
 
 class LiveWorld:

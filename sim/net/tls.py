@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPub
 from cryptography.x509.oid import NameOID
 
 from sim.kernel.seeds import Seeds
-from sim.net.tls_keys import KeyKind, PrivateKey, private_key
+from sim.net.tls_keys import PrivateKey, private_key
+from sim.net.tls_policy import TlsPolicy
 from sim.scratch import Scratch
 
 ApnsEnvironment = Literal["development", "production"]
@@ -59,19 +60,6 @@ class IssuedCertificate:
 
     cert_file: str
     key_file: str
-
-
-@dataclass(frozen=True, slots=True)
-class TlsPolicy:
-    """What a world's servers and certificates are like; the defaults are those of a simulated one.
-
-    `old_clients`: servers also take TLS 1.0 and 1.1 and the cipher suites of their time.
-    `insistent`: a server that asks for a client certificate refuses a handshake without one.
-    """
-
-    keys: KeyKind = "ed25519"
-    old_clients: bool = False
-    insistent: bool = False
 
 
 class OldClientsImpossible(Exception):

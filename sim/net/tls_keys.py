@@ -10,15 +10,14 @@ These keys protect nothing: anybody who knows the seed has them.
 import functools
 import hashlib
 from itertools import count
-from typing import Final, Literal, get_args
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sim.kernel.seeds import Seeds
+from sim.net.tls_policy import KeyKind
 
-KeyKind = Literal["rsa", "ecdsa", "ed25519"]
-KEY_KINDS: Final[tuple[KeyKind, ...]] = get_args(KeyKind)
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 
 RSA_BITS: Final = 2048

@@ -11,9 +11,9 @@ import pytest
 
 from sim.kernel.bridge import as_event
 from sim.kernel.seeds import Seeds
-from sim.live.world import LIVE_TLS, LiveWorld
-from sim.net.tls import CertificateAuthority, TlsPolicy
-from sim.net.tls_keys import KEY_KINDS, KeyKind
+from sim.live.world import LiveWorld
+from sim.net.tls import CertificateAuthority
+from sim.net.tls_policy import KEY_KINDS, LIVE_TLS, KeyKind, TlsPolicy
 from sim.world import World
 
 PORT = 443

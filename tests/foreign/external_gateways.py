@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from scenarios.engine.world.live_stage import PORTS
+from scenarios.engine.world.live_ports import PORTS
 from sim.kernel.seeds import Seeds
-from sim.live.world import LIVE_TLS
 from sim.net.tls import CertificateAuthority
+from sim.net.tls_policy import LIVE_TLS
 
 Kind = Literal["ours", "2013", "2014"]
 KINDS: Final[tuple[Kind, ...]] = ("ours", "2013", "2014")

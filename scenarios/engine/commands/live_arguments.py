@@ -15,10 +15,8 @@ from scenarios.engine.commands.option_values import (
     seed,
     whole_number,
 )
-from scenarios.engine.world.live_stage import PORTS
-from sim.live.world import LIVE_TLS
-from sim.net.tls import TlsPolicy
-from sim.net.tls_keys import KEY_KINDS
+from scenarios.engine.world.live_ports import PORTS
+from sim.net.tls_policy import KEY_KINDS, LIVE_TLS, TlsPolicy
 
 PARTS: Final = ("gateway", "site", "vendors", "all")
 MAX_PHONES: Final = 10_000

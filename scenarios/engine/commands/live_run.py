@@ -30,7 +30,8 @@ from scenarios.engine.world.preflight import Findings, preflight, wanted_of
 from scenarios.engine.world.stage import ForeignGateway, StageMaker, simulated
 from sim.kernel.seeds import Seeds
 from sim.live.process import ServerFailed
-from sim.net.tls import CertificateAuthority, OldClientsImpossible, TlsPolicy
+from sim.net.tls import CertificateAuthority, OldClientsImpossible
+from sim.net.tls_policy import TlsPolicy
 
 _ONLY_LIVE: Final = {
     "port_base": "--port-base",

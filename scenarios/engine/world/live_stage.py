@@ -18,15 +18,16 @@ from scenarios.engine.leaks import Secret
 from scenarios.engine.world.foreign_gateway import GatewayUnreachable
 from scenarios.engine.world.gateway_log import GatewayLog
 from scenarios.engine.world.inferred_gateway import InferredGateway
+from scenarios.engine.world.live_ports import PORTS
 from scenarios.engine.world.server_logs import events_of_line
 from scenarios.engine.world.server_processes import ServerProcesses
 from scenarios.engine.world.stage import ForeignGateway, Mode, Stage, StageMaker
 from sim.kernel.bridge import as_event
 from sim.live.hosts import LiveHost
 from sim.live.logs import ServerLogs
-from sim.live.world import LIVE_TLS, LiveWorld
+from sim.live.world import LiveWorld
 from sim.net.cost import CostModel
-from sim.net.tls import TlsPolicy
+from sim.net.tls_policy import LIVE_TLS, TlsPolicy
 from sim.vendors.apns.service import COURIER_PORT, PROVIDER_PORT, ApnsService
 from sim.vendors.gcm.service import HTTP_PORT, HTTPS_PORT, MTALK_PORT, GcmService
 
@@ -34,19 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK: Final = "127.0.0.1"
-PORTS: Final = (
-    "gateway",
-    "site",
-    "apns",
-    "courier",
-    "gcm",
-    "mtalk",
-    "google",
-    "sandbox",
-    "sandbox-courier",
-)
-"""What listens, in the order of the ports from `--port-base` on."""
-
 UNSEEN: Final = (
     "the gateway's log: what it accepted, wrote and concluded is inferred from what the site was"
     " answered and what the push services received, by token and order",

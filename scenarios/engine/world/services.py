@@ -47,7 +47,8 @@ from server.airnotifier.settings import (
     GcmSettings as GcmProviderSettings,
 )
 from server.airnotifier.tables import metadata as gateway_tables
-from server.database import Database, Durability
+from server.database import Database
+from server.durability import Durability
 from server.moodle import admin as site_admin
 from server.moodle.app import create_app as create_site
 from server.moodle.passwords import make_hasher

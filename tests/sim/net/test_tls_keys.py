@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sim.kernel.seeds import Seeds
 from sim.net import tls_keys
-from sim.net.tls import CertificateAuthority, OldClientsImpossible, TlsPolicy
-from sim.net.tls_keys import KEY_KINDS, KeyKind, private_key
+from sim.net.tls import CertificateAuthority, OldClientsImpossible
+from sim.net.tls_keys import private_key
+from sim.net.tls_policy import KEY_KINDS, KeyKind, TlsPolicy
 
 
 @pytest.mark.parametrize("kind", KEY_KINDS)
