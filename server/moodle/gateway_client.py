@@ -64,6 +64,7 @@ async def post(
         "Content-Length": str(len(body)),
         "Content-Type": content_type,
     }
+    begun = ""
     try:
         # Joined just like this: a slash or port at the end of the setting breaks the address.
         url = _url(f"{values['airnotifierurl']}:{values['airnotifierport']}{path}")
@@ -73,12 +74,13 @@ async def post(
             client_session(_TIMEOUT) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
+            begun = f" after status {response.status}"
             answer = await _beginning(response)
             private = [values["airnotifieraccesskey"], *_private(fields)]
             why = refusal(response.status, response.headers, answer, private)
             return Reply(response.status, response.headers, refusal=why)
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-        return Reply(0, error=type(error).__name__)
+        return Reply(0, error=type(error).__name__ + begun)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

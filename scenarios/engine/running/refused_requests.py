@@ -16,13 +16,21 @@ _REQUESTS: Final = {
 
 
 class RefusedRequests:
-    """Collects them from a trace. `lines` tells each kind of answer once."""
+    """Collects them from a trace. `lines` tells each kind of answer once, and what was never
+    answered."""
 
     def __init__(self) -> None:
         self._alike: dict[tuple[str, int, str], list[Event]] = {}
+        self._waiting: dict[tuple[str, str], None] = {}
+        """Message and token reference of what the site is to ask for."""
 
     def __call__(self, event: Event) -> None:
         kind = event["kind"]
+        if kind == "message.created":
+            tokens = filter(None, str(event.get("pushes") or "").split(","))
+            self._waiting |= dict.fromkeys((str(event["message"]), each) for each in tokens)
+        elif kind == "push.requested":
+            self._waiting.pop((str(event["message"]), str(event["token_ref"])), None)
         if kind not in _REQUESTS or event.get("where") == "site":
             return
         status, words = int(event["status"]), str(event.get("answer") or event.get("error") or "")
@@ -37,3 +45,7 @@ class RefusedRequests:
             said = f"answered {status}" if status else "got no answer"
             told = words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}..."
             yield f"{request} {said} {times} {events[0]['t'] / 1e9:.3f} s: {told or 'no words'}"
+        if self._waiting:
+            count = len(self._waiting)
+            pushes = "1 push" if count == 1 else f"{count} pushes"
+            yield f"{pushes} that the site was to ask for had no answer when the run ended"

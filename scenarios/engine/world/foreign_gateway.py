@@ -25,6 +25,8 @@ CONFIRMED_AFTER: Final = 6.0
 Ours takes five; Apple's error packet comes within one."""
 
 _LONGEST_ANSWER: Final = 65_536
+_TLS_ALERT: Final = "\x15\x03"
+"""How the answer of a TLS port to plain HTTP begins."""
 
 KEYS_HINT: Final = (
     "keys follow from the seed: run with the seed the gateway was set up with, or name keys by"
@@ -123,6 +125,8 @@ def _why(error: Exception) -> str:
         return "it closed the connection without an answer"
     if isinstance(error, http.client.IncompleteRead):
         return "the answer broke off in its body"
+    if isinstance(error, http.client.BadStatusLine) and str(error.args[0]).startswith(_TLS_ALERT):
+        return "it speaks TLS, and was called by plain HTTP"
     if isinstance(error, http.client.HTTPException):
         return "what came is not HTTP"
     return (getattr(error, "strerror", None) or str(error)) or type(error).__name__

@@ -1,14 +1,21 @@
-"""A server that answers every request with bytes of a test's choosing, for what no gateway does."""
+"""A server that answers every request with bytes of a test's choosing, for what no gateway does.
+What the test does not choose for can be passed on to a gateway.
+"""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit
 
 from scenarios.engine.world.stage import ForeignGateway
 
 PATIENCE = 30.0
 """Seconds for a client that says nothing."""
+
+PASS_ON: Final = b"pass on"
+"""In the place of an answer: that of the gateway behind."""
 
 OK = '{"status": "ok"}'
 
@@ -21,9 +28,11 @@ def http(status: str, body: str = "", *headers: str, length: int | None = None) 
 
 
 @contextmanager
-def gateway_that(answer: Callable[[str], bytes | None]) -> Iterator[ForeignGateway]:
+def gateway_that(
+    answer: Callable[[str], bytes | None], behind: str = ""
+) -> Iterator[ForeignGateway]:
     """`answer` gets a request's first line (`POST /tokens/ab HTTP/1.1`). After its bytes the
-    connection is closed; with None nothing is said on it any more.
+    connection is closed; with None nothing is said on it any more. `behind`: the gateway's address.
     """
     over = threading.Event()
     threads: list[threading.Thread] = []
@@ -31,7 +40,10 @@ def gateway_that(answer: Callable[[str], bytes | None]) -> Iterator[ForeignGatew
     def serve(connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         with connection, suppress(OSError):
-            said = answer(_first_line(connection))
+            request = _read(connection)
+            said = answer(request.partition(b"\r\n")[0].decode())
+            if said == PASS_ON:
+                said = _passed_on(request, behind)
             if said is None:
                 over.wait(PATIENCE)
             else:
@@ -57,8 +69,19 @@ def gateway_that(answer: Callable[[str], bytes | None]) -> Iterator[ForeignGatew
                 thread.join()
 
 
-def _first_line(connection: socket.socket) -> str:
-    """Of a request that has been read to its end. Raises OSError if it does not come."""
+def _passed_on(request: bytes, url: str) -> bytes:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), PATIENCE) as connection:
+        connection.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        reply = b""
+        with suppress(ConnectionError):
+            while True:
+                reply += _more(connection)
+        return reply
+
+
+def _read(connection: socket.socket) -> bytes:
+    """A whole request. Raises OSError if it does not come."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += _more(connection)
@@ -67,7 +90,7 @@ def _first_line(connection: socket.socket) -> str:
     fields = dict(line.lower().split(": ", 1) for line in lines[1:])
     while len(body) < int(fields.get("content-length", 0)):
         body += _more(connection)
-    return lines[0]
+    return head + b"\r\n\r\n" + body
 
 
 def _more(connection: socket.socket) -> bytes:

@@ -13,9 +13,10 @@ def told(*events: dict[str, Any]) -> list[str]:
 
 
 def push(status: int, answer: str | None = None, **fields: Any) -> dict[str, Any]:
-    refused = answer is not None
-    return {"kind": "push.requested", "status": status, "refused": refused, "answer": answer,
-            **fields}  # fmt: skip
+    return {
+        "kind": "push.requested", "message": 1, "token_ref": "a", "status": status,
+        "refused": answer is not None, "answer": answer, **fields,
+    }  # fmt: skip
 
 
 def test_what_was_taken_is_not_told() -> None:
@@ -35,6 +36,14 @@ def test_alike_answers_are_told_once() -> None:
 def test_a_request_without_an_answer_is_told_with_what_happened() -> None:
     assert told(push(0, error="ServerDisconnectedError")) == [
         "POST /notification/ got no answer at 0.000 s: ServerDisconnectedError"
+    ]
+
+
+def test_what_the_site_never_heard_of_is_told() -> None:
+    created = {"kind": "message.created", "message": 1, "pushes": "a,b"}
+    assert told(created, push(200), push(200, token_ref="b")) == []
+    assert told(created, push(200)) == [
+        "1 push that the site was to ask for had no answer when the run ended"
     ]
 
 

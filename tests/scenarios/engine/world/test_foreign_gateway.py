@@ -78,7 +78,7 @@ def test_a_refusal_is_told_with_status_path_and_words(answer: bytes, said: str) 
     ("answer", "said"),
     [
         (b"", "POST /tokens/<token>: it closed the connection without an answer"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "POST /tokens/<token>: what came is not HTTP"),
+        (b"SSH-2.0-x\r\n", "POST /tokens/<token>: what came is not HTTP"),
         (http("200 OK", '{"sta', length=16),
          "POST /tokens/<token> answered 200: the answer broke off in its body"),
         (http("200 OK", length=16),
