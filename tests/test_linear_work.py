@@ -36,7 +36,6 @@ from server.moodle import (
     parameters,
     php_json,
     phpargs,
-    push_fields_27,
     rest_format,
     truncation,
 )
@@ -44,6 +43,7 @@ from server.moodle import multipart as site_multipart
 from server.moodle.accounts import clean_username
 from server.moodle.errors import MoodleError
 from server.moodle.messaging import send
+from server.moodle.messaging.outputs import push_fields_27
 from sim.vendors.apns import frames
 from sim.vendors.gcm import requests
 from sim.vendors.gcm.settings import GcmSettings
@@ -172,7 +172,9 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "devices/excerpt.py _WORD": again("a", "a ", "1:"),
     "server/moodle/gateway_words.py _TAG": again("<", "<a", "<>"),
     "server/moodle/gateway_words.py _WORD": again("a", "a ", "1"),
-    "server/moodle/push_fields_27.py _NOT_ESCAPED": again("&amp;#", "1", "&amp;#x", "&amp;#1"),
+    "server/moodle/messaging/outputs/push_fields_27.py _NOT_ESCAPED": again(
+        "&amp;#", "1", "&amp;#x", "&amp;#1"
+    ),
     "devices/http_request.py _ADDRESS": again("/", "//", "?", "#", "http://", "a"),
 }
 OPERATORS_FILES = (

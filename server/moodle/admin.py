@@ -20,7 +20,7 @@ from server.configuration_file import read_model
 from server.database import Database
 from server.moodle import configuration
 from server.moodle.configuration import PROCESSORS, STATES
-from server.moodle.messaging.outputs import preference_name
+from server.moodle.messaging.choosing import preference_name
 from server.moodle.passwords import make_hasher
 from server.moodle.settings import PersonName, Role, SiteSettings
 from server.moodle.site import install

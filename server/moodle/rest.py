@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server import clock
 from server.moodle import rest_format, tokens
-from server.moodle.airnotifier_output import deliver
 from server.moodle.errors import MoodleError
 from server.moodle.functions import FUNCTIONS
 from server.moodle.functions.function import Call
 from server.moodle.journal import Journal
+from server.moodle.messaging.outputs.airnotifier import deliver
 from server.moodle.messaging.send import Sent
 from server.moodle.messaging.store import mark_read
 from server.moodle.parameters import validate

@@ -9,7 +9,7 @@ from typing import Any
 
 from server.moodle.errors import MoodleError
 from server.moodle.functions.function import Call, Function
-from server.moodle.messaging.outputs import get_recipient
+from server.moodle.messaging.choosing import get_recipient
 from server.moodle.messaging.send import HTML, Post
 from server.moodle.parameters import OPTIONAL, Multiple, Param, Scalar, Single
 

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from server.logs import token_ref
 from server.moodle.accounts import User
-from server.moodle.airnotifier_output import Occasion, Plan, PushRequest, plan_pushes
 from server.moodle.configuration import Configuration
 from server.moodle.journal import Journal
-from server.moodle.messaging.outputs import Recipient, select_outputs
-from server.moodle.messaging.store import Message, insert_message, leave_to_popup, queue_email
+from server.moodle.messaging.choosing import Recipient, select_outputs
+from server.moodle.messaging.outputs import email, popup
+from server.moodle.messaging.outputs.airnotifier import Occasion, Plan, PushRequest, plan_pushes
+from server.moodle.messaging.store import Message, insert_message
 from server.moodle.settings import Generation
 
 HTML = 1
@@ -57,9 +58,9 @@ class Post:
         message_id = insert_message(self.connection, item)
         if "popup" in outputs:
             processor_id, _ = self.configuration.processors["popup"]
-            leave_to_popup(self.connection, message_id, processor_id)
+            popup.leave_message(self.connection, message_id, processor_id)
         if "email" in outputs:
-            queue_email(self.connection, item)
+            email.queue(self.connection, item)
         if "airnotifier" in outputs:
             occasion = Occasion(message_id, item, self.sender, recipient.user, self.wwwroot)
             plan = plan_pushes(self.connection, self.configuration, self.generation, occasion)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from server.database import Number
-from server.moodle.tables import email_outbox, message, message_read, message_working
+from server.moodle.tables import message, message_read
 from server.prepared import Prepared
 
 
@@ -33,11 +33,6 @@ _insert = Prepared(
     .values({name: bindparam(name) for name in Message._fields})
     .returning(message.c.id)
 )
-_work = Prepared(
-    insert(message_working).values(
-        unreadmessageid=bindparam("message"), processorid=bindparam("processor")
-    )
-)
 _copy = Prepared(
     insert(message_read).from_select(
         [*Message._fields, "timeread"],
@@ -47,11 +42,6 @@ _copy = Prepared(
     )
 )
 _forget = Prepared(delete(message).where(message.c.id == bindparam("message")))
-_mail = Prepared(
-    insert(email_outbox).values(
-        {name: bindparam(name) for name in ("userid", "subject", "body", "timecreated")}
-    )
-)
 
 
 def insert_message(connection: Connection, item: Message) -> int:
@@ -59,22 +49,6 @@ def insert_message(connection: Connection, item: Message) -> int:
     row = _insert.first(connection, **item._asdict())
     assert row is not None
     return int(row[0])
-
-
-def leave_to_popup(connection: Connection, message_id: int, processor_id: int) -> None:
-    """Note that the popup output has to show it: it stays unread."""
-    _work.run(connection, message=message_id, processor=processor_id)
-
-
-def queue_email(connection: Connection, item: Message) -> None:
-    """Put it into the outbox that stands for a mail server."""
-    _mail.run(
-        connection,
-        userid=item.useridto,
-        subject=item.subject,
-        body=item.fullmessage,
-        timecreated=item.timecreated,
-    )
 
 
 def mark_read(connection: Connection, messages: Sequence[int], now: int) -> None:

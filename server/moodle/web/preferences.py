@@ -20,7 +20,7 @@ from server.moodle.configuration import (
 )
 from server.moodle.devices import Device, devices_of
 from server.moodle.journal import Journal
-from server.moodle.messaging.outputs import preference_name
+from server.moodle.messaging.choosing import preference_name
 from server.moodle.phpargs import PhpArray
 from server.moodle.phpinput import scalar
 from server.moodle.tables import users

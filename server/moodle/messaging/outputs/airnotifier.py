@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from server.logs import EventLog, token_ref
-from server.moodle import gateway_client, php_json, push_fields_27
+from server.moodle import gateway_client, php_json
 from server.moodle.accounts import User
 from server.moodle.configuration import PROVIDER, Configuration
 from server.moodle.devices import devices_of
+from server.moodle.messaging.outputs import push_fields_27
 from server.moodle.messaging.store import Message
 from server.moodle.settings import Generation
 from server.moodle.truncation import allowance, truncate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.moodle.push_fields_27 import (
+from server.moodle.messaging.outputs.push_fields_27 import (
     allowance,
     escaped,
     platform_of,
@@ -16,7 +16,7 @@ from server.moodle.push_fields_27 import (
     truncate,
 )
 from server.moodle.settings import SiteSettings
-from tests.server.moodle.test_airnotifier_output import TOKEN, enable
+from tests.server.moodle.messaging.outputs.test_airnotifier import TOKEN, enable
 
 SITE = site_id("http://site.test/moodle", "bob")
 ANDROID = "APA91b" + "x" * 134

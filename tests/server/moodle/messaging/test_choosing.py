@@ -5,7 +5,7 @@ import pytest
 from server.moodle.accounts import User
 from server.moodle.configuration import AIRNOTIFIER_SETTINGS, Configuration
 from server.moodle.errors import MoodleError
-from server.moodle.messaging.outputs import Recipient, select_outputs
+from server.moodle.messaging.choosing import Recipient, select_outputs
 
 NOW = 1_000_000
 USER = User(2, "ben", "Ben", "Reader", "", "student", "manual", 0, 0, 0, 0)
@@ -14,6 +14,7 @@ CONFIGURATION = Configuration(
     defaults={"loggedin": ("popup",), "loggedoff": ("email",)},
     permissions={"popup": "permitted", "email": "permitted", "airnotifier": "permitted"},
     processors={"popup": (1, True), "email": (2, True), "airnotifier": (3, True)},
+    version=1,
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from server.http_client import MOST_HEADERS
 from server.logs import token_ref
-from server.moodle.airnotifier_output import push_fields
+from server.moodle.messaging.outputs.airnotifier import push_fields
 
 TOKEN = "ab" * 32
 

@@ -1,0 +1,1 @@
+"""What brings a message to its recipient: one file an output."""
