@@ -59,16 +59,10 @@ def duration(text: str) -> float:
 def gateway_url(text: str) -> str:
     """The address of a gateway, without a slash at its end: scheme, host and port."""
     parts = urlsplit(text) if is_http_address(text) else None
-    if (
-        parts is None
-        or parts.scheme != "http"
-        or parts.path.strip("/")
-        or parts.query
-        or parts.fragment
-    ):
+    if parts is None or parts.path.strip("/") or parts.query or parts.fragment:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is not the address of a gateway: write http://host:port, with a port from 1"
-            f" to {LAST_PORT}"
+            f"'{text}' is not the address of a gateway: write http://host:port or https://host:port,"
+            f" with a port from 1 to {LAST_PORT}"
         )
     return text.rstrip("/?#")
 

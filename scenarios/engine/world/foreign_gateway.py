@@ -2,9 +2,12 @@
 told of its answers.
 """
 
+import functools
 import http.client
+import os
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing, suppress
@@ -86,10 +89,13 @@ def ask(
 
     Raises GatewayUnreachable when there is no whole answer after TIMEOUT seconds.
     """
-    parts = urlsplit(gateway.url)
+    host, port = gateway.address
     request = f"{method} {shown or path}"
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, TIMEOUT)
-    late = threading.Timer(TIMEOUT, _cut, [connection])
+    connection = http.client.HTTPConnection(host, port, TIMEOUT)
+    if (tls := trusted(gateway)) is not None:
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=tls)
+    was_late = threading.Event()
+    late = threading.Timer(TIMEOUT, _cut, [connection, was_late])
     body = None if form is None else urlencode(form)
     typed = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}
     late.start()
@@ -103,7 +109,8 @@ def ask(
                 raise http.client.IncompleteRead(text, reply.length)
             return Answer(request, reply.status, reply.getheader("Location"), text)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        why = _why(error) if late.is_alive() else f"no whole answer within {TIMEOUT:g} s"
+        too_late = was_late.is_set() or isinstance(error, TimeoutError)
+        why = f"no whole answer within {TIMEOUT:g} s" if too_late else _why(error)
         raise GatewayUnreachable(
             f"the gateway at {gateway.url} does not answer: {request}: {why}\n"
             "  start it, or correct the address given with --gateway"
@@ -113,14 +120,35 @@ def ask(
         late.join()
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, was_late: threading.Event) -> None:
+    was_late.set()
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
 
+def trusted(gateway: ForeignGateway) -> ssl.SSLContext | None:
+    """Whom to believe to be the gateway, by the system's authorities or SSL_CERT_FILE; None without
+    TLS."""
+    if urlsplit(gateway.url).scheme == "http":
+        return None
+    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@functools.lru_cache(maxsize=1)
+def _context(_file: str | None, _directory: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads both
+
+
 def _why(error: Exception) -> str:
     """What happened, in words: exceptions of http.client quote what came."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate cannot be trusted ({error.verify_message}); for an authority of your"
+            " own, name the file of its certificate in SSL_CERT_FILE"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"there is no TLS with it ({error.reason or 'closed'})"
     if isinstance(error, http.client.RemoteDisconnected):
         return "it closed the connection without an answer"
     if isinstance(error, http.client.IncompleteRead):

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import simpy
 
@@ -177,12 +176,10 @@ class LiveStage:
 
     def stand_for_gateway(self, host: LiveHost) -> None:
         assert self.options.gateway is not None
-        parts = urlsplit(self.options.gateway.url)
-        assert parts.hostname is not None
-        if parts.hostname != host.name:
-            self.world.network.alias(parts.hostname, host)
-        port = parts.port or 80
-        host.listens(port, parts.hostname, port)
+        name, port = self.options.gateway.address
+        if name != host.name:
+            self.world.network.alias(name, host)
+        host.listens(port, name, port)
 
 
 def live(options: LiveOptions) -> StageMaker:

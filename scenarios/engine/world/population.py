@@ -103,6 +103,7 @@ class Population:
             sender_id=SENDER_ID,
             order=order,
             token_in=services.token_in,
+            tls=services.gateway_tls,
         )
 
     def provision_fleet(self) -> None:

@@ -5,6 +5,7 @@ certificates from the world's authority; databases are SQLite files below the ru
 Their names are in the reserved domain `.example`. The push services are in `push_services.py`.
 """
 
+import ssl
 from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from scenarios.engine.format.fault_catalog import SERVERS
 from scenarios.engine.format.models import Scenario
 from scenarios.engine.format.people import User
 from scenarios.engine.leaks import Secret
-from scenarios.engine.world.foreign_gateway import register
+from scenarios.engine.world.foreign_gateway import register, trusted
 from scenarios.engine.world.named_hosts import NamedHosts
 from scenarios.engine.world.programs import Program
 from scenarios.engine.world.push_services import (
@@ -261,6 +262,11 @@ class Services:
         return self._scenario.world.gateway.token_in or ("path" if self._foreign else "body")
 
     @property
+    def gateway_tls(self) -> ssl.SSLContext | None:
+        """By which phones know an external gateway with an https address."""
+        return None if self._foreign is None else trusted(self._foreign)
+
+    @property
     def site_url(self) -> str:
         return self._stage.site_url or f"http://{SITE_NAME}"
 
@@ -362,10 +368,10 @@ class Services:
         wanted = self._scenario.world.site
         if self._foreign is None:
             address, port = self._stage.reach(self.site, GATEWAY_NAME, GATEWAY_PORT)
+            url = f"http://{address}"
         else:
-            parts = urlsplit(self._foreign.url)
-            address, port = parts.hostname or "", parts.port or 80
-            address = f"[{address}]" if ":" in address else address
+            (address, port), scheme = self._foreign.address, urlsplit(self._foreign.url).scheme
+            url = f"{scheme}://[{address}]" if ":" in address else f"{scheme}://{address}"
         return SiteSettings(
             wwwroot=self.site_url,
             sitename="Airbed School",
@@ -387,7 +393,7 @@ class Services:
                 for person, role in staff
             ],
             airnotifier=AirnotifierSettings(
-                url=f"http://{address}",
+                url=url,
                 port=port,
                 app_name=self._scenario.world.gateway.app,
                 access_key=SecretStr(

@@ -3,6 +3,7 @@ What the test does not choose for can be passed on to a gateway.
 """
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,7 @@ def http(status: str, body: str = "", *headers: str, length: int | None = None) 
 
 @contextmanager
 def gateway_that(
-    answer: Callable[[str], bytes | None], behind: str = ""
+    answer: Callable[[str], bytes | None], behind: str = "", tls: ssl.SSLContext | None = None
 ) -> Iterator[ForeignGateway]:
     """`answer` gets a request's first line (`POST /tokens/ab HTTP/1.1`). After its bytes the
     connection is closed; with None nothing is said on it any more. `behind`: the gateway's address.
@@ -39,15 +40,15 @@ def gateway_that(
 
     def serve(connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
-        with connection, suppress(OSError):
-            request = _read(connection)
+        with suppress(OSError), _secured(connection, tls) as secured:
+            request = _read(secured)
             said = answer(request.partition(b"\r\n")[0].decode())
             if said == PASS_ON:
                 said = _passed_on(request, behind)
             if said is None:
                 over.wait(PATIENCE)
             else:
-                connection.sendall(said)
+                secured.sendall(said)
 
     def listen() -> None:
         while not over.is_set():
@@ -61,12 +62,23 @@ def gateway_that(
         listening = threading.Thread(target=listen)
         listening.start()
         try:
-            yield ForeignGateway(f"http://127.0.0.1:{listener.getsockname()[1]}", None, None)
+            scheme = "http" if tls is None else "https"
+            yield ForeignGateway(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", None, None)
         finally:
             over.set()
             listening.join()
             for thread in threads:
                 thread.join()
+
+
+def _secured(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    if tls is None:
+        return connection
+    try:
+        return tls.wrap_socket(connection, server_side=True)
+    except OSError:
+        connection.close()
+        raise
 
 
 def _passed_on(request: bytes, url: str) -> bytes:

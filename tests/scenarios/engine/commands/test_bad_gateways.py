@@ -1,7 +1,7 @@
 """Something else than a gateway at its address: said clearly, and nothing is left running."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,9 @@ import pytest
 from scenarios.engine.commands.cli import main
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.world import foreign_gateway
+from sim.kernel.seeds import Seeds
+from sim.net.tls import CertificateAuthority
+from sim.net.tls_policy import LIVE_TLS
 from tests.foreign.external_gateways import Running, external_gateway, free_ports
 from tests.scenarios.engine.bad_gateway import OK, PASS_ON, gateway_that, http
 from tests.scenarios.engine.commands.one_message import write
@@ -118,3 +121,35 @@ def test_what_takes_no_push_fails_the_run_and_is_told(
     [record] = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
     summary = json.loads((record / "summary.json").read_text())
     assert any(said in line and words in line for line in summary["external_gateway"])
+
+
+@pytest.fixture
+def authority() -> Iterator[CertificateAuthority]:
+    authority = CertificateAuthority(Seeds(7), LIVE_TLS)
+    yield authority
+    authority.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_gateway_may_speak_tls_if_its_certificate_can_be_trusted(
+    trusted: bool,
+    authority: CertificateAuthority,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    tls = authority.server_context(authority.issue("gateway", names=["127.0.0.1"]))
+    file = write(tmp_path, "ios")
+    with (
+        external_gateway("2014", tmp_path, free_ports()) as behind,
+        gateway_that(lambda _: PASS_ON, behind.url, tls) as gateway,
+    ):
+        arguments = ["run", str(file), "--runs", str(tmp_path / "runs"), *behind.arguments]
+        code = main([*arguments, "--gateway", gateway.url])
+    shown = capsys.readouterr()
+    assert code == (ExitCode.OK if trusted else ExitCode.INVALID)
+    if not trusted:
+        assert "GET /: its certificate cannot be trusted (" in shown.err
+        assert "SSL_CERT_FILE" in shown.err

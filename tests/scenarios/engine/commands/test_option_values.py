@@ -60,7 +60,7 @@ def test_a_number_is_written_in_digits(command: str, option: str, text: str) -> 
     "url",
     [
         "http://[::1", "http://::1", "http://a:000000080999", "http://a:0", "http://a:65536",
-        "http://a:٨٠", "http://a:", "http://a:1_0", "http://", "http:///", "https://a", "ftp://a",
+        "http://a:٨٠", "http://a:", "http://a:1_0", "http://", "http:///", "https://a/x", "ftp://a",
         "http://a/x", "http://a?x", "http://a#x", "http://u:p@a", "http://a..b", "http://-a",
         "http://a b", "http://a\nb", "http://\N{LATIN SMALL LETTER U WITH DIAERESIS}", "a:80",
         "http://" + "a" * 64, "http://" + "a." * 200, "http://a%00b", "http://a\\b", "HTTP",
@@ -78,6 +78,7 @@ def test_an_address_that_no_gateway_can_have(url: str) -> None:
         ("http://gateway.example/", "http://gateway.example"),
         ("http://[::1]:80", "http://[::1]:80"),
         ("http://push_1:65535", "http://push_1:65535"),
+        ("https://push.example/", "https://push.example"),
     ],
 )
 def test_an_address_of_a_gateway(url: str, taken: str) -> None:

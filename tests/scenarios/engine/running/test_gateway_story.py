@@ -158,4 +158,4 @@ def test_a_long_story_is_cut_short() -> None:
     run = Run(frozenset(tokens)).tell(message(1, *tokens), *map(rejected_by_gcm, tokens))
     lines = told(run)
     assert len(lines) == MAX_LINES + 1
-    assert lines[-1] == "and 5 more like these"
+    assert lines[-1] == "and 6 more like these"
