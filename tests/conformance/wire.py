@@ -46,6 +46,11 @@ class Wire:
             return received, "reset"
         return received, "eof"
 
+    def finish(self) -> None:
+        """Say that nothing more comes."""
+        with contextlib.suppress(OSError):
+            self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.transport.abort()
 

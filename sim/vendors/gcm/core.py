@@ -9,7 +9,7 @@ Simplifications: no throttling; priorities of later years do not exist.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -83,10 +83,9 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
 
     # -- phone's side
 
-    def logged_in(self, device: Device, received: Iterable[str]) -> None:
+    def logged_in(self, device: Device, received: Collection[str]) -> None:
         """The device has a new session; `received` are persistent ids that it already has."""
-        for persistent_id in received:
-            self._acknowledge_one(device, persistent_id)
+        self.acknowledged_ids(device, received)
         self.session_ended(device)  # the one before, if this one took its place
         for message in self._store.take_waiting(device):
             self._send_or_report(message)
@@ -104,10 +103,17 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
                 self._store.acknowledge(message)
         self._forget_deletions(device, lambda notice: notice.stream_id <= stream_id)
 
-    def acknowledged_ids(self, device: Device, persistent_ids: Iterable[str]) -> None:
+    def acknowledged_ids(self, device: Device, persistent_ids: Collection[str]) -> None:
         """The phone has these messages."""
-        for persistent_id in persistent_ids:
-            self._acknowledge_one(device, persistent_id)
+        held: dict[str, Message] | None = None  # a phone may name thousands, and mostly names none
+        for persistent_id in dict.fromkeys(persistent_ids):
+            if held is None:
+                held = {message.id: message for message in self._store.of(device)}
+            if persistent_id in held:
+                self._store.acknowledge(held[persistent_id])
+        if held is not None:
+            named = frozenset(persistent_ids)
+            self._forget_deletions(device, lambda notice: notice.id in named)
 
     def refused(self, device: Device, persistent_id: str) -> None:
         """The phone has no receiver for a message."""
@@ -237,10 +243,3 @@ class PushCore(DeliveryCore[GcmSettings, Message]):
     def _undeliverable(self, message: Message) -> None:
         self.unregistered(message.registration)
         self._store.undeliverable(message)
-
-    def _acknowledge_one(self, device: Device, persistent_id: str) -> None:
-        for message in self._store.of(device):
-            if message.id == persistent_id:
-                self._store.acknowledge(message)
-                return
-        self._forget_deletions(device, lambda notice: notice.id == persistent_id)

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from sim.vendors.store import Store
 from tests.sim.vendors.gcm.mtalk_phone import (
     APP,
     HOST,
@@ -214,5 +217,37 @@ def test_stopping_does_not_wait_for_phones_that_never_logged_in(stand: Any) -> N
         before = asyncio.get_running_loop().time()
         await service.stop()
         assert asyncio.get_running_loop().time() - before < 2
+
+    stand.run(main)
+
+
+@pytest.mark.parametrize("how", ["login", "selective ack"])
+def test_a_phone_that_names_thousands_of_ids_costs_one_look_at_the_store(
+    stand: Any, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = stand.gcm()
+    looks = []
+    of = Store.of
+
+    def counting(device: Any) -> Any:
+        looks.append(device)
+        return of(device)
+
+    async def main() -> None:
+        phone = Phone(stand, service)
+        named = [f"id-{number}" for number in range(5000)]
+        await phone.connect()
+        await phone.leave()
+        named += [await send(stand, phone.id) for _ in range(3)]
+        monkeypatch.setattr(Store, "of", staticmethod(counting))
+        if how == "login":
+            assert await phone.connect(*named) == []
+        else:
+            assert len(await phone.connect()) == 3
+            phone.write(7, iq(12, b"".join(text(1, each) for each in named)))
+            await asyncio.sleep(0.3)
+        assert stand.kinds("vendor.acked") == ["vendor.acked"] * 3
+        assert len(looks) < 10
+        await phone.leave()
 
     stand.run(main)
