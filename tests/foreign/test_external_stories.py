@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def fault(target: str, inject: str, more: str = "") -> str:
 
 @dataclass
 class Told:
-    """What a run came to."""
+    """What a run came to; `summary` is empty when nothing was run."""
 
     code: int
     shown: str
@@ -71,7 +72,7 @@ class Told:
 
     @property
     def gateway(self) -> list[str]:
-        lines: list[str] = self.summary["external_gateway"]
+        lines: list[str] = self.summary.get("external_gateway", [])
         return lines
 
     def lasted(self, step: str) -> float:
@@ -87,16 +88,18 @@ class Bench:
     directory: Path
     capsys: pytest.CaptureFixture[str]
 
-    def run(self, kind: Kind, text: str, **gateway: Any) -> Told:
+    def run(self, kind: Kind, *texts: str, **gateway: Any) -> Told:
+        """Run scenarios one after the other; what the last one came to."""
         file, runs = self.directory / "story.yaml", self.directory / "runs"
-        file.write_text(text)
-        with external_gateway(kind, self.directory, base := free_ports(), **gateway) as running:
-            assert running.base == base
-            arguments = [*running.arguments, "--seed", "1", "--runs", str(runs)]
-            code = main(["run", *arguments, str(file)])
+        with external_gateway(kind, self.directory, free_ports(), **gateway) as running:
+            for text in texts:
+                shutil.rmtree(runs, ignore_errors=True)
+                file.write_text(text)
+                arguments = [*running.arguments, "--seed", "1", "--runs", str(runs)]
+                code = main(["run", *arguments, str(file)])
         shown = self.capsys.readouterr()
-        [record] = [path for path in runs.iterdir() if path.is_dir()]
-        return Told(code, shown.out + shown.err, json.loads((record / "summary.json").read_text()))
+        found = [json.loads(path.read_text()) for path in runs.glob("*/summary.json")]
+        return Told(code, shown.out + shown.err, found[0] if found else {})
 
 
 @pytest.fixture
@@ -198,7 +201,7 @@ def test_gcm_is_unavailable(bench: Bench) -> None:
     outage = fault("vendor.gcm", "unavailable", ", with: { status: 503, retry_after: 30s }")
     told = bench.run("2013", ONE_PHONE.format(platform="android", faults=outage))
     assert told.code == ExitCode.FAILED
-    [line] = [each for each in told.gateway if "GCM" in each]
+    [line] = [each for each in told.gateway if each.startswith("GCM")]
     assert re.fullmatch(r"GCM answered the gateway 503 \(Retry-After: 30\) at \d+\.\d{3} s", line)
     assert told.fates == {"created": 1, "refused": 1}
 
@@ -206,18 +209,18 @@ def test_gcm_is_unavailable(bench: Bench) -> None:
 def test_the_gateway_has_a_key_that_gcm_does_not_know(bench: Bench) -> None:
     text = ONE_PHONE.format(platform="android", faults="")
     told = bench.run("2013", text, gcm_key="another")
-    assert told.code == ExitCode.FAILED
-    [line] = [each for each in told.gateway if "GCM" in each]
-    assert line.endswith("it does not know the API key")
+    assert told.code == ExitCode.INVALID
+    assert "Error authenticating with GCM" in told.shown
+    assert told.gateway == []
 
 
 @pytest.mark.parametrize("kind", ["2013", "2014"])
 def test_a_key_without_permission_reaches_no_push_service(bench: Bench, kind: Kind) -> None:
     text = ONE_PHONE.format(platform="ios", faults="")
     told = bench.run(kind, text, site_key=CREATE_TOKENS | BROADCAST)
-    assert told.code == ExitCode.FAILED
-    assert told.fates == {"created": 1, "refused": 1}
-    assert told.gateway == []  # it ran into nothing: it refused, which the step says
+    assert told.code == ExitCode.INVALID
+    assert "No permission to send notification" in told.shown
+    assert told.gateway == []
 
 
 OTHER_CHANNEL = """\
@@ -250,3 +253,25 @@ def test_a_broadcast_on_another_channel(bench: Bench) -> None:
         r" registered on channel elsewhere",
         line,
     )
+
+
+@pytest.mark.parametrize("kind", ["2013", "ours"])
+def test_tokens_of_an_earlier_run_are_said_and_count_nowhere(bench: Bench, kind: Kind) -> None:
+    steps = (
+        "  - { do: broadcast, by: admin, with: { text: The site is down } }\n"
+        "  - { do: dispatch, by: gateway, within: 20s, expect: { accepted: 5 } }\n" + SETTLE
+    )
+    ten = FLEET.format(count=10, faults="", steps=SETTLE)
+    five = FLEET.format(count=5, faults="", steps=steps)
+    told = bench.run(kind, ten, five)
+    assert told.code == ExitCode.OK
+    assert told.fates == {"created": 5, "delivered": 5, "unread": 5}
+    # Tokens of the same seed are the same ones: five are this run's, and five are not.
+    left, rejected, *_ = told.gateway
+    assert re.fullmatch(
+        r"\d+ push(es)? reached the push services for tokens that no phone of this run ever had"
+        r" \(.*\), first at \d+\.\d{3} s: not of this run, and not counted",
+        left,
+    )
+    assert re.match(r"token [0-9a-f]{12}, of no phone of this run, rejected", rejected)
+    assert "of them for tokens of no phone of this run)" in rejected
