@@ -186,3 +186,31 @@ def test_files_that_are_named_exist(page: Path) -> None:
     named = [name for name in named if not name.startswith("benchmarks/results")]
 
     assert [name for name in named if not (ROOT / name.rstrip(".")).exists()] == []
+
+
+def names_something(name: str) -> bool:
+    """Whether a dotted name is a module or folder of ours, or a name in one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:length])
+        module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if module.is_file():
+            rest = parts[length:]
+            return not rest or re.search(rf"\b{rest[0]}\b", module.read_text("utf-8")) is not None
+    return False
+
+
+def test_modules_that_prose_names_exist() -> None:
+    """In the pages and in the code itself: `sim.net.path`, `server.clock.now`."""
+    folders = "sim|server|devices|scenarios|reports"
+    pages = [*PAGES, *architecture.sources(ROOT)]
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(rf"`((?:{folders})(?:\.\w+)+)(?:\(\))?`", page.read_text("utf-8"))
+    }
+    events = emitted()
+    assert len(named) > 50
+    assert [
+        each for each in sorted(named) if not (names_something(each[1]) or each[1] in events)
+    ] == []

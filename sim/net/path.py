@@ -7,7 +7,7 @@ goes the way of every lost segment: it is sent again with back-off, in order, un
 
 Simplifications: while the first lost segment has not been acknowledged, nothing behind it is sent
 (the congestion window after a timeout); a lost acknowledgement matters only if what takes it away
-takes all of them (see `sim.net.faults.partition`).
+takes all of them (see `sim.net.faults.Partition`).
 """
 
 from collections.abc import Callable
