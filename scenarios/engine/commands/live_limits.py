@@ -102,6 +102,11 @@ def _foreign(root: Node, cell: Cell) -> Iterator[Diagnostic]:
     if scenario.world.gateway.legacy_status is not None:
         message = "a scenario cannot set the statuses with which an external gateway refuses"
         yield _setting(root, "legacy_status", message, "remove it: the run takes either form")
+    if "gateway" in scenario.world.links:
+        message = "an external gateway has the links that its machine has"
+        hint = "remove it: links of phones, users and the site are possible"
+        location: Location = ("world", "links", "gateway")
+        yield Diagnostic("not-ours", message, find_key(root, location), hint)
     for index, fault in zip(cell.fault_places, scenario.faults, strict=True):
         names = fault.target.partition(".")[2].split("-")
         if fault.target.split(".")[0] in ("host", "link") and "gateway" in names:

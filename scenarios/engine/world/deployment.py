@@ -65,9 +65,10 @@ class Deployment:
             if foreign is None:
                 raise  # our own servers refuse nobody; a bad network is in the scenario
             yield from self.services.stop()
+            told = f"with the gateway at {foreign.url} the phones cannot be set up: {error}"
+            by_gateway = "refused by the gateway" in str(error)
             raise GatewayUnreachable(
-                f"with the gateway at {foreign.url} the phones cannot be set up: {error}"
-                + as_line(hint(None, str(error)))
+                told + as_line(hint(None, str(error)) if by_gateway else None)
             ) from error
 
     def _wait_for_connection(self) -> Generator[simpy.Event, Any, None]:

@@ -4,7 +4,8 @@
 
 The push services of the first run are started for it, with their real settings but none of its
 faults. The token is the one that the first phone of that run will have. So a gateway whose keys may
-not delete it keeps nothing that a later broadcast would fail on: the run registers it again.
+not delete it keeps nothing that a later broadcast would fail on: the run registers it again. Where
+that phone is to stay unregistered and the token could not be deleted, no push is tried.
 
 Two things are learned for the runs. A gateway that connects to APNs by itself (AirNotifier does, at
 once and for ever) is waited for, so that no run begins while it is on its way. At the end of a run,
@@ -136,6 +137,13 @@ class _Trial:
         yield from self._services.push.start()
         try:
             self._token = self._first_token()
+            if self._stays_unregistered and not (yield from self._may_delete()):
+                yield from self._see_whether_it_connects()
+                self._findings.told.append(
+                    f"no push to {self._name} was tried: the run's phone is to stay unregistered,"
+                    " and no key may delete its token"
+                )
+                return
             yield from self._register()
             if self._wanted.platform == "ios":
                 yield from self._ios()
@@ -148,8 +156,7 @@ class _Trial:
     # -- the platforms
 
     def _ios(self) -> Generator[simpy.Event, Any, None]:
-        yield from self._until("vendor.connected", HEAD_START)
-        self._findings.keeps_connected = connected = bool(self._seen("vendor.connected"))
+        connected = yield from self._see_whether_it_connects()
         deadline = self._env.now + LIMIT
         for _ in range(ATTEMPTS):
             rejections = len(self._seen("vendor.rejected"))
@@ -166,6 +173,12 @@ class _Trial:
         yield from self._see_whether_it_sends_again()
         how = "connects to APNs by itself" if connected else "connects to APNs for a push"
         self._findings.told.insert(0, f"a push to iOS arrived; the gateway {how}")
+
+    def _see_whether_it_connects(self) -> Generator[simpy.Event, Any, bool]:
+        if self._wanted.platform == "ios":
+            yield from self._until("vendor.connected", HEAD_START)
+            self._findings.keeps_connected = bool(self._seen("vendor.connected"))
+        return self._findings.keeps_connected
 
     def _see_whether_it_sends_again(self) -> Generator[simpy.Event, Any, None]:
         """APNs closes the connection without a word: was the push lost with it?"""
@@ -225,6 +238,29 @@ class _Trial:
         if names_device:
             form["device"] = self._wanted.platform
         return (yield from self._ask("POST", "/notification/", self._services.site_key, form))
+
+    @property
+    def _stays_unregistered(self) -> bool:
+        """Whether the first phone starts new and the run never registers it with the app's key."""
+        phones = self._scenario.devices.phones.items()
+        names = (name for name, phone in phones if phone.platform == self._wanted.platform)
+        first = next(names, None)
+        if first is None or self._scenario.devices.phones[first].state != "new":
+            return False
+        return not any(
+            step.by == first
+            and step.do in ("register_gateway", "register_site", "reinstall")
+            and step.arguments.get("key") != "site"
+            for step in self._scenario.flow
+        )
+
+    def _may_delete(self) -> Generator[simpy.Event, Any, bool]:
+        """Whether one of the keys may delete tokens: then it is told that this one is unknown."""
+        for key in (self._services.app_key, self._services.site_key):
+            answer = yield from self._ask("DELETE", self._token_path, key, None)
+            if status_in(answer.body):
+                return True
+        return False
 
     def _delete(self) -> Generator[simpy.Event, Any, None]:
         for key in (self._services.app_key, self._services.site_key):

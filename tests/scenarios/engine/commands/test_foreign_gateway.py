@@ -133,6 +133,17 @@ def test_a_refusal_is_no_hole_whatever_its_status(
     assert words in capsys.readouterr().out
 
 
+def test_a_token_in_the_body_is_what_no_released_gateway_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, runs = write(tmp_path, "ios"), tmp_path / "runs"
+    file.write_text(file.read_text().replace("app: moodle }", "app: moodle, token_in: body }"))
+    with external_gateway("2014", tmp_path, free_ports()) as gateway:
+        code = main(["run", str(file), "--runs", str(runs), *gateway.arguments])
+    assert code == ExitCode.INVALID
+    assert "POST /tokens answered 404: HTTPError: HTTP 404" in capsys.readouterr().err
+
+
 MOODLE_27 = """\
 format: 1
 name: A message from Moodle 2.7

@@ -7,6 +7,7 @@ import pytest
 
 from scenarios.engine.commands.live_limits import most_phones, refusals
 from scenarios.engine.format.loader import ScenarioFile, load
+from scenarios.engine.format.models import Gateway
 from scenarios.engine.format.waits import shortened
 from scenarios.engine.shipped import SHIPPED
 
@@ -68,6 +69,41 @@ def test_with_our_gateway_a_scenario_may_say_how_it_recovers(tmp_path: Path) -> 
         ":4:46: error[not-ours]: a scenario cannot set how an external gateway talks to APNs"
         in said
     )
+
+
+OF_THE_RUN = {"kind", "app", "token_in"}
+"""Of `world.gateway`, what says how the run calls a gateway."""
+OF_THE_GATEWAY = {
+    "environment": "sandbox",
+    "legacy_status": "2013",
+    "apns": "{ recovery: none }",
+    "gcm": "{ key: unknown }",
+    "cost": "{ push: 1s }",
+}
+
+
+@pytest.mark.parametrize("key", Gateway.model_fields)
+def test_what_an_external_gateway_does_not_take_from_a_scenario_is_refused(
+    tmp_path: Path, key: str
+) -> None:
+    if key in OF_THE_RUN:
+        return
+    file = scenario(tmp_path, gateway=f", {key}: {OF_THE_GATEWAY[key]}")
+    assert "error[not-" in refused(file, foreign_gateway=True)
+
+
+def test_how_phones_register_at_an_external_gateway_is_up_to_the_run(tmp_path: Path) -> None:
+    file = scenario(tmp_path, gateway=", token_in: body")
+    assert refused(file, foreign_gateway=True) == ""
+
+
+def test_an_external_gateway_has_its_own_links(tmp_path: Path) -> None:
+    path = scenario(tmp_path).path
+    links = "  links: { gateway: { latency: 1s } }\n"
+    path.write_text(path.read_text().replace("devices:", f"{links}devices:", 1))
+    assert refused(load(path)) == ""
+    told = refused(load(path), foreign_gateway=True)
+    assert "error[not-ours]: an external gateway has the links" in told
 
 
 @pytest.mark.parametrize(
