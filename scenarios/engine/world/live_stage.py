@@ -37,7 +37,8 @@ LOOPBACK: Final = "127.0.0.1"
 UNSEEN: Final = (
     "the gateway's log: what it accepted, wrote and concluded is inferred from what the site was"
     " answered and what the push services received, by token and order",
-    "pushes that the gateway accepted and no push service read: they stay pending",
+    "where pushes are that the gateway accepted and no push service read: they stay pending, or"
+    " are lost where APNs closed a connection",
     "tokens that the gateway removed: bad_token_pruned is not judged",
 )
 

@@ -16,6 +16,9 @@ _QUIET_LOOKS: Final = 4
 """Looks in a row that must find nothing: what a gateway has let go of is seen nowhere while it
 is on the wire to a push service."""
 
+_QUIET_LOOKS_ON_ARRIVAL: Final = 8
+"""And where nobody tells what is to come: an external gateway has been asked for a broadcast."""
+
 
 def _still_moving(context: Context, _task: Task) -> str:
     moving = list(context.ledger.in_motion())
@@ -26,7 +29,8 @@ def _still_moving(context: Context, _task: Task) -> str:
 @step("settle", overdue=_still_moving)
 def settle(context: Context, task: Task) -> Generator[simpy.Event, Any, Mapping[str, Any]]:
     quiet_looks = 0
-    while quiet_looks < _QUIET_LOOKS:
+    wanted = _QUIET_LOOKS_ON_ARRIVAL if context.learns_on_arrival else _QUIET_LOOKS
+    while quiet_looks < wanted:
         yield context.env.timeout(_LOOK_EVERY)
         moving = next(context.ledger.in_motion(), None) is not None
         quiet_looks = 0 if moving else quiet_looks + 1
