@@ -245,24 +245,34 @@ class Senders:
         self._gateway = str(event["host"])
         push, token_ref = str(event["push"]), str(event["token_ref"])
         broadcast = event.get("broadcast")
-        notification = self._create(
-            t,
-            origin="direct" if broadcast is None else "broadcast",
-            message=None if broadcast is None else f"broadcast {broadcast}",
-            push=push,
-            token_ref=token_ref,
-            gateway=AtGateway.HELD,
-            accepted=t,
-        )
+        if event.get("was_refused"):
+            notification = self._refused_before(token_ref)
+        else:
+            notification = self._create(
+                t,
+                origin="direct" if broadcast is None else "broadcast",
+                message=None if broadcast is None else f"broadcast {broadcast}",
+                token_ref=token_ref,
+            )
+        notification.push, notification.gateway, notification.accepted = push, AtGateway.HELD, t
         if push in self._pushes:
             self._cause(t, f"the gateway gave the number {push} to two pushes")
         self._pushes[push] = notification
-        if broadcast is None:
+        if event.get("was_refused"):
+            pass  # the site has asked for it already
+        elif broadcast is None:
             self._unclaimed.setdefault(token_ref, []).append(notification)
         else:
             announced, made = self._broadcasts.get(str(broadcast), (UNKNOWN, 0))
             self._broadcasts[str(broadcast)] = (announced, made + 1)
         notification.hop(t, "the gateway accepted it")
+
+    def _refused_before(self, token_ref: str) -> Notification:
+        """The notification that the gateway refused, and sent all the same."""
+        refused = (each for each in self.notifications if each.token_ref == token_ref)
+        notification = next(each for each in refused if each.refused)
+        notification.refused, notification.reason = False, ""
+        return notification
 
     def _broadcast_accepted(self, t: int, event: Event) -> None:
         made = self._broadcasts.get(str(event["broadcast"]), (UNKNOWN, 0))[1]

@@ -49,6 +49,8 @@ class _Push:
     """The connection over which it went last."""
     arrived: int = 0
     """When (ns)."""
+    was_refused: bool = False
+    """The gateway refused it, and sent it all the same."""
     broadcast: int | None = None
     """The broadcast that it is of."""
 
@@ -78,6 +80,8 @@ class InferredGateway:
         """By token reference: what the site is going to ask for."""
         self._unanswered: Counter[str] = Counter()
         """By token reference: what it has asked for and had no answer to."""
+        self._refused: Counter[str] = Counter()
+        """By token reference: what was refused, and has come to no push service either."""
         self._has_sent = False
         """Whether this run has sent anything."""
         self._broadcast = 0
@@ -142,6 +146,7 @@ class InferredGateway:
             yield {**event, "gateway_push": early.number}
         else:
             if status:
+                self._refused[token_ref] += 1
                 yield self._inferred(
                     event, "push.refused", app=self._app, status=status, token_ref=token_ref,
                     reason=str(event.get("answer") or "answer"),
@@ -262,6 +267,9 @@ class InferredGateway:
             self._unanswered[token_ref] -= 1
         elif is_early:
             push.claimed = False
+        elif not is_broadcast and self._refused[token_ref]:
+            self._refused[token_ref] -= 1
+            push.was_refused = True
         elif is_broadcast:
             push.broadcast = self._broadcast
             self._reached.add(token_ref)
@@ -302,7 +310,7 @@ class InferredGateway:
     def _accepted(self, event: Event, push: _Push, token_ref: str) -> Event:
         return self._inferred(
             event, "push.accepted", push=push.number, app=self._app, device=None,
-            token_ref=token_ref, broadcast=push.broadcast,
+            token_ref=token_ref, broadcast=push.broadcast, was_refused=push.was_refused,
         )  # fmt: skip
 
     def _inferred(self, event: Event, kind: str, **fields: Any) -> Event:

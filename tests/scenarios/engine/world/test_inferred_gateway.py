@@ -232,6 +232,15 @@ def test_a_push_that_was_sent_and_refused_all_the_same_is_one() -> None:
     assert run.fates() == {"created": 1, "pending": 1}
 
 
+def test_a_push_that_was_refused_and_sent_afterwards_is_one() -> None:
+    run = Run().tell(CREATED, requested("a", status=500), at_gcm("a", "0:1"))
+    assert run.fates() == {"created": 1, "pending": 1}
+    run.ledger.close()
+    assert run.ledger.findings.all == []
+    run.tell(message(2, "a"), {**requested("a", status=400), "message": 2})
+    assert run.fates() == {"created": 2, "pending": 1, "refused": 1}
+
+
 def test_a_push_that_arrives_after_the_site_gave_up_waiting_is_not_the_next_ones() -> None:
     run = Run().tell(CREATED, requested("a", status=0), at_gcm("a", "0:1"))
     run.tell(message(2, "a"), {**requested("a"), "message": 2})
