@@ -193,53 +193,6 @@ def test_every_push_that_was_answered_survives_kill_9_and_its_number_is_not_give
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("apps: [", "cannot be read"),
-        ("apps: []\napps: []", "cannot be read"),
-        ("prot: 8801\napps: []", "prot: there is no such setting; did you mean port?"),
-        (
-            "apps: [{name: moodle, apns: {cert_file: /no/cert, key_file: /no/key}}]",
-            "no file /no/cert",
-        ),
-        ("apps: [{name: moodle, blocked_ips: [10.0.0.0/33]}]", "apps.0.blocked_ips"),
-        (
-            "apps: [{name: moodle, keys: [{key: short, permissions: 1}]}]",
-            "key: must have at least 16 characters\n",
-        ),
-        ("apps: [{name: two words}]", "apps.0.name: 1 to 64 letters, digits, dots, hyphens and"),
-        (
-            "apps: [{name: m, keys: [{key_sha256: AB, permissions: 1}]}]",
-            "apps.0.keys.0.key_sha256: 64 hexadecimal digits in lower case expected\n",
-        ),
-        ("apps: [{name: moodle, keys: [{permissions: 1}]}]", "give either key or key_sha256"),
-        (
-            "apps: [{name: moodle, keys: [{key: 0123456789abcdef, permissions: [fly]}]}]",
-            "unknown permission 'fly'",
-        ),
-        ("apps: [{name: a}, {name: a}]", "two apps have the same name"),
-    ],
-)
-def test_a_bad_configuration_is_one_clear_message_and_exit_code_2(
-    tmp_path: Path, text: str, complaint: str
-) -> None:
-    config = tmp_path / "gateway.yaml"
-    config.write_text(text)
-    result = subprocess.run(
-        [sys.executable, "-m", "server.airnotifier", "--config", str(config)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert result.returncode == 2
-    assert complaint in result.stderr
-    assert "Traceback" not in result.stderr
-    assert str(config) in result.stderr
-
-
 def test_a_certificate_that_is_none_is_named_at_start(tmp_path: Path) -> None:
     pem = tmp_path / "bad.pem"
     pem.write_text("not a certificate")
