@@ -87,7 +87,7 @@ class World:
         try:
             if not isinstance(error, LivelockError):  # after one, nothing can come to an end
                 self._cancel_everything()
-                self._bury_the_dead()
+                self._close_crashed_hosts()
             for host in self.hosts.values():
                 for transport in host.connections.values():
                     transport.forget()
@@ -164,7 +164,7 @@ class World:
     def _left_servers_open(self) -> bool:
         return bool(self.loop.past_lives) or any(host.is_paused for host in self.hosts.values())
 
-    def _bury_the_dead(self) -> None:
+    def _close_crashed_hosts(self) -> None:
         """What a power cut stopped was kept by its life until now. It is closed here, where nobody
         hears what it says and nothing that it does has a consequence.
         """

@@ -107,7 +107,7 @@ class Dial:
         network = self.network
         source, target = self._ways(kind)
         delay = network.delay(source, target)
-        if not network.plain:
+        if not network.unobserved:
             judgement = self._judge(kind)
             if isinstance(judgement.final, Drop):
                 self._try_again()
@@ -135,7 +135,7 @@ class Dial:
 
     def _tell(self, kind: Kind, *, lost: bool) -> None:
         network = self.network
-        if network.plain:
+        if network.unobserved:
             return
         direction = int(kind in _ANSWERS)
         ways = [(self.source.address, self.local_port), (self.address, self.port)]
@@ -197,7 +197,7 @@ class Dial:
         # The handshake's last segment goes the same way as the first bytes and ahead of them.
         arrival = network.environment._now + network.delay(source, target)
         lost = False
-        if not network.plain:
+        if not network.unobserved:
             judgement = self._judge(Kind.ACK)
             lost = isinstance(judgement.final, Drop)
             arrival += judgement.extra
@@ -229,7 +229,7 @@ class Dial:
 
     def _ask_again(self, transport: SimTransport, server: SimServer, attempts: int) -> None:
         lost = False
-        if not self.network.plain:
+        if not self.network.unobserved:
             lost = any(isinstance(self._judge(k).final, Drop) for k in (Kind.SYN_ACK, Kind.ACK))
         self._accepted(transport, server, attempts, lost)
 

@@ -53,8 +53,8 @@ class Network:
         self.environment = environment
         self.trace = trace
         self.digest = WireDigest()
-        self.plain = True
-        """Nobody has an eye on segments: they need not be shown to rules and taps."""
+        self.unobserved = True
+        """No rule, tap or cost model is active, so segments need not be shown to any."""
         self.rules = RuleChain(self.reconsider)
         self.taps = Taps(self.reconsider)
         self.path = Path(self)
@@ -166,7 +166,7 @@ class Network:
 
     def reconsider(self) -> None:
         """Whether segments have to be shown to somebody has perhaps changed."""
-        self.plain = not (self.rules or self.taps or self._workloads)
+        self.unobserved = not (self.rules or self.taps or self._workloads)
         if bool(self.rules) != self._had_rules:
             self._had_rules = bool(self.rules)
             self.keepalives.consider_all()

@@ -1,7 +1,7 @@
-"""What happens to a segment between two hosts while somebody has an eye on the network: rules,
-taps, shaped links.
+"""What happens to a segment between two hosts while rules, taps, shaped links or cost models are
+active.
 
-`sim.net.stream` delivers by itself as long as nobody has (`Network.plain`); otherwise it leaves
+`sim.net.stream` delivers by itself while none is (`Network.unobserved`); otherwise it leaves
 its segments to this module, which asks the rules and carries out their verdict. What is dropped
 goes the way of every lost segment: it is sent again with back-off, in order, until the retry limit.
 

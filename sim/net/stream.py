@@ -185,7 +185,7 @@ class StreamEnd(asyncio.Transport):
         self._under_way += len(data)
         if self._segment is not None and self._segment_time == now:
             self._segment.append(data)
-            if not network.plain:
+            if not network.unobserved:
                 network.path.carry_more(self, data)
             return
         segment = [data]
@@ -213,7 +213,7 @@ class StreamEnd(asyncio.Transport):
         network.digest.add(digest.RST, now, self.number, self.direction, b"")
         peer = self._peer
         arrival = max(now + network.delay(self.host, peer.host), self._arrival)
-        if network.plain:
+        if network.unobserved:
             network.environment.call_at(arrival, peer._arrive_reset, answered)
         else:
             network.path.carry_reset(self, arrival, answered)
@@ -225,7 +225,7 @@ class StreamEnd(asyncio.Transport):
             self._outage.held.append(segment)
             return
         network = self.host.network
-        if not network.plain:
+        if not network.unobserved:
             network.path.carry(self, segment)
             return
         peer = self._peer
@@ -237,7 +237,7 @@ class StreamEnd(asyncio.Transport):
 
     def _arrive(self, segment: Segment, *, judged: bool = False) -> None:
         network = self.host.network
-        if not (judged or network.plain):  # has become so while the segment was under way
+        if not (judged or network.unobserved):  # has become so while the segment was under way
             network.path.arrive(self._peer, segment)
             return
         sender = self._peer

@@ -304,7 +304,7 @@ class SimTransport(StreamEnd):
         finds out.
         """
         peer, network = self._peer, self._network
-        if peer.hears() and (network.plain or network.path.verdict(self, Kind.ACK) is None):
+        if peer.hears() and (network.unobserved or network.path.verdict(self, Kind.ACK) is None):
             peer.window_told()
 
     def _receive_eof(self) -> None:

@@ -96,7 +96,7 @@ def _event_of(record: Record, condition: EventCondition) -> int | None:
 
 
 def _never(record: Record, condition: EventCondition) -> str:
-    text = f"airbed: of no event of this run is it true that {condition.text}"
+    text = f"airbed: no event in this run matches {condition.text}"
     if "kind" in condition.fields():
         text += "\n  its kinds of events: " + ", ".join(kinds_of(record))
     return text

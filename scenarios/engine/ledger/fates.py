@@ -16,10 +16,10 @@ Simplification: one site and one gateway per run; their numbers are not prefixed
 from collections.abc import Iterable, Iterator, Mapping
 
 from scenarios.engine.ledger.findings import Event, Findings
-from scenarios.engine.ledger.lives import Lives
 from scenarios.engine.ledger.notifications import READINGS, Copy, Fate, Notification, OpenHops
 from scenarios.engine.ledger.receivers import Receivers
 from scenarios.engine.ledger.senders import Senders
+from scenarios.engine.ledger.uptime import Uptime
 
 
 class Ledger:
@@ -28,8 +28,8 @@ class Ledger:
     def __init__(self) -> None:
         self.findings = Findings()
         self._hops = OpenHops()
-        self.lives = Lives()
-        self._senders = Senders(self.findings, self._hops, self.lives)
+        self.uptime = Uptime()
+        self._senders = Senders(self.findings, self._hops, self.uptime)
         self._receivers = Receivers(self.findings, self._hops)
         self._handlers = self._senders.handlers | self._receivers.handlers
         self._now = 0
@@ -66,7 +66,7 @@ class Ledger:
             self.findings.add("time", t, text)
         self._now = t
         kind = event["kind"]
-        lived = self.lives.handlers.get(kind)
+        lived = self.uptime.handlers.get(kind)
         if lived is not None:
             lived(t, event)
         handler = self._handlers.get(kind)

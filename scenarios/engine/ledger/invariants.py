@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scenarios.engine.leaks import Leak
-from scenarios.engine.ledger.books import Books, differences
+from scenarios.engine.ledger.audit import Audit, differences
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.findings import Event
 from scenarios.engine.ledger.losses import is_needless, reason_of
@@ -74,7 +74,7 @@ class Evidence:
     phones_of_tokens: Mapping[str, str]
     """Token reference -> the phone to which the push service issued the token."""
     leaks: Sequence[Leak]
-    books: Books | None = None
+    audit: Audit | None = None
     """What others say; None when the run broke off before they could be asked."""
 
 
@@ -102,8 +102,8 @@ def _conservation(evidence: Evidence) -> Iterator[str]:
         yield f"{counts['created']} notifications were created, but {total} have a fate"
     for finding in evidence.ledger.findings.of("count"):
         yield finding.text
-    if evidence.books is not None:
-        yield from differences(evidence.ledger, evidence.books)
+    if evidence.audit is not None:
+        yield from differences(evidence.ledger, evidence.audit)
     for notification in evidence.ledger.notifications:
         gave_up = notification.gateway in (AtGateway.REJECTED, AtGateway.EXPIRED)
         # What was in doubt when the gateway gave it up may have arrived all the same.
@@ -166,7 +166,7 @@ def _no_needless_duplicate(evidence: Evidence) -> Iterator[str]:
 
 def _no_needless_loss(evidence: Evidence) -> Iterator[str]:
     for notification in evidence.ledger.notifications:
-        if is_needless(notification, evidence.ledger.lives):
+        if is_needless(notification, evidence.ledger.uptime):
             yield f"{_name(notification)} is lost without need: {reason_of(notification)}"
 
 

@@ -12,8 +12,8 @@ itself end too early each time.
 from enum import StrEnum
 from typing import Final
 
-from scenarios.engine.ledger.lives import Lives
 from scenarios.engine.ledger.notifications import AtGateway, Fate, Notification
+from scenarios.engine.ledger.uptime import Uptime
 
 CONSENT: Final = 5_000_000_000
 """Nanoseconds of silence that count as consent (`confirm_after` of the gateway, as delivered)."""
@@ -54,19 +54,19 @@ def reason_of(notification: Notification) -> str:
     return f"{loss}: {notification.reason}" if notification.reason else str(loss)
 
 
-def is_needless(notification: Notification, lives: Lives) -> bool:
+def is_needless(notification: Notification, uptime: Uptime) -> bool:
     """Whether it is lost although nothing was done to those who had it."""
     match loss_of(notification):
         case None:
             return False
         case Loss.SILENCE | Loss.UNKNOWN:
             assert notification.written is not None
-            return not lives.trouble_since(notification.written)
+            return not uptime.trouble_since(notification.written)
         case Loss.NOT_ASKED:
             # A gateway that dies after it has taken a request leaves its caller waiting for good.
             since = notification.created
             return notification.overtaken or not (
-                lives.ended.get(SITE, -1) >= since or lives.crashed.get(GATEWAY, -1) >= since
+                uptime.ended.get(SITE, -1) >= since or uptime.crashed.get(GATEWAY, -1) >= since
             )
         case Loss.UNANSWERED:
             return not notification.excused

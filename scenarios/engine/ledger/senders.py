@@ -12,10 +12,10 @@ of the run (`asked`).
 from collections.abc import Callable
 from typing import Any, Final
 
-from scenarios.engine.ledger.asked import Asked
 from scenarios.engine.ledger.findings import Event, Findings
-from scenarios.engine.ledger.lives import Lives
 from scenarios.engine.ledger.notifications import AtGateway, Notification, OpenHops
+from scenarios.engine.ledger.site_requests import SiteRequests
+from scenarios.engine.ledger.uptime import Uptime
 
 UNKNOWN: Final = -1
 """Pushes announced of a broadcast that no log tells of: the gateway is not ours."""
@@ -24,7 +24,7 @@ UNKNOWN: Final = -1
 class Senders:
     """The notifications of a run and how far the site and the gateway are with them."""
 
-    def __init__(self, findings: Findings, hops: OpenHops, lives: Lives) -> None:
+    def __init__(self, findings: Findings, hops: OpenHops, uptime: Uptime) -> None:
         self.notifications: list[Notification] = []
         self.handlers: dict[str, Callable[[int, Event], None]] = {
             "message.created": self._message_created,
@@ -50,14 +50,14 @@ class Senders:
         }
         self._findings = findings
         self._hops = hops
-        self._lives = lives
+        self._uptime = uptime
         self._pushes: dict[str, Notification] = {}
         self._messages: dict[str, tuple[int, str]] = {}
         self._silent: dict[str, None] = {}
         """Messages for which the site has neither sent nor suppressed anything yet."""
         self._refused: dict[str | None, list[Notification]] = {}
         self._unclaimed: dict[str, list[Notification]] = {}
-        self._asked = Asked()
+        self._requests = SiteRequests()
         self._broadcasts: dict[str, tuple[int, int]] = {}
         self._connections: dict[str, None] = {}
         """The gateway's connections to APNs of which it has heard nothing bad."""
@@ -91,7 +91,7 @@ class Senders:
 
     def close(self) -> None:
         """The end: a message without any notification is one that the site lost."""
-        self._asked.close(self.notifications, self._messages, self._create)
+        self._requests.close(self.notifications, self._messages, self._create)
         for message in self._silent:
             t, user = self._messages[message]
             notification = self._create(t, origin="message", message=message, user=user)
@@ -114,7 +114,7 @@ class Senders:
         self._messages[message] = (t, str(event["user_to"]))
         planned = str(event.get("pushes") or "")
         if planned:
-            self._asked.plan(message, t, str(event["user_from"]), planned.split(","))
+            self._requests.plan(message, t, str(event["user_from"]), planned.split(","))
         else:
             self._silent[message] = None
 
@@ -142,7 +142,7 @@ class Senders:
         started, user = self._messages.get(message, (t, None))
         status = int(event["status"])
         token_ref = str(event["token_ref"])
-        self._asked.ask(message, token_ref)
+        self._requests.ask(message, token_ref)
         notification = self._claim(t, token_ref, status, event.get("gateway_push"))
         if notification is None:
             notification = self._create(started, origin="message", token_ref=token_ref)
@@ -152,8 +152,8 @@ class Senders:
                 notification.reason = f"{answer} ({status})" if answer else f"status {status}"
             else:
                 notification.reason = str(event.get("error") or "no answer from the gateway")
-                notification.excused = self._lives.trouble_since(started)
-                self._asked.unanswered(notification)
+                notification.excused = self._uptime.trouble_since(started)
+                self._requests.unanswered(notification)
         notification.asked = t
         notification.origin = "message"
         notification.created = min(notification.created, started)
@@ -226,7 +226,7 @@ class Senders:
             ended = notification.completed
             if notification.dispatched is not None and (
                 ended is None
-                or (power_cut and self._lives.ran_for(host, ended, t) <= UNWRITTEN_FOR)
+                or (power_cut and self._uptime.ran_for(host, ended, t) <= UNWRITTEN_FOR)
             ):
                 notification.in_doubt = True
 

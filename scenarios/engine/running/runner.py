@@ -20,7 +20,7 @@ from devices.errors import DeviceError
 from scenarios.engine.exit_codes import ExitCode
 from scenarios.engine.format.loader import Cell, ScenarioFile
 from scenarios.engine.format.places import Places
-from scenarios.engine.ledger.books import Books, read_books
+from scenarios.engine.ledger.audit import Audit, take_audit
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.invariants import Witness
 from scenarios.engine.ledger.observations import Observations
@@ -116,7 +116,7 @@ class Runner:
         ledger = Ledger()
         measures = Measures(ledger, Observations(ledger), Witness(), [])
         watch = Watch(world.env)
-        books: Books | None = None
+        audit: Audit | None = None
         deployment = Deployment(stage, cell.scenario, record.state)
         context = Context(cell.scenario, deployment, ledger, measures.observations, watch)
         world.trace.listen(record.trace)
@@ -141,7 +141,7 @@ class Runner:
                 result.virtual_seconds = world.env.now
                 result.wire_digest = world.digest()
                 world.run(deployment.stop())
-                books = read_books(deployment)
+                audit = take_audit(deployment)
         except UnhandledErrors as error:
             result.fail(Text(f"error[unhandled]: {error}", "bold red"))
         finally:
@@ -150,7 +150,7 @@ class Runner:
             record.end_trace()
         ledger.close()
         record.write_measures(ledger.notifications, measures.observations.metrics())
-        judge(context, measures, books, record.searched_for_leaks, result, places)
+        judge(context, measures, audit, record.searched_for_leaks, result, places)
         if refused_keys is not None:
             refused_keys.explain(result)
         if story is not None:

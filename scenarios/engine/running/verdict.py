@@ -17,7 +17,7 @@ from scenarios.engine.format.models import Expect
 from scenarios.engine.format.nodes import Location
 from scenarios.engine.format.places import Places
 from scenarios.engine.leaks import LeakScanner
-from scenarios.engine.ledger.books import Books
+from scenarios.engine.ledger.audit import Audit
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.invariants import Evidence, Witness, check
 from scenarios.engine.ledger.notifications import Notification
@@ -55,14 +55,14 @@ class Measures:
 def judge(
     context: Context,
     measures: Measures,
-    books: Books | None,
+    audit: Audit | None,
     written: Iterable[Path],
     result: RunResult,
     places: Places,
 ) -> None:
     """Take what was measured into the result, and hold it against what the scenario expects.
 
-    `books`: what servers and phones hold at the end, None if that was not reached. `written`: the
+    `audit`: what servers and phones hold at the end, None if that was not reached. `written`: the
     record's files, in which no secret may be.
     """
     deployment, ledger = context.deployment, measures.ledger
@@ -72,7 +72,7 @@ def judge(
         measures.witness,
         deployment.phones_of_tokens(),
         [leak for path in written for leak in leaks.scan(path)],
-        books,
+        audit,
     )
     result.faults = list(context.faults.outcomes())
     result.fates = ledger.counts()

@@ -74,7 +74,7 @@ def test_requests_wait_for_a_free_core() -> None:
             await asyncio.gather(*(ask() for _ in range(5)))
             assert [round(moment - start) for moment in done] == [1, 1, 2, 2, 3]
             site.set_cost(None)
-            assert world.network.plain
+            assert world.network.unobserved
             before = world.env.now
             await ask()
             assert world.env.now - before < 0.1

@@ -83,9 +83,9 @@ def test_rules_are_told_apart_by_identity_and_come_and_go() -> None:
 
 def test_without_rules_and_taps_the_network_is_plain() -> None:
     with World(seed=1) as world:
-        assert world.network.plain
+        assert world.network.unobserved
         rule = Says(None)
         world.network.rules.add(rule)
-        assert not world.network.plain
+        assert not world.network.unobserved
         world.network.rules.remove(rule)
-        assert world.network.plain
+        assert world.network.unobserved

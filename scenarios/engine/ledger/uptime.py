@@ -14,7 +14,7 @@ AFTERMATH: Final = 120_000_000_000
 TCP asks again after ever longer times, two minutes at the most."""
 
 
-class Lives:
+class Uptime:
     """Feed it the events it has handlers for."""
 
     def __init__(self) -> None:

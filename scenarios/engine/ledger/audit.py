@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Audit:
     """`outbox` is None for a gateway into which nobody can look."""
 
     messages: int
@@ -37,7 +37,7 @@ class Books:
     """By phone: the wire ids of what is in its tray."""
 
 
-def read_books(deployment: "Deployment") -> Books:
+def take_audit(deployment: "Deployment") -> Audit:
     """Ask them all. Changes nothing."""
     services, population = deployment.services, deployment.population
     apns = [services.push.apns.statistics()]
@@ -48,7 +48,7 @@ def read_books(deployment: "Deployment") -> Books:
         "gcm": [services.push.gcm.statistics()],
     }
     phones = [*population.phones.values(), *population.fleet]
-    return Books(
+    return Audit(
         messages=services.count_messages(),
         outbox=services.outbox_pushes(),
         counted={
@@ -59,15 +59,15 @@ def read_books(deployment: "Deployment") -> Books:
     )
 
 
-def differences(ledger: Ledger, books: Books) -> Iterator[str]:
+def differences(ledger: Ledger, audit: Audit) -> Iterator[str]:
     """Where the ledger and the others disagree, in sentences."""
-    written, crashed = ledger.messages, ledger.lives.crashed
-    if books.messages < written or (books.messages > written and "site" not in crashed):
-        yield f"the site has {books.messages} messages, the trace {written}"
-    if books.outbox is not None:
-        yield from _outbox(ledger, books.outbox)
+    written, crashed = ledger.messages, ledger.uptime.crashed
+    if audit.messages < written or (audit.messages > written and "site" not in crashed):
+        yield f"the site has {audit.messages} messages, the trace {written}"
+    if audit.outbox is not None:
+        yield from _outbox(ledger, audit.outbox)
     copies = [copy for each in ledger.notifications for copy in each.copies] + ledger.leftovers
-    for service, counters in books.counted.items():
+    for service, counters in audit.counted.items():
         for name, applies in COUNTED.items():
             seen = sum(applies(copy) for copy in copies if copy.service == service)
             if seen != counters[name]:
@@ -76,7 +76,7 @@ def differences(ledger: Ledger, books: Books) -> Iterator[str]:
     for copy in copies:
         if copy.phone is not None and copy.displayed is not None and copy.read is None:
             shown.setdefault(copy.phone, []).append(copy)
-    for phone, tray in books.trays.items():
+    for phone, tray in audit.trays.items():
         yield from _tray(phone, tray, shown.get(phone, []), ledger.removals.get(phone, -1))
 
 
@@ -92,7 +92,7 @@ def _outbox(ledger: Ledger, outbox: tuple[str, ...]) -> Iterator[str]:
         # it could not tell of.
         told = push in known
         if push not in held and (
-            ledger.lives.is_up("gateway") if told else "gateway" not in ledger.lives.crashed
+            ledger.uptime.is_up("gateway") if told else "gateway" not in ledger.uptime.crashed
         ):
             yield f"push {push} is in the gateway's outbox, and the trace does not say so"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.engine.ledger.books import Books, differences, read_books
+from scenarios.engine.ledger.audit import Audit, differences, take_audit
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.ledger.invariants import Evidence, Witness, check
 
@@ -13,25 +13,25 @@ NOTHING: dict[str, dict[str, int]] = {}
 
 
 @pytest.fixture(scope="module")
-def observed(tapped: Callable[..., Any]) -> tuple[list[dict[str, Any]], Books]:
+def observed(tapped: Callable[..., Any]) -> tuple[list[dict[str, Any]], Audit]:
     """One message to a phone that nobody looks at."""
     run = tapped("security/shared_phone.yaml")
-    return run.events, read_books(run.deployment)
+    return run.events, take_audit(run.deployment)
 
 
-def conservation(events: list[dict[str, Any]], books: Books) -> tuple[str, ...]:
+def conservation(events: list[dict[str, Any]], audit: Audit) -> tuple[str, ...]:
     ledger = Ledger().feed_all(events)
     ledger.close()
-    return check("conservation", Evidence(ledger, Witness(), {}, (), books)).violations
+    return check("conservation", Evidence(ledger, Witness(), {}, (), audit)).violations
 
 
 def test_a_whole_trace_agrees_with_everybody(
-    observed: tuple[list[dict[str, Any]], Books],
+    observed: tuple[list[dict[str, Any]], Audit],
 ) -> None:
-    events, books = observed
-    assert books.messages == 1
-    assert sum(len(tray) for tray in books.trays.values()) == 1
-    assert conservation(events, books) == ()
+    events, audit = observed
+    assert audit.messages == 1
+    assert sum(len(tray) for tray in audit.trays.values()) == 1
+    assert conservation(events, audit) == ()
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ def test_a_whole_trace_agrees_with_everybody(
     ],
 )
 def test_one_event_that_is_missing_from_a_trace_breaks_conservation(
-    observed: tuple[list[dict[str, Any]], Books], kind: str, violation: str
+    observed: tuple[list[dict[str, Any]], Audit], kind: str, violation: str
 ) -> None:
-    events, books = observed
+    events, audit = observed
     place = next(n for n, event in enumerate(events) if event["kind"] == kind)
-    assert violation in conservation(events[:place] + events[place + 1 :], books)
+    assert violation in conservation(events[:place] + events[place + 1 :], audit)
 
 
-def disagree(*events: dict[str, Any], **books: Any) -> list[str]:
+def disagree(*events: dict[str, Any], **audit: Any) -> list[str]:
     ledger = Ledger().feed_all({"t": t, **event} for t, event in enumerate(events))
     ledger.close()
     known: dict[str, Any] = {"messages": 0, "outbox": (), "counted": NOTHING, "trays": {}}
-    return list(differences(ledger, Books(**(known | books))))
+    return list(differences(ledger, Audit(**(known | audit))))
 
 
 def test_a_push_in_the_outbox_that_nobody_accepted_is_a_difference() -> None:

@@ -32,7 +32,7 @@ class _Call:
     """The first that is not asked for."""
 
 
-class Asked:
+class SiteRequests:
     """The requests of a site that are open."""
 
     def __init__(self) -> None:
