@@ -197,9 +197,11 @@ def test_apns_closes_of_its_own_accord(bench: Bench, inject: str, words: str) ->
     assert told.fates["delivered"] == 10
 
 
-def test_gcm_is_unavailable(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", ["2013", "2014"])
+def test_gcm_is_unavailable(bench: Bench, kind: Kind) -> None:
     outage = fault("vendor.gcm", "unavailable", ", with: { status: 503, retry_after: 30s }")
-    told = bench.run("2013", ONE_PHONE.format(platform="android", faults=outage))
+    text = ONE_PHONE.format(platform="android", faults=outage)
+    told = bench.run(kind, text.replace("generation: 2013", "generation: 2.7"))
     assert told.code == ExitCode.FAILED
     [line] = [each for each in told.gateway if each.startswith("GCM")]
     assert re.fullmatch(r"GCM answered the gateway 503 \(Retry-After: 30\) at \d+\.\d{3} s", line)
@@ -255,6 +257,40 @@ def test_a_broadcast_on_another_channel(bench: Bench) -> None:
     )
 
 
+UNINSTALLED = """\
+format: 1
+name: A phone without the app behind an external gateway
+world:
+  gateway: { kind: airnotifier, app: moodle }
+  site:    { kind: moodle, generation: 2.7, users: { ana: teacher, ben: student } }
+devices:
+  phone: { platform: android, owner: ben, state: enabled }
+faults:
+  - { id: f, target: device.phone, inject: uninstall, window: { from: before_dispatch } }
+flow:
+  - { do: message, by: ana, with: { to: ben, text: Lab at nine } }
+  - { do: settle, within: 20s }
+  - { do: message, by: ana, with: { to: ben, text: Lab at ten } }
+  - { do: settle, within: 20s }
+expect:
+  fates: { created: 2, undeliverable: 1, rejected: 1 }
+  invariants: [conservation, causal_order]
+"""
+
+
+@pytest.mark.parametrize("kind", ["2013", "2014"])
+def test_what_gcm_rejects_is_one_push_whatever_the_api_answers(bench: Bench, kind: Kind) -> None:
+    told = bench.run(kind, UNINSTALLED)
+    assert told.code == ExitCode.OK, told.shown
+    [line] = [each for each in told.gateway if each.startswith("GCM")]
+    answer = "400" if kind == "2014" else "200 with an error"
+    assert re.fullmatch(
+        r"GCM rejected token [0-9a-f]{12} \(NotRegistered\) at \d+\.\d{3} s; the API answered the"
+        rf" site {answer}",
+        line,
+    )
+
+
 @pytest.mark.parametrize("kind", ["2013", "ours"])
 def test_tokens_of_an_earlier_run_are_said_and_count_nowhere(bench: Bench, kind: Kind) -> None:
     steps = (
@@ -269,7 +305,7 @@ def test_tokens_of_an_earlier_run_are_said_and_count_nowhere(bench: Bench, kind:
     # Tokens of the same seed are the same ones: five are this run's, and five are not.
     left, rejected, *_ = told.gateway
     assert re.fullmatch(
-        r"\d+ push(es)? reached the push services for tokens that no phone of this run ever had"
+        r"\d+ push(es)? reached the push services for tokens that no phone of this run had by then"
         r" \(.*\), first at \d+\.\d{3} s: not of this run, and not counted",
         left,
     )

@@ -163,7 +163,7 @@ class GatewayStory:
             names = dict.fromkeys(str(each["token_ref"]) for each in strange)
             yield (
                 f"{_pushes(len(strange))} reached the push services for tokens that no phone of"
-                f" this run ever had ({_some(names)}), first at {_at(strange[0])}: {_NOT_OURS}"
+                f" this run had by then ({_some(names)}), first at {_at(strange[0])}: {_NOT_OURS}"
             )
         if early:
             yield (

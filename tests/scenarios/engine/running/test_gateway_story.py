@@ -143,7 +143,7 @@ def test_what_is_left_of_an_earlier_run_is_called_so() -> None:
     run.tell(old, at=1).tell(discarded("b", "older", peer=P2), at=1.5)
     run.tell({**CLOSED, "peer": P2}, broadcast("c"), at=1.5)
     assert told(run) == [
-        "1 push reached the push services for tokens that no phone of this run ever had (old),"
+        "1 push reached the push services for tokens that no phone of this run had by then (old),"
         " first at 1.000 s: not of this run, and not counted",
         "1 push reached the push services before this run had sent anything, first at 0.280 s: not"
         " of this run, and not counted",
