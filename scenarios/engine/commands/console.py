@@ -100,6 +100,8 @@ class RunConsole:
             self._print(self._line(result))
             for failure in result.failures:
                 self._print(failure)
+            for told in result.external_gateway if result.failures else ():
+                self._field("gateway", Text(told))
             return
         self._field("fates", _fates(result.fates))
         for fault in result.faults:

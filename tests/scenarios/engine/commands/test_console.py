@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from scenarios.engine.commands.cli import main
 from scenarios.engine.commands.console import MANY, RunConsole
@@ -113,6 +114,18 @@ def test_a_line_of_many_runs_counts_them() -> None:
     line = output.getvalue()
     assert line.startswith("[ 1/13] passed")
     assert "seed 7  created=2 delivered=2" in line
+
+
+def test_of_many_runs_those_that_failed_say_what_the_external_gateway_ran_into() -> None:
+    file, told = load(FILE), "token 0123456789ab rejected"
+    passed = RunResult(file, file.cells[0], 7, external_gateway=[told])
+    failed = RunResult(file, file.cells[0], 8, external_gateway=[told])
+    failed.fail(Text("error[fate]: lost: 1 of 2, expected 0"))
+    for result, lines in ((passed, []), (failed, [f"gateway       {told}"])):
+        output = io.StringIO()
+        console = RunConsole(Console(file=output), total=2, brief=True, verbose=False)
+        console.run_finished(result)
+        assert [x for x in output.getvalue().splitlines() if "token" in x] == lines
 
 
 def test_an_interrupted_run_is_neither_passed_nor_forgotten(tmp_path: Path) -> None:
