@@ -20,7 +20,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml build-requires.txt --quiet --uni
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: %/.airbed-venv
-.PHONY: help run test shuffled check lint bench foreign foreign-env postgres live swarm tcp-table conversations fuzz lock env dev-env clean
+.PHONY: help run test shuffled check lint bench foreign foreign-env postgres live swarm tcp-table conversations fuzz gateways lock env dev-env clean
 
 help:
 	@echo "make run      set up $(VENV) and run the ten steps on iOS and Android"
@@ -36,6 +36,7 @@ help:
 	@echo "make tcp-table   hold simulated TCP against the kernel's, for docs/tcp.md (as root)"
 	@echo "make conversations   random talks over simulated and real sockets, compared (20 min of CPU)"
 	@echo "make fuzz     hand in damaged files, options, requests and frames (FUZZ_MINUTES=60 of CPU)"
+	@echo "make gateways the shipped scenarios against external gateways, for docs/live.md (20 min)"
 	@echo "make lock     write requirements*.lock again from pyproject.toml"
 	@echo "make clean    remove environments, caches and run records"
 	@echo
@@ -124,6 +125,10 @@ FUZZ_MINUTES ?= 60
 
 fuzz: dev-env
 	@PYTHONPATH=. $(BIN)/python tests/fuzz/campaign.py --minutes $(FUZZ_MINUTES) $(FUZZ_ARGS)
+
+# GATEWAYS_ARGS="--times 10": the cells without faults ten times against ours.
+gateways: dev-env
+	@PYTHONPATH=. $(BIN)/python -m tests.foreign.gateway_table $(GATEWAYS_ARGS) && git --no-pager diff --stat -- docs/live.md
 
 lock: dev-env
 	@echo "==> Resolving for Python 3.11 and later, on every platform"
