@@ -53,6 +53,8 @@ class _Push:
     """The gateway refused it, and sent it all the same."""
     broadcast: int | None = None
     """The broadcast that it is of."""
+    is_put_off: bool = False
+    """GCM took nothing of the last request that it was in: it may come again."""
 
 
 class InferredGateway:
@@ -88,6 +90,9 @@ class InferredGateway:
         """The last one's number."""
         self._reached: set[str] = set()
         """Tokens that it has reached."""
+        self._put_off: Counter[str] = Counter()
+        """By token reference: in how many requests it was that GCM refused before the site had an
+        answer."""
         self._last_on: dict[str, int] = {}
         """Connection to APNs -> when APNs took or rejected something on it last (ns)."""
         self._unread: dict[str, str] = {}
@@ -115,6 +120,8 @@ class InferredGateway:
                 yield from self._arrived(event)
             case "vendor.discarded":
                 yield from self._discarded(event)
+            case "vendor.refused":
+                yield from self._refused_by_gcm(event)
             case "vendor.connected" if event["service"] == "apns":
                 self._resending.connected(str(event["peer"]))
                 yield event
@@ -130,6 +137,7 @@ class InferredGateway:
         status, token_ref = int(event["status"]), str(event["token_ref"])
         known = self._pushes.get(token_ref, ())
         early = next((push for push in known if not push.claimed), None)
+        put_off = self._put_off.pop(token_ref, 0)
         self._planned[token_ref] -= 1
         if early is not None:
             early.claimed = True
@@ -140,6 +148,8 @@ class InferredGateway:
             if early is None:
                 yield self._accepted(event, push, token_ref)
                 self._waits_to_be_read(event, push, token_ref)
+                for _ in range(put_off):
+                    yield self._come_to_nothing(event, push)
             yield {**event, "gateway_push": push.number}
         elif early is not None:
             # The gateway has handed it on and refused it all the same: what that led to counts.
@@ -227,6 +237,23 @@ class InferredGateway:
             else:
                 self._resending.add(Missing(push.number, token_ref, was_read=True))
 
+    def _refused_by_gcm(self, event: Event) -> Iterator[Event]:
+        """A request of which GCM took nothing: the gateway has written these pushes, and they are
+        outstanding as before.
+        """
+        yield event
+        for token_ref in filter(None, str(event.get("token_refs") or "").split(",")):
+            push = self._outstanding(token_ref)
+            if push is not None:
+                yield self._come_to_nothing(event, push)
+            elif self._planned[token_ref] > 0:
+                self._put_off[token_ref] += 1
+
+    def _come_to_nothing(self, event: Event, push: _Push) -> Event:
+        push.attempts += 1
+        push.is_put_off = True
+        return self._dispatched(event, push, "gcm")
+
     def _sent_again_before(self, token_ref: str, peer: str) -> _Push | None:
         """The push that a gateway quick to reconnect has sent again before the connection on which
         it was discarded was closed.
@@ -242,7 +269,7 @@ class InferredGateway:
     def _outstanding(self, token_ref: str) -> _Push | None:
         """The oldest push for a token that is to come to a push service, for all that is known."""
         for push in self._pushes.get(token_ref, ()):
-            if not push.attempts or self._resending.was_discarded(push.number):
+            if not push.attempts or push.is_put_off or self._resending.was_discarded(push.number):
                 return push
         return None
 
@@ -284,6 +311,7 @@ class InferredGateway:
         self._resending.arrived(push.number)
         self._unread.pop(push.number, None)
         push.attempts += 1
+        push.is_put_off = False
         push.peer = peer
         push.arrived = event["t"]
         yield self._dispatched(event, push, service)

@@ -5,6 +5,7 @@ then what `requests` and `sending` check.
 """
 
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 from random import Random
 
@@ -13,6 +14,7 @@ from sim.vendors.gcm.http_messages import Request, Response, error_page
 from sim.vendors.gcm.requests import BadRequest, read_form, read_json
 from sim.vendors.gcm.sending import PLAIN_5XX, Refused, Sender, plain_answer
 from sim.vendors.gcm.settings import Project
+from sim.vendors.seams import token_ref
 
 SEND_PATHS = ("/gcm/send", "/fcm/send")
 
@@ -37,6 +39,7 @@ class SendEndpoint:
                 peer=request.peer,
                 status=response.status,
                 retry_after=dict(response.headers).get("Retry-After"),
+                token_refs=",".join(map(token_ref, self._ids(request))),
             )
         return response
 
@@ -56,10 +59,18 @@ class SendEndpoint:
             response.delay = slow.delay
         return response
 
+    def _ids(self, request: Request) -> Sequence[str]:
+        """For whom a request was, as far as it can be read."""
+        try:
+            if _is_json(request):
+                return read_json(request.body, self._core.settings).registration_ids
+            return read_form(request.body, self._core.settings).registration_ids
+        except BadRequest:
+            return ()
+
     def _process(self, request: Request, project: Project) -> Response:
-        content_type, _, _ = request.header("content-type").partition(";")
-        is_json = content_type.strip().lower() == "application/json"
-        if not is_json and content_type.strip().lower() not in FORM_TYPES:
+        is_json = _is_json(request)
+        if not is_json and _content_type(request) not in FORM_TYPES:
             return _plain(400, b"Content-Type must be application/json or a form")
         try:
             return self._send(request.body, project, request.peer, is_json=is_json)
@@ -95,6 +106,14 @@ FORM_TYPES = ("", "application/x-www-form-urlencoded")
 """Plain text is assumed when the header is missing (GCM, "HTTP connection server")."""
 
 JSON = "application/json; charset=UTF-8"
+
+
+def _content_type(request: Request) -> str:
+    return request.header("content-type").partition(";")[0].strip().lower()
+
+
+def _is_json(request: Request) -> bool:
+    return _content_type(request) == "application/json"
 
 
 def _plain(status: int, body: bytes) -> Response:

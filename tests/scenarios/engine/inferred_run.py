@@ -132,3 +132,10 @@ def rejected_by_gcm(token: str) -> dict[str, Any]:
         "host": "gcm", "kind": "vendor.rejected", "service": "gcm", "token_ref": token,
         "reason": "NotRegistered", "peer": "127.0.0.1:9",
     }  # fmt: skip
+
+
+def unavailable(*tokens: str) -> dict[str, Any]:
+    return {
+        "host": "gcm", "kind": "vendor.refused", "service": "gcm", "status": 503,
+        "retry_after": "30", "peer": "127.0.0.1:9", "token_refs": ",".join(tokens),
+    }  # fmt: skip

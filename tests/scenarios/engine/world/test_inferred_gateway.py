@@ -18,6 +18,7 @@ from tests.scenarios.engine.inferred_run import (
     message,
     rejected_by_gcm,
     requested,
+    unavailable,
 )
 
 
@@ -268,3 +269,25 @@ def test_a_token_of_no_phone_of_this_run_is_from_before_it() -> None:
     assert run.of("vendor.discarded")[0]["leftovers"] == 1
     run.ledger.close()
     assert run.ledger.findings.all == []
+
+
+def test_a_request_that_gcm_refused_was_written_and_its_repetition_is_one() -> None:
+    run = Run(gcm="a").tell(CREATED, requested("a"), unavailable("a"))
+    [notification] = run.ledger.notifications
+    assert (notification.attempts, notification.fate) == (1, "pending")
+    run.tell(unavailable("a"), at_gcm("a", "0:1"))
+    assert [event["attempt"] for event in run.of("push.dispatched")] == [1, 2, 3]
+    assert len(run.of("push.completed")) == 1
+    assert len(run.ledger.notifications) == 1
+
+
+def test_a_gateway_that_passes_gcms_refusal_on_has_refused_one_push() -> None:
+    run = Run(gcm="a").tell(CREATED, unavailable("a"), requested("a", status=500))
+    assert run.of("push.dispatched") == []
+    assert run.fates() == {"created": 1, "refused": 1}
+
+
+def test_gcm_may_refuse_before_the_sites_answer_is_known() -> None:
+    run = Run(gcm="a").tell(CREATED, unavailable("a"), requested("a"), at_gcm("a", "0:1"))
+    assert [event["attempt"] for event in run.of("push.dispatched")] == [1, 2]
+    assert len(run.ledger.notifications) == 1
