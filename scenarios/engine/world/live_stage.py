@@ -40,6 +40,7 @@ UNSEEN: Final = (
     "where pushes are that the gateway accepted and no push service read: they stay pending, or"
     " are lost where APNs closed a connection",
     "tokens that the gateway removed: bad_token_pruned is not judged",
+    "why it sent a push again: no_needless_duplicate is not judged",
 )
 
 
@@ -97,7 +98,7 @@ class LiveStage:
         servers = ServerProcesses(world, logs, state, options.ports())
         if options.gateway is None:
             return cls(world, servers, options)
-        stage = cls(world, servers, options, UNSEEN, ("bad_token_pruned",))
+        stage = cls(world, servers, options, UNSEEN, ("bad_token_pruned", "no_needless_duplicate"))
         app, trace = scenario.world.gateway.app, world.trace
         inferred = InferredGateway(app, world.env, trace.emit, stage.service_of)
         trace.interpret = inferred.interpret
