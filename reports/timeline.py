@@ -10,7 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from reports.hops import Drawing, Item, Lane, Section, drawing
+from reports.drawn import Drawing, Item, Lane, Section
+from reports.hops import drawing
 from reports.latency import latency_html
 from reports.reading import Record, clock, reading, seconds
 from reports.timeline_style import STYLE

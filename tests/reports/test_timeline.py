@@ -5,7 +5,8 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any, get_args
 
-from reports.hops import Drawing, Tone, drawing
+from reports.drawn import Drawing, Tone
+from reports.hops import drawing
 from reports.reading import Record
 from reports.timeline import (
     CHARACTER,

@@ -4,7 +4,7 @@ This is the static contract, enough to check a file without running anything; ho
 brought about is in `scenarios/engine/world/faults/`, one implementation for each name here (a test
 compares them). Names are Toxiproxy's where it has one.
 
-A lasting fault is in force during its window; one of a moment happens at the beginning of it.
+A lasting fault is active during its window; one of a moment happens at the beginning of it.
 """
 
 from collections.abc import Mapping
@@ -138,7 +138,7 @@ FAULTS: Final[Mapping[str, FaultContract]] = {
         _HAPPENS,
     ),
     "restart": FaultContract(
-        "the server is stopped in good order; it starts again at the end of the window",
+        "the server is stopped gracefully; it starts again at the end of the window",
         ("server",),
         _HAPPENS,
     ),

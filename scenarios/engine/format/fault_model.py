@@ -116,7 +116,7 @@ class Selection(_Section):
 
 
 class Window(_Section):
-    """When a fault is in force. Left out, it is as long as the flow."""
+    """When a fault is active. Left out, it is as long as the flow."""
 
     start: WrittenMoment = Field(
         alias="from",

@@ -90,7 +90,7 @@ class Deployment:
         return hasattr(self, "population")
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
-        """Stop the servers and push services in good order."""
+        """Stop the servers and push services gracefully."""
         foreign = self.stage.foreign_gateway
         if foreign is not None and foreign.resends:
             # Cut off now, it would send in the next run what it cannot know to be accepted.

@@ -60,9 +60,8 @@ class _Push:
 class InferredGateway:
     """Feed it every event in order; it gives back the event and what must have come before it.
 
-    `emit` records what becomes certain only later, when nothing happened. `service_of` tells by its
-    reference of which push service a token is that one of this run's phones ever had; None for
-    another's.
+    `emit` records what becomes certain only later, when nothing happened. `service_of` gives
+    the push service of a token by its reference; None if no phone of this run ever had it.
     """
 
     def __init__(
@@ -206,7 +205,7 @@ class InferredGateway:
             )  # fmt: skip
 
     def _discarded(self, event: Event) -> Iterator[Event]:
-        """APNs read pushes on a connection of which it wanted nothing more, and has closed it."""
+        """APNs threw away the rest of what it read on a connection, and closed it."""
         peer = str(event["peer"])
         thrown_away: list[tuple[_Push, str]] = []
         sent_again: list[_Push] = []

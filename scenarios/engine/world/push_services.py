@@ -84,7 +84,7 @@ class PushServices:
         yield self._stage.start_gcm(self._gcm_host, self.gcm)
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
-        """Stop them in good order."""
+        """Stop them gracefully."""
         env = self._stage.world.env
         for host, stop in ((self._apns_host, self.apns.stop), (self._gcm_host, self.gcm.stop)):
             yield as_event(env, host.start(stop))

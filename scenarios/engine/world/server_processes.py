@@ -2,7 +2,7 @@
 
 Their settings are files in the run's state directory; their logs come through pipes into the trace.
 A server is ready when its log says where it listens. A crash is SIGKILL on a host that is off the
-network at that moment, so that nobody is told; whoever ends this process ends them, too.
+network at that moment, so that nobody is told. They end with this process.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class ServerProcesses:
         return was_on
 
     def stop(self, name: str) -> bool:
-        """Stop the server in good order. False if it does not run; a paused one hears nothing and
+        """Stop the server gracefully. False if it does not run; a paused one hears nothing and
         goes on afterwards.
         """
         known = self._servers[name]
@@ -126,7 +126,7 @@ class ServerProcesses:
             host.resume()
 
     def stop_all(self) -> Generator[simpy.Event, Any, None]:
-        """Stop what runs in good order, the last one first."""
+        """Stop gracefully what runs, the last one first."""
         for known in reversed(self._servers.values()):
             if known.process is not None and known.host.state == "running":
                 process, known.process = known.process, None

@@ -65,7 +65,7 @@ class Servers:
         return True
 
     def stop(self, name: str) -> bool:
-        """Stop the server in good order. False if it does not run; a paused one hears nothing and
+        """Stop the server gracefully. False if it does not run; a paused one hears nothing and
         goes on afterwards.
         """
         server = self._servers[name]
@@ -105,7 +105,7 @@ class Servers:
             host.resume()
 
     def stop_all(self) -> Generator[simpy.Event, Any, None]:
-        """Stop what runs in good order, the last one first. A host that is off or paused is left
+        """Stop gracefully what runs, the last one first. A host that is off or paused is left
         alone."""
         for server in reversed(self._servers.values()):
             if server.runner is not None and server.host.state == "running":

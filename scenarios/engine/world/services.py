@@ -131,7 +131,7 @@ class Services:
             yield self._servers.add(self.site, site, 80)
 
     def stop(self) -> Generator[simpy.Event, Any, None]:
-        """Stop everything in good order, the site first."""
+        """Stop everything gracefully, the site first."""
         yield from self._servers.stop_all()
         yield from self.push.stop()
 
@@ -140,7 +140,7 @@ class Services:
         return self._servers.crash(name)
 
     def stop_server(self, name: str) -> bool:
-        """Stop `gateway` or `site` in good order; see `Servers.stop`."""
+        """Stop `gateway` or `site` gracefully; see `Servers.stop`."""
         return self._servers.stop(name)
 
     def pause(self, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Faults of the network, named after Toxiproxy's toxics where it has a name.
 
 A fault is a dataclass of parameters and a rule of the network (see `sim.net.rules`);
-`world.faults` puts it in force and takes it back. Times are virtual seconds, sizes bytes, rates
+`world.faults` starts and ends it. Times are virtual seconds, sizes bytes, rates
 bytes per second.
 """
 

@@ -1,4 +1,4 @@
-"""The faults of a world: putting them in force, for a while or until further notice.
+"""The faults of a world: starting and ending them.
 
 handle = world.faults.add(Latency(between=("gateway", "apns"), latency=0.2))
 ...
@@ -23,7 +23,7 @@ HOST = "network"
 
 
 class FaultHandle:
-    """One fault's time in force."""
+    """One fault, from its start to its end."""
 
     def __init__(self, fault: Fault, network: "Network", number: int) -> None:
         self.fault = fault
@@ -33,7 +33,7 @@ class FaultHandle:
         self._calls: list[Call] = []
 
     def begin(self) -> None:
-        """Come into force now."""
+        """Start now."""
         fault, network = self.fault, self._network
         self.active = True
         network.trace.emit("fault.started", HOST, fault=fault.name, family=fault.family)
@@ -77,7 +77,7 @@ class Faults:
     def add(
         self, fault: Fault, *, at: float | None = None, until: float | None = None
     ) -> FaultHandle:
-        """Put a fault in force from virtual second `at` (now) until `until` (its removal).
+        """Start a fault at virtual second `at` (now) and end it at `until` (when it is removed).
 
         `ValueError` for a fault that was added before, a host that does not exist, or times that
         are past or in the wrong order.

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from sim.net.transport import SimTransport
 
 Direction = Literal["both", "upstream", "downstream"]
-"""Upstream is what the first of the two hosts sends to the second, whoever dialled."""
+"""Upstream is what the first of the two hosts sends to the second, whichever of them dialled."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What a fault in force stands on."""
+    """What an active fault needs of the world."""
 
     network: "Network"
     rng: Random
@@ -48,16 +48,16 @@ class Fault:
 
     @property
     def ground(self) -> Ground:
-        """Only while it is in force."""
+        """Only while it is active."""
         assert self._ground is not None
         return self._ground
 
     def begin(self, ground: Ground) -> None:
-        """Come into force."""
+        """Start."""
         self._ground = ground
 
     def end(self) -> None:
-        """Be in force no longer."""
+        """End."""
 
     def host_names(self) -> list[str]:
         """The hosts it names; they must exist."""
@@ -160,7 +160,7 @@ class EndingFault(PathFault):
         raise NotImplementedError
 
     def reset(self, end: "SimTransport") -> None:
-        """End the connection with RST to both ends, if the fault is in force still."""
+        """End the connection with RST to both ends, if the fault is still active."""
         if end.is_dead or self not in self.ground.network.rules:
             return
         self.ground.network.path.reset(end)

@@ -1,5 +1,5 @@
-"""The faults that a scenario may name, each brought about by whoever brings it about in reality:
-the network drops, the host loses its power, the push service closes, the user removes the app.
+"""The faults that a scenario may name, each caused by the part that causes it in reality: the
+network drops, the host loses its power, the push service closes, the user removes the app.
 
 From Python, once a deployment has started:
 
@@ -8,7 +8,7 @@ From Python, once a deployment has started:
     ...
     injection.end()
 
-`inject` begins at once and `end` takes the fault back; windows are for scenario files (`plan`).
+`inject` starts a fault at once and `end` ends it; windows are for scenario files (`plan`).
 Contracts are in `fault_catalog.py`.
 """
 

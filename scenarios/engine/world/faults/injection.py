@@ -1,7 +1,7 @@
-"""One fault in force: what it goes into, with which parameters, and whether it has fired.
+"""One active fault: its target, with which parameters, and whether it has fired.
 
-Everything that is left to chance is drawn here, from a random stream that bears the fault's id, so
-that a fault more or less changes no other.
+All random choices are drawn here, from a stream named after the fault's id, so adding or removing a
+fault changes no other.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,17 +78,17 @@ class Injection:
             self._emit("fault.fired", **fields)
 
     def count(self, counter: Callable[[], int]) -> None:
-        """Somebody else counts what it changes."""
+        """Add a counter of what it changes."""
         self._counters.append(counter)
 
     def at_end(self, action: End) -> None:
-        """What has to be done to take it back."""
+        """What has to be done to end it."""
         self._ends.append(action)
 
-    # -- for whoever injects
+    # -- for `inject`
 
     def begin(self, how: Callable[["Injection"], None]) -> None:
-        """Come into force."""
+        """Start."""
         self.active = True
         if self._tells:
             self._emit("fault.started", family=self.fault.inject)

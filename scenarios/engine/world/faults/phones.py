@@ -24,7 +24,7 @@ def dead_path(injection: Injection) -> None:
 
 
 def handover(injection: Injection) -> None:
-    """Another network and another address; the phone knows, and connects anew at once."""
+    """Another network and another address; the phone knows, and reconnects at once."""
     population = injection.deployment.population
     for phone in injection.phones():
         phone.host.move(population.link_of(phone, injection.parameters["to"]))

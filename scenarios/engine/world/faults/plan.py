@@ -1,9 +1,9 @@
-"""The faults of a scenario in their time: when each begins and ends, and what came of it.
+"""Schedules the faults of a scenario: when each starts and ends, and what it did.
 
 Windows in virtual time count from the beginning of the flow. `step <...>` begins with the start of
 the first step that has the name or number, and ends with the end of the first that has it and is
-not over when the fault begins. What is in force when the flow ends stays in force while the world
-is taken down: healing it then would change what the run is about.
+not over when the fault begins. A fault that is active when the flow ends stays active while the
+world is taken down: ending it then would change what the run is about.
 """
 
 from collections.abc import Callable, Iterator, Sequence
