@@ -252,25 +252,20 @@ def answers(
         yield from zip(sent, peers.map(lambda each: server.ask(each, source), sent), strict=True)
 
 
-def test_every_route_answers_every_header_without_an_error_of_its_own(
+def test_every_route_answers_every_header_target_and_body_without_an_error_of_its_own(
     process: Process, tmp_path: Path
 ) -> None:
+    every = routes(process.name, tmp_path)
     for name, values in HEADERS.items():
         requests = [
             request(process, method, path, {name: value}, b"a=1")
-            for method, path in routes(process.name, tmp_path)
+            for method, path in every
             for value in values
         ]
         source = PROXY if name == "X-Forwarded-For" else "127.0.0.1"
         for sent, answer in answers(process, requests, source):
             check(process, sent, answer)
-    stop_and_look(process)
-
-
-def test_every_route_answers_every_target_and_body_without_an_error_of_its_own(
-    process: Process, tmp_path: Path
-) -> None:
-    for method, path in routes(process.name, tmp_path):
+    for method, path in every:
         targets = [request(process, method, target % path) for target in TARGETS]
         bodies = [
             *(
