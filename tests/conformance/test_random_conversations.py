@@ -72,4 +72,4 @@ def check(program: Conversation) -> None:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_a_conversation_is_the_same_on_real_sockets(tls: bool) -> None:
-    settings(max_examples=150)(given(conversations(tls))(check))()
+    settings(max_examples=75)(given(conversations(tls))(check))()

@@ -84,16 +84,16 @@ ARGUMENTS: Final[Mapping[str, Two]] = {
         for do in ("enable", "enable_device", "disable_device")
     },
     "message.to": Two("ben", "all", at="flow.0.with.to"),
-    "message.text": Two("Four", "Five", at="flow.0.with.text"),
+    "message.text": Two("Four", "One two three", at="flow.0.with.text"),
     "set_preference.loggedin": Two(False, True, at="flow.0.with.loggedin", flow=[PREFERENCE]),
     "set_preference.loggedoff": Two(False, True, at="flow.0.with.loggedoff", flow=[PREFERENCE]),
-    "broadcast.text": Two("Four", "Five", at="flow.0.with.text", flow=BROADCAST),
+    "broadcast.text": Two("Four", "One two three", at="flow.0.with.text", flow=BROADCAST),
     "set_app_state.state": Two(
         "closed", "open", at="flow.0.with.state",
         flow=(step("set_app_state", "phone", state="open"), *FLOW),
     ),
     "reinstall.set_up": Two(False, at="flow.1.with.set_up", flow=SPECIMENS["reinstall"][0]),
-    "wait.for": Two("9s", "5s", at="flow.1.with.for", flow=(MESSAGE, wait("5s"), MESSAGE)),
+    "wait.for": Two("9s", "20s", at="flow.1.with.for", flow=TWICE),
 }  # fmt: skip
 
 STEP_KEYS: Final[Mapping[str, Two]] = {
@@ -211,7 +211,7 @@ OBSERVED: Final[Mapping[str, Two]] = {
     if "." in name
 }
 SEEDS: Final[Mapping[str, Two]] = {
-    "seed": Two(2, 1),
+    "seed": Two(2),
     "seeds.from": Two(2, 1, given={"seeds": {"from": 1, "count": 1}}),
     "seeds.count": Two(2, 1, given={"seeds": {"from": 1, "count": 1}}),
     "matrix.*.*": Two(
