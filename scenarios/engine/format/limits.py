@@ -65,8 +65,8 @@ MAX_CORES: Final = 1024
 
 MAX_NAMED: Final = 1000
 """Users, named phones and faults, of each."""
-MAX_PHONES: Final = 100_000
-"""Phones of a fleet: with more, a run needs more memory than most machines have."""
+MAX_PHONES: Final = 1_000_000
+"""Phones of a fleet: each costs a few KiB, so that these take a large machine."""
 MAX_HEARTBEATS: Final = 20_000_000
 """Heartbeats of all phones during the waits and time limits of the flow: about an hour of CPU."""
 MAX_ACTIONS: Final = 2_000_000
