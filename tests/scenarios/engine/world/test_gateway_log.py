@@ -1,6 +1,7 @@
 """The log of an external gateway on the timeline: as it comes in, bounded, and without secrets."""
 
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,9 @@ def test_of_a_flood_the_beginning_is_kept_and_the_rest_counted(log: Path) -> Non
     assert any(line.endswith("more lines, left out)") for line in found)
     [long] = events(log, b"y " * 5000 + b"\n")
     assert len(long) == LONGEST
-    megabytes = events(log, b"z\n" * 2_000_000)
-    assert len(megabytes) < 5 * LINES_A_SECOND
+    began = time.monotonic()
+    megabytes = events(log, b"z\n" * 200_000)
+    assert len(megabytes) <= (2 + time.monotonic() - began) * (LINES_A_SECOND + 1)
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
