@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scenarios.engine.ledger.books import COUNTED, Books, differences
+from scenarios.engine.ledger.audit import COUNTED, Audit, differences
 from scenarios.engine.ledger.fates import Ledger
 from scenarios.engine.running.arrivals import Arrivals
 
@@ -35,12 +35,12 @@ def test_a_push_of_an_earlier_run_is_no_arrival() -> None:
     assert [each.mid for each in arrivals.of(["phone"])] == ["n2"]
 
 
-def test_the_books_have_what_is_of_an_earlier_run() -> None:
+def test_the_audit_has_what_is_of_an_earlier_run() -> None:
     ledger, _ = after(*delivered("n1", leftover="moment"))
     counted = dict.fromkeys(COUNTED, 0)
     apns = {**counted, "accepted": 1}
-    books = Books(messages=0, outbox=None, counted={"apns": apns, "gcm": counted}, trays={})
-    assert list(differences(ledger, books)) == []
+    audit = Audit(messages=0, outbox=None, counted={"apns": apns, "gcm": counted}, trays={})
+    assert list(differences(ledger, audit)) == []
     assert ledger.counts()["created"] == 0
     assert ledger.findings.all == []
 
