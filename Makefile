@@ -8,7 +8,9 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 FOREIGN_VENV ?= .venv-foreign
 # worksteal: each process gets a stretch of the files, and computes what a module shares once.
-PYTEST_ARGS ?= -q -n auto --dist worksteal
+# One process more than cores: the live tests mostly wait.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) + 1)' 2>/dev/null || echo auto)
+PYTEST_ARGS ?= -q -n $(WORKERS) --dist worksteal
 
 BIN := $(VENV)/bin
 SCENARIO := scenarios/flows/ten_steps.yaml
@@ -128,6 +130,8 @@ fuzz: dev-env
 
 # GATEWAYS_ARGS="--times 10": the cells without faults ten times against ours.
 gateways: dev-env
+	@echo "==> pytest: the longer stories of external gateways"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m campaign
 	@PYTHONPATH=. $(BIN)/python -m tests.foreign.gateway_table $(GATEWAYS_ARGS) && git --no-pager diff --stat -- docs/live.md
 
 lock: dev-env

@@ -20,6 +20,7 @@ from tests.foreign.external_gateways import (
 )
 
 pytestmark = pytest.mark.live
+LONG = pytest.mark.campaign
 
 FLEET = """\
 format: 1
@@ -120,8 +121,15 @@ REJECTED = (
 BEHIND = r"; (\d+) push(?:es)? written behind it until \d+\.\d{3} s discarded"
 
 
-@pytest.mark.parametrize("kind", ["2013", "2014"])
-@pytest.mark.parametrize("position", [0, 37])
+@pytest.mark.parametrize(
+    ("position", "kind"),
+    [
+        (37, "2014"),
+        pytest.param(0, "2013", marks=LONG),
+        pytest.param(0, "2014", marks=LONG),
+        pytest.param(37, "2013", marks=LONG),
+    ],
+)
 def test_a_bad_token_costs_what_was_written_behind_it(
     bench: Bench, kind: Kind, position: int
 ) -> None:
@@ -141,6 +149,7 @@ def test_a_bad_token_costs_what_was_written_behind_it(
     assert told.lasted("dispatch") + told.lasted("settle") < 15  # it was 30 s and a failed step
 
 
+@LONG
 def test_behind_the_last_of_a_hundred_nothing_is_lost(bench: Bench) -> None:
     told = bench.run("2014", bad_token(100, 99, MESSAGE + DISPATCH + SETTLE))
     [line] = told.gateway
@@ -159,6 +168,7 @@ def test_a_gateway_that_sends_again_is_no_loser(bench: Bench) -> None:
     assert "duplicate" not in told.fates
 
 
+@LONG
 def test_a_broadcast_of_2013_loses_all_behind_a_bad_token(bench: Bench) -> None:
     steps = (
         "  - { do: broadcast, by: admin, with: { text: The site is down } }\n" + DISPATCH + SETTLE
@@ -197,7 +207,7 @@ def test_apns_closes_of_its_own_accord(bench: Bench, inject: str, words: str) ->
     assert told.fates["delivered"] == 10
 
 
-@pytest.mark.parametrize("kind", ["2013", "2014"])
+@pytest.mark.parametrize("kind", ["2013", pytest.param("2014", marks=LONG)])
 def test_gcm_is_unavailable(bench: Bench, kind: Kind) -> None:
     outage = fault("vendor.gcm", "unavailable", ", with: { status: 503, retry_after: 30s }")
     text = ONE_PHONE.format(platform="android", faults=outage)
@@ -245,6 +255,7 @@ flow:
 """
 
 
+@LONG
 def test_a_broadcast_on_another_channel(bench: Bench) -> None:
     told = bench.run("2013", OTHER_CHANNEL)
     assert told.code == ExitCode.FAILED
@@ -278,7 +289,7 @@ expect:
 """
 
 
-@pytest.mark.parametrize("kind", ["2013", "2014"])
+@pytest.mark.parametrize("kind", ["2014", pytest.param("2013", marks=LONG)])
 def test_what_gcm_rejects_is_one_push_whatever_the_api_answers(bench: Bench, kind: Kind) -> None:
     told = bench.run(kind, UNINSTALLED)
     assert told.code == ExitCode.OK, told.shown
@@ -291,7 +302,7 @@ def test_what_gcm_rejects_is_one_push_whatever_the_api_answers(bench: Bench, kin
     )
 
 
-@pytest.mark.parametrize("kind", ["2013", "ours"])
+@pytest.mark.parametrize("kind", ["2013", pytest.param("ours", marks=LONG)])
 def test_tokens_of_an_earlier_run_are_said_and_count_nowhere(bench: Bench, kind: Kind) -> None:
     steps = (
         "  - { do: broadcast, by: admin, with: { text: The site is down } }\n"

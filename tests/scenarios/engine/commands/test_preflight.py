@@ -147,8 +147,15 @@ def test_a_gateway_that_assumes_ios_cannot_serve_android_for_a_site_of_2013(
     assert "pushes to Android cannot work; one of generation 2.7 names it" in said
 
 
-@pytest.mark.parametrize("may_delete", [False, True])
-@pytest.mark.parametrize("platform", ["ios", "android"])
+@pytest.mark.parametrize(
+    ("platform", "may_delete"),
+    [
+        ("android", False),
+        ("android", True),
+        pytest.param("ios", False, marks=pytest.mark.campaign),
+        pytest.param("ios", True, marks=pytest.mark.campaign),
+    ],
+)
 def test_what_stays_at_the_gateway_is_a_token_that_the_first_run_registers_anyway(
     platform: str, may_delete: bool, tmp_path: Path
 ) -> None:
