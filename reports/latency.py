@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
-from reports.reading import Record
+from reports.reading import Record, clock_of
 
 ENOUGH: Final = 20
 PERCENTILES: Final = (50, 90, 99)
@@ -39,12 +39,13 @@ def latency_html(record: Record) -> str:
     times = latencies(record)
     if sum(map(len, times.values())) < ENOUGH:
         return ""
+    clock = clock_of(record.summary)
     return (
         f'<figure class="latency">{_figure(times)}'
         "<figcaption>Share of the delivered notifications that had reached the phone, by seconds "
-        "of virtual time since the message was sent, on a logarithmic axis: each power of ten is "
+        f"of {clock} since the message was sent, on a logarithmic axis: each power of ten is "
         "as wide as the next.</figcaption></figure>"
-        f"{_table(times)}"
+        f"{_table(times, clock)}"
     )
 
 
@@ -87,7 +88,7 @@ def _spanning(low: float, high: float, digits: Iterable[int]) -> list[float]:
     return series[first : max(last, first + 2) + 1]
 
 
-def _table(times: dict[str, list[float]]) -> str:
+def _table(times: dict[str, list[float]], clock: str) -> str:
     heads = "".join(f"<th>p{share}</th>" for share in PERCENTILES)
     rows = "".join(
         f"<tr><th>{escape(NAMES.get(provider, provider))}</th><td>{len(values)}</td>"
@@ -96,7 +97,7 @@ def _table(times: dict[str, list[float]]) -> str:
         for provider, values in times.items()
     )
     return (
-        "<table><caption>From message to phone, in virtual time</caption>"
+        f"<table><caption>From message to phone, in {clock}</caption>"
         f"<tr><th></th><th>delivered</th>{heads}<th>longest</th></tr>{rows}</table>"
     )
 

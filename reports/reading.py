@@ -202,6 +202,11 @@ def _unreadable(file: Path, error: OSError | ValueError) -> NotARecord:
     return NotARecord(f"{file} is damaged: {error}")
 
 
+def clock_of(summary: dict[str, Any]) -> str:
+    """What kind of time a run's times are, for people."""
+    return "real time" if summary["mode"] == "live" else "virtual time"
+
+
 def seconds(ns: int | None) -> str:
     """A virtual time for people, with its unit: `350 µs`, `12.4 ms`, `1.53 s`, `2 min 5 s`."""
     if ns is None:

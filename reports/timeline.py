@@ -13,7 +13,7 @@ from typing import Any
 from reports.drawn import Drawing, Item, Lane, Section
 from reports.hops import drawing
 from reports.latency import latency_html
-from reports.reading import Record, clock, reading, seconds
+from reports.reading import Record, clock, clock_of, reading, seconds
 from reports.timeline_style import STYLE
 
 STEP_WIDTH = 244
@@ -70,9 +70,9 @@ def _html(record: Record) -> str:
 <span class="key problem">refused, rejected, lost</span>
 <span class="key trouble">the same on one host, or a fault begins</span>
 <span class="key fault">a fault lasts</span>
-<br/>Time runs downwards, in virtual time since the start of the run: rows are in the order in
-which they begin, not to scale. A row with a count (2 &#215;) is of several that are alike and
-follow each other shortly.
+<br/>Time runs downwards, in {clock_of(summary)} since the start of the run: rows are in the
+order in which they begin, not to scale. A row with a count (2 &#215;) is of several that are alike
+and follow each other shortly.
 </figcaption>
 </figure>
 {_fates(summary)}
@@ -95,11 +95,12 @@ def _facts(summary: dict[str, Any]) -> str:
 
 
 def _values(summary: dict[str, Any]) -> list[tuple[str, Any]]:
+    digest = summary["wire_digest"][:16]  # a live run has none
     return [
         *summary["values"].items(),
         ("seed", summary["seed"]),
-        ("virtual time", seconds(summary["virtual_ns"])),
-        ("wire digest", summary["wire_digest"][:16]),
+        (clock_of(summary), seconds(summary["virtual_ns"])),
+        *([("wire digest", digest)] if digest else []),
     ]
 
 

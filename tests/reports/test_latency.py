@@ -19,7 +19,7 @@ def record_of(path: Path, rows: Sequence[tuple[str, int | None, int | None]]) ->
         writer = csv.writer(file)
         writer.writerow(["provider", "created_ns", "received_ns"])
         writer.writerows(rows)
-    return Record(path, {})
+    return Record(path, {"mode": "simulated"})
 
 
 def test_only_what_arrived_has_a_latency(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def test_the_description_stands_above_the_drawing(write_record: WriteRecord) -> 
     assert "<p></p>" not in timeline_html(write_record())
 
 
+def test_a_live_run_took_real_time_and_has_no_digest(write_record: WriteRecord) -> None:
+    record = write_record()
+    assert "virtual time" in timeline_html(record)
+    record.summary.update(mode="live", wire_digest="")
+    page = timeline_html(record)
+    assert "real time" in page
+    assert "virtual time" not in page
+    assert "wire digest" not in page
+
+
 def test_every_hop_stands_under_the_step_in_which_it_begins(write_record: WriteRecord) -> None:
     assert hops(drawing(write_record())) == [
         (3, "phone", "gateway"),
