@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from html import unescape
 from typing import Final
+from urllib.parse import unquote
 
 LONGEST: Final = 200
 """Characters of an excerpt."""
@@ -21,6 +22,7 @@ _HIDDEN: Final = "***"
 
 _SILENT = re.compile(r"<(script|style)\b[^<]*", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _WORD = re.compile(r"[A-Za-z0-9_:-]+")
 _OPAQUE: Final = 16
 """Characters of a word with a digit in it that is held to be a token or key."""
@@ -56,9 +58,11 @@ def excerpt(body: bytes, private: Collection[str] = (), *, location: str | None 
 def hidden(text: str, private: Collection[str]) -> str:
     """The text without words that are private values, are part of one, or look like one."""
 
+    values = [value.casefold() for value in private]
+
     def shown(match: re.Match[str]) -> str:
         word = match[0]
-        known = len(word) >= _SHORT and any(word in value for value in private)
+        known = len(word) >= _SHORT and any(word.casefold() in value for value in values)
         opaque = len(word) >= _OPAQUE and any(map(str.isdigit, word))
         return _HIDDEN if known or opaque else word
 
@@ -73,4 +77,6 @@ def _readable(text: str) -> str:
         text = text.strip().rpartition("\n")[2]
     if text.lstrip().startswith("<"):
         text = unescape(_TAG.sub(" ", _SILENT.sub(" ", text)))
+    # A private value that stands there escaped, perhaps twice, has to be recognised.
+    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), unquote(unquote(text)))
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

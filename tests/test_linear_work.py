@@ -169,8 +169,10 @@ REGULAR_EXPRESSIONS: dict[str, list[Make]] = {
     "devices/browser.py _INPUT": again("<input ", "<input", "<", "<input \n"),
     "devices/excerpt.py _SILENT": again("<script", "<", "<style "),
     "devices/excerpt.py _TAG": again("<", "<a", "<>"),
+    "devices/excerpt.py _ESCAPED": again("\\", "\\u", "\\u00"),
     "devices/excerpt.py _WORD": again("a", "a ", "1:"),
     "server/moodle/gateway_words.py _TAG": again("<", "<a", "<>"),
+    "server/moodle/gateway_words.py _ESCAPED": again("\\", "\\u", "\\u00"),
     "server/moodle/gateway_words.py _WORD": again("a", "a ", "1"),
     "server/moodle/messaging/outputs/push_fields_27.py _NOT_ESCAPED": again(
         "&amp;#", "1", "&amp;#x", "&amp;#1"

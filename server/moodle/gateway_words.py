@@ -22,6 +22,7 @@ one character."""
 _LEFT_OUT: Final = "***"
 
 _TAG = re.compile(r"<[^<>]*>")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _WORD = re.compile(r"\w+")
 _OPAQUE: Final = 16
 """Characters of a word with a digit in it that is held to be a token or key."""
@@ -68,7 +69,9 @@ def _readable(text: str) -> str:
         text = text.strip().rpartition("\n")[2]
     if text.lstrip().startswith("<"):
         text = _TAG.sub(" ", text)
-    text = unquote_plus(unescape(text), errors="replace")
+    # What was sent and stands there escaped, perhaps twice, has to be recognised.
+    text = unquote_plus(unquote_plus(unescape(text), errors="replace"), errors="replace")
+    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

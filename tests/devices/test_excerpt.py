@@ -9,6 +9,9 @@ from devices.excerpt import LONGEST, excerpt
 KEY, TOKEN = "0123456789abcdef" * 2, "APA91bH" + "x" * 140
 
 
+TOKEN_WITH_COLONS = "AbCdEfGh:xY_z-qRs:" * 6 + "end_of_it"
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -40,6 +43,20 @@ def test_private_values_are_left_out(wrapped: str) -> None:
 
 def test_a_part_of_a_private_value_is_left_out() -> None:
     assert excerpt(f"bad {TOKEN[3:11]}...".encode(), (TOKEN,)) == "bad ***..."
+
+
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        TOKEN_WITH_COLONS.replace(":", "%3A"),
+        TOKEN_WITH_COLONS.replace(":", "%253A"),
+        TOKEN_WITH_COLONS.replace(":", "\\u003a"),
+        TOKEN_WITH_COLONS.lower(),
+    ],
+)
+def test_a_private_value_is_left_out_however_it_is_written(escaped: str) -> None:
+    said = excerpt(f"bad token {escaped}!".encode(), [TOKEN_WITH_COLONS])
+    assert said == "bad token ***!"
 
 
 def test_what_looks_like_a_token_of_somebody_else_is_left_out() -> None:

@@ -78,3 +78,10 @@ def test_the_text_of_a_message_never_comes_back(text: str, around: bytes, status
     long_words = [word for word in text.split() if len(word) >= 4 and word.isalnum()]
     sent = told.replace("***", " ").split()
     assert not set(long_words) & set(sent)
+
+
+@pytest.mark.parametrize(
+    "escaped", [r"Pr\u00fcfung", "Pr%C3%BCfung", "Pr%25C3%25BCfung", "Pr&uuml;fung"]
+)
+def test_what_was_sent_is_left_out_however_it_is_escaped(escaped: str) -> None:
+    assert words(500, f"<p>cannot send {escaped}</p>", "Prüfung") == "cannot send ***"
